@@ -1,0 +1,1 @@
+"""Every message between SDK, server and dashboard, both ways; imports nothing but its codec."""

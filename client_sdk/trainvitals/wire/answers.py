@@ -1,0 +1,131 @@
+"""What the server answers to questions about runs."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from trainvitals.wire.floats import Floats
+from trainvitals.wire.messages import Finding, LayerInfo, OptimizerInfo, RunStatus
+
+
+class MetricLast(msgspec.Struct, frozen=True, kw_only=True):
+    """The newest point of a metric. ``value`` is a word ("NaN", "Infinity", "-Infinity") if it is not finite."""
+
+    step: int
+    value: float | str
+
+
+class RunSummary(msgspec.Struct, frozen=True, kw_only=True):
+    """A row of the runs table. ``health``: 0 to 100; None before anything was judged."""
+
+    run_id: str
+    project: str
+    name: str
+    status: RunStatus
+    created_at: float
+    heartbeat_at: float
+    ended_at: float | None = None
+    last_step: int | None = None
+    tags: list[str] = []
+    group: str | None = None
+    health: int | None = None
+    open_findings: dict[str, int] = {}  # severity → how many are open
+    last: dict[str, MetricLast] = {}
+    sparkline: Floats = Floats()
+
+
+class RunPage(msgspec.Struct, frozen=True, kw_only=True):
+    """One page of the runs table; ``total`` counts all rows that the filter lets through."""
+
+    runs: list[RunSummary]
+    total: int
+
+
+class RunDetail(msgspec.Struct, frozen=True, kw_only=True):
+    """All that is known of a run but its series."""
+
+    summary: RunSummary
+    config: dict[str, Any] = {}  # Any: settings are the user's own
+    environment: dict[str, Any] = {}  # Any: as the SDK reported it
+    planned_steps: int | None = None
+    error: str | None = None
+    layers: list[LayerInfo] = []
+    optimizers: list[OptimizerInfo] = []
+    metrics: list[str] = []
+    stats: list[str] = []
+    recorded_layers: list[str] = []  # the rows of heatmaps, in order
+
+
+class Curve(msgspec.Struct, frozen=True, kw_only=True):
+    """A series thinned to a number of buckets. ``low``, ``mean`` and ``high`` are over a bucket's finite values (NaN where there
+    are none); ``nonfinite`` counts the others. Where ``bucket`` is 1 the points are exact. ``first_step`` and ``last_step`` of a bucket
+    are ``steps[i]`` and ``last_steps[i]``."""
+
+    run_id: str
+    metric: str | None = None
+    stat: str | None = None
+    layer: str | None = None
+    steps: list[int]
+    last_steps: list[int]
+    low: Floats
+    mean: Floats
+    high: Floats
+    nonfinite: list[int]
+    bucket: int = 1
+
+
+class Heatmap(msgspec.Struct, frozen=True, kw_only=True):
+    """One stat of all layers over the run: ``mean`` and ``high`` are float32 [layers, buckets], layer-major; ``steps`` are the
+    buckets' first steps; ``nonfinite`` counts what was not finite, [layers, buckets]."""
+
+    run_id: str
+    stat: str
+    layers: list[str]
+    steps: list[int]
+    last_step: int
+    mean: Floats
+    high: Floats
+    nonfinite: list[int]
+
+
+class Snapshot(msgspec.Struct, frozen=True, kw_only=True):
+    """The newest snapshot: stat → float32 [layers]."""
+
+    run_id: str
+    step: int
+    layers: list[str]
+    stats: dict[str, Floats]
+
+
+class FindingList(msgspec.Struct, frozen=True, kw_only=True):
+    """Findings, the gravest and newest first."""
+
+    findings: list[Finding]
+
+
+class LiveUpdate(msgspec.Struct, frozen=True, kw_only=True):
+    """What is new of a run since ``since``: points of metrics, columns of heatmaps, changed findings, and the run's row.
+
+    ``reset``: the gap is too long; ask again from the start.
+    """
+
+    seq: int
+    sent_at: float = 0.0
+    reset: bool = False
+    metrics: dict[str, tuple[list[int], Floats]] = {}
+    layer_steps: list[int] = []
+    layers: list[str] = []
+    stats: dict[str, Floats] = {}  # stat → float32 [steps, layers], step-major
+    findings: list[Finding] = []
+    run: RunSummary | None = None
+
+
+class Health(msgspec.Struct, frozen=True, kw_only=True):
+    """``GET /healthz``: "ok", or what is wrong in plain words."""
+
+    status: str
+    version: str
+    database: str
+    detail: str | None = None

@@ -1,0 +1,125 @@
+"""What the SDK tells of a run besides its frames, and what the server answers."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+import msgspec
+
+RunStatus = Literal["running", "finished", "failed", "stopped", "lost"]
+Severity = Literal["info", "warning", "critical"]
+FindingState = Literal["open", "acknowledged", "snoozed", "resolved"]
+
+
+class RunStart(msgspec.Struct, frozen=True, kw_only=True):
+    """A run begins. ``PUT /api/v1/runs/{run_id}``; sending it again changes nothing."""
+
+    project: str
+    name: str
+    started_at: float
+    config: dict[str, Any] = {}  # Any: settings are the user's own
+    tags: list[str] = []
+    group: str | None = None
+    environment: dict[str, Any] = {}  # Any: versions, host, command line, code revision
+    planned_steps: int | None = None
+
+
+class LayerInfo(msgspec.Struct, frozen=True, kw_only=True):
+    """A layer as the model declares it. ``kind`` is the module's class name; ``parameters`` counts scalars of its own."""
+
+    name: str
+    kind: str
+    parameters: int = 0
+    trainable: int = 0
+    in_optimizer: bool = True
+    source: str | None = None  # "file:line" where known
+
+
+class ParameterGroup(msgspec.Struct, frozen=True, kw_only=True):
+    """One of the optimizer's parameter groups, with its numeric settings (lr, momentum, weight_decay …)."""
+
+    settings: dict[str, Any] = {}  # Any: whatever the optimizer calls a setting
+    layers: list[str] = []
+
+
+class OptimizerInfo(msgspec.Struct, frozen=True, kw_only=True):
+    """An optimizer that the run watches."""
+
+    kind: str
+    groups: list[ParameterGroup] = []
+
+
+class ModelInfo(msgspec.Struct, frozen=True, kw_only=True):
+    """What is watched, layers in the order of ``named_modules()``. ``PUT /api/v1/runs/{run_id}/model``."""
+
+    layers: list[LayerInfo]
+    optimizers: list[OptimizerInfo] = []
+
+
+class RunEnd(msgspec.Struct, frozen=True, kw_only=True):
+    """How a run ended. ``PUT /api/v1/runs/{run_id}/end``."""
+
+    status: Literal["finished", "failed", "stopped"]
+    ended_at: float
+    last_step: int | None = None
+    error: str | None = None
+
+
+class Evidence(msgspec.Struct, frozen=True, kw_only=True):
+    """The numbers that made a rule speak: enough to redraw the chart."""
+
+    stat: str | None = None
+    metric: str | None = None
+    layers: list[str] = []
+    value: float | str | None = None  # "NaN", "Infinity" and "-Infinity" as words
+    threshold: float | None = None
+    comparison: Literal[">", "<", "="] = ">"
+    first_step: int = 0
+    last_step: int = 0
+    numbers: dict[str, float | str] = {}  # label for people → value
+
+
+class Finding(msgspec.Struct, frozen=True, kw_only=True):
+    """What a rule says is wrong."""
+
+    finding_id: str
+    run_id: str
+    rule: str
+    severity: Severity
+    state: FindingState = "open"
+    layers: list[str] = []
+    where: str = ""  # the layers grouped for people: "blocks.20–23.mlp"
+    first_step: int
+    last_step: int
+    summary: str
+    evidence: Evidence = Evidence()
+    causes: list[str] = []
+    advice: list[str] = []
+    opened_at: float = 0.0
+    updated_at: float = 0.0
+    resolved_at: float | None = None
+
+
+class RunAccepted(msgspec.Struct, frozen=True, kw_only=True):
+    """The server knows the run; ``path`` is its page's path on the server."""
+
+    run_id: str
+    path: str
+
+
+class FrameAccepted(msgspec.Struct, frozen=True, kw_only=True):
+    """The frame is stored for good. ``findings``: opened or resolved since the writer's last acknowledgement."""
+
+    seq: int
+    duplicate: bool = False
+    findings: list[Finding] = []
+
+
+class Problem(msgspec.Struct, frozen=True, kw_only=True):
+    """An error, as RFC 9457 (problem+json) has it."""
+
+    type: str
+    title: str
+    status: int
+    detail: str
+    instance: str | None = None

@@ -1,0 +1,1 @@
+"""The server: takes the stream in, stores it, diagnoses every run as it goes, answers queries."""

@@ -1,0 +1,29 @@
+"""What a rule returns: one symptom per cause; the evaluator turns symptoms into findings with a life."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
+from trainvitals.wire.messages import Evidence, Severity
+
+from trainvitals_server.diagnosis.window import Window
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Symptom:
+    """What is wrong now. ``key`` tells symptoms of one rule apart that are different causes (most rules have one: "")."""
+
+    rule: str
+    severity: Severity
+    summary: str
+    first_step: int
+    last_step: int
+    layers: tuple[str, ...] = ()
+    evidence: Evidence = Evidence()
+    causes: tuple[str, ...] = ()
+    advice: tuple[str, ...] = ()
+    key: str = ""
+
+
+Rule = Callable[[Window], Iterable[Symptom]]

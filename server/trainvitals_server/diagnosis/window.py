@@ -1,0 +1,48 @@
+"""The read-only view of a run that a rule is given: recent snapshots whole, the past thinned, all float32 as recorded."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+from trainvitals.wire.messages import LayerInfo, OptimizerInfo
+
+Floats32 = NDArray[np.float32]
+Steps = NDArray[np.int64]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Series:
+    """Points of one metric: ``steps`` int64 [n] ascending, ``values`` float32 [n]."""
+
+    steps: Steps
+    values: Floats32
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Window:
+    """A run as a rule sees it.
+
+    ``stats``: stat → float32 [n, layers], all at the same ``steps`` (int64 [n], ascending); a value that was not recorded is
+    NaN, and where the layer recorded something non-finite, ``nonfinite`` tells: stat → bool [n, layers]. ``layers`` names the
+    columns; ``info`` describes them where the model was declared. The newest 64 snapshots are whole, older ones thinned evenly to at
+    most 64. Metrics keep their newest 512 points, and 512 of the past.
+    """
+
+    run_id: str
+    step: int
+    layers: tuple[str, ...] = ()
+    steps: Steps = field(default_factory=lambda: np.empty(0, np.int64))
+    stats: Mapping[str, Floats32] = field(default_factory=dict)
+    nonfinite: Mapping[str, NDArray[np.bool_]] = field(default_factory=dict)
+    metrics: Mapping[str, Series] = field(default_factory=dict)
+    info: Mapping[str, LayerInfo] = field(default_factory=dict)
+    optimizers: tuple[OptimizerInfo, ...] = ()
+    planned_steps: int | None = None
+
+    @property
+    def loss(self) -> Series | None:
+        """The training loss: the metric called ``loss``, else ``train_loss`` or ``train/loss``."""
+        return next((self.metrics[name] for name in ("loss", "train_loss", "train/loss") if name in self.metrics), None)

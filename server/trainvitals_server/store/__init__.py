@@ -1,0 +1,1 @@
+"""Where runs are kept: SQLite or PostgreSQL behind one interface."""

@@ -1,0 +1,146 @@
+"""What a store promises, in prose and in types; one contract test holds every backend to it.
+
+Promises:
+
+- ``append`` is all or nothing, and durable when it returns. A frame is known by (run_id, writer, seq): whatever is sent again,
+  in whatever order, is kept once. Frames may come late, shuffled, and from several writers.
+- Reading sees every frame that was appended, merged or not, at once, in one consistent view: a series' points ascend by step, and
+  float32 values come back bit by bit, NaN and infinities included.
+- A step that was recorded twice by one series keeps the value received last. A newer attempt hides older ones at and after the step
+  that it resumed from.
+- ``merge`` changes no answer (but which buckets are at hand), may be run by several at once, be killed at any moment and be repeated.
+- Methods are synchronous and thread-safe; ``append`` and the other writers queue behind one writer on SQLite.
+
+Errors: RunNotFound; StoreUnavailable (disk full, database away: nothing was written, try again).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from trainvitals.wire.answers import Curve, Heatmap, RunDetail, RunPage, Snapshot
+from trainvitals.wire.frame import Frame
+from trainvitals.wire.messages import Finding, ModelInfo, RunEnd, RunStart
+
+
+class StoreError(Exception):
+    """Something that the store cannot do."""
+
+
+class RunNotFound(StoreError):
+    """No such run."""
+
+    def __init__(self, run_id: str) -> None:
+        super().__init__(f"no run {run_id!r}: deleted, or its first request never arrived")
+        self.run_id = run_id
+
+
+class SeriesNotFound(StoreError):
+    """The run has no such metric, stat or layer."""
+
+    def __init__(self, run_id: str, series: str) -> None:
+        super().__init__(f"run {run_id!r} has no {series}: nothing was recorded under that name yet")
+        self.run_id = run_id
+        self.series = series
+
+
+class StoreUnavailable(StoreError):
+    """The database cannot be written or read just now; ``reason`` says why in plain words."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(f"the store is unavailable: {reason}")
+        self.reason = reason
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Span:
+    """Steps from ``first`` to ``last``, both included; None is open."""
+
+    first: int | None = None
+    last: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReceivedFrame:
+    """A frame as it came: decoded for its header, ``payload`` the very bytes (msgpack) that are kept."""
+
+    frame: Frame
+    payload: bytes
+    received_at: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunQuery:
+    """Which rows of the runs table, in which order. ``sort_by``: "created", "name", "status", "health", "heartbeat", or
+    "metric:<name>"; rows without the value come last. ``text`` is looked for in name, project, group and tags."""
+
+    project: str | None = None
+    text: str = ""
+    status: str | None = None
+    sort_by: str = "created"
+    descending: bool = True
+    offset: int = 0
+    limit: int = 50
+
+
+class Store(Protocol):
+    """See the module's promises."""
+
+    def start_run(self, run_id: str, start: RunStart, *, now: float) -> bool:
+        """Create the run; True if it is new. A run that had ended and starts again is running again."""
+
+    def set_model(self, run_id: str, model: ModelInfo) -> None:
+        """Keep what is watched."""
+
+    def end_run(self, run_id: str, end: RunEnd) -> None:
+        """Keep how the run ended."""
+
+    def heartbeat(self, run_ids: Sequence[str], *, now: float) -> None:
+        """These runs are alive. A run marked lost is running again."""
+
+    def mark_lost(self, *, silent_since: float) -> list[str]:
+        """Mark running runs without a sign of life since then as lost; their ids."""
+
+    def delete_run(self, run_id: str) -> None:
+        """Forget the run and all that belongs to it, in slices that hold no lock for long."""
+
+    def append(self, frames: Sequence[ReceivedFrame]) -> list[bool]:
+        """Keep the frames in one transaction; for each whether it was new. An unknown run raises RunNotFound and keeps nothing."""
+
+    def merge(self, *, force: bool = False) -> int:
+        """Merge what waits, of any run, into chunks and pyramid; how many chunks were written. ``force``: however little waits."""
+
+    def runs(self, query: RunQuery) -> RunPage:
+        """A page of the runs table, each row with its last values, open findings and a sparkline of the loss."""
+
+    def run(self, run_id: str) -> RunDetail:
+        """All that is known of a run but its series."""
+
+    def metric_curve(self, run_id: str, metric: str, *, span: Span, points: int, rank: int = 0) -> Curve:
+        """A metric in at most ``points`` buckets, the first and last point always among them."""
+
+    def stat_curve(self, run_id: str, stat: str, layer: str, *, span: Span, points: int, rank: int = 0) -> Curve:
+        """A stat of one layer in at most ``points`` buckets."""
+
+    def heatmap(self, run_id: str, stat: str, *, span: Span, buckets: int, rank: int = 0) -> Heatmap:
+        """A stat of all layers in at most ``buckets`` columns."""
+
+    def snapshot(self, run_id: str, *, rank: int = 0) -> Snapshot | None:
+        """The newest snapshot; None before the first."""
+
+    def frames_since(self, run_id: str, *, rowid: int, limit: int = 1000) -> list[tuple[int, Frame]]:
+        """Unmerged frames of a run in order of arrival, each with its increasing arrival number, after ``rowid``."""
+
+    def save_findings(self, run_id: str, findings: Sequence[Finding], *, health: int | None) -> None:
+        """Insert or update findings by their id, and the run's health."""
+
+    def findings(self, run_id: str) -> list[Finding]:
+        """All findings of a run, open ones first, then the gravest, then the newest."""
+
+    def ping(self) -> None:
+        """Raise StoreUnavailable unless the database answers and takes writes."""
+
+    def close(self) -> None:
+        """Release connections."""
