@@ -59,9 +59,10 @@ class RunDetail(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Curve(msgspec.Struct, frozen=True, kw_only=True):
-    """A series thinned to a number of buckets. ``low``, ``mean`` and ``high`` are over a bucket's finite values (NaN where there
-    are none); ``nonfinite`` counts the others. Where ``bucket`` is 1 the points are exact. ``first_step`` and ``last_step`` of a bucket
-    are ``steps[i]`` and ``last_steps[i]``."""
+    """A series thinned to a number of buckets. ``low``, ``mean`` and ``high`` are over a bucket's finite values (NaN
+    where there are none); ``nonfinite`` counts the others. Bucket i goes from ``steps[i]`` to ``last_steps[i]``. Where
+    ``bucket`` is 1 the points are exact.
+    """
 
     run_id: str
     metric: str | None = None
@@ -77,8 +78,8 @@ class Curve(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Heatmap(msgspec.Struct, frozen=True, kw_only=True):
-    """One stat of all layers over the run: ``mean`` and ``high`` are float32 [layers, buckets], layer-major; ``steps`` are the
-    buckets' first steps; ``nonfinite`` counts what was not finite, [layers, buckets]."""
+    """One stat of all layers over the run: ``mean`` and ``high`` are float32 [layers, buckets], layer-major; ``steps``
+    are the buckets' first steps; ``nonfinite`` counts what was not finite, [layers, buckets]."""
 
     run_id: str
     stat: str
@@ -106,7 +107,7 @@ class FindingList(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class LiveUpdate(msgspec.Struct, frozen=True, kw_only=True):
-    """What is new of a run since ``since``: points of metrics, columns of heatmaps, changed findings, and the run's row.
+    """What is new of a run since ``since``: points of metrics, columns of heatmaps, changed findings, its row.
 
     ``reset``: the gap is too long; ask again from the start.
     """

@@ -49,8 +49,8 @@ class MetricPoints(msgspec.Struct, frozen=True, kw_only=True):
 class Frame(msgspec.Struct, frozen=True, kw_only=True):
     """Snapshots and metric points shipped together.
 
-    ``writer`` is drawn anew by every process (and rank); ``seq`` counts its frames from 0. ``checksum`` is the CRC-32 of all
-    data in order (see ``checksum_of``); JSON senders may leave it out (-1).
+    ``writer`` is drawn anew by every process (and rank); ``seq`` counts its frames from 0. ``checksum`` is the CRC-32
+    of all data in order (see ``checksum_of``); JSON senders may leave it out (-1).
     """
 
     version: Literal[1] = VERSION
@@ -140,6 +140,7 @@ def check_shape(frame: Frame, limits: Limits) -> None:
         raise AbsurdShape("writer, seq, rank and attempt count from 0")
     if frame.writer >= 2**63 or frame.seq >= 2**63 or max(frame.rank, frame.attempt) >= 2**31:
         raise AbsurdShape("writer and seq fit 63 bits, rank and attempt 31")
+    _check_name(frame.run_id, limits)
     if frame.layer_stats is not None:
         _check_layer_stats(frame.layer_stats, limits)
     if len(frame.metrics) > limits.max_metrics:
@@ -181,7 +182,9 @@ def _check_section(part: Section, *, layers: int, steps: int) -> None:
         except zstandard.ZstdError as error:
             raise Malformed(f"stat {part.stat!r}: not a zstd frame") from error
     if stated != size:
-        raise AbsurdShape(f"stat {part.stat!r}: {stated} bytes of data where {layers} layers × {steps} steps take {size}")
+        raise AbsurdShape(
+            f"stat {part.stat!r}: {stated} bytes of data where {layers} layers × {steps} steps take {size}"
+        )
 
 
 def _check_steps(steps: list[int], limits: Limits) -> None:

@@ -25,7 +25,7 @@ class RunStart(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class LayerInfo(msgspec.Struct, frozen=True, kw_only=True):
-    """A layer as the model declares it. ``kind`` is the module's class name; ``parameters`` counts scalars of its own."""
+    """A layer as the model declares it. ``kind`` is the module's class name; ``parameters`` counts its own scalars."""
 
     name: str
     kind: str

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from trainvitals.wire.messages import Evidence, Severity
-
 from trainvitals_server.diagnosis.window import Window
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Symptom:
-    """What is wrong now. ``key`` tells symptoms of one rule apart that are different causes (most rules have one: "")."""
+    """What is wrong now. ``key`` tells symptoms of one rule apart that are different causes."""
 
     rule: str
     severity: Severity
@@ -20,7 +19,7 @@ class Symptom:
     first_step: int
     last_step: int
     layers: tuple[str, ...] = ()
-    evidence: Evidence = Evidence()
+    evidence: Evidence = field(default_factory=Evidence)
     causes: tuple[str, ...] = ()
     advice: tuple[str, ...] = ()
     key: str = ""

@@ -1,4 +1,4 @@
-"""The read-only view of a run that a rule is given: recent snapshots whole, the past thinned, all float32 as recorded."""
+"""The read-only view of a run that a rule is given: recent snapshots whole, the past thinned, float32 as recorded."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
+
 from trainvitals.wire.messages import LayerInfo, OptimizerInfo
 
 Floats32 = NDArray[np.float32]
@@ -25,10 +26,10 @@ class Series:
 class Window:
     """A run as a rule sees it.
 
-    ``stats``: stat → float32 [n, layers], all at the same ``steps`` (int64 [n], ascending); a value that was not recorded is
-    NaN, and where the layer recorded something non-finite, ``nonfinite`` tells: stat → bool [n, layers]. ``layers`` names the
-    columns; ``info`` describes them where the model was declared. The newest 64 snapshots are whole, older ones thinned evenly to at
-    most 64. Metrics keep their newest 512 points, and 512 of the past.
+    ``stats``: stat → float32 [n, layers], all at the same ``steps`` (int64 [n], ascending); a value that was not
+    recorded is NaN, and where the layer recorded something non-finite, ``nonfinite`` tells: stat → bool [n, layers].
+    ``layers`` names the columns; ``info`` describes them where the model was declared. The newest 64 snapshots are
+    whole, older ones thinned evenly to at most 64. Metrics keep their newest 512 points, and 512 of the past.
     """
 
     run_id: str

@@ -2,13 +2,14 @@
 
 Promises:
 
-- ``append`` is all or nothing, and durable when it returns. A frame is known by (run_id, writer, seq): whatever is sent again,
-  in whatever order, is kept once. Frames may come late, shuffled, and from several writers.
-- Reading sees every frame that was appended, merged or not, at once, in one consistent view: a series' points ascend by step, and
-  float32 values come back bit by bit, NaN and infinities included.
-- A step that was recorded twice by one series keeps the value received last. A newer attempt hides older ones at and after the step
-  that it resumed from.
-- ``merge`` changes no answer (but which buckets are at hand), may be run by several at once, be killed at any moment and be repeated.
+- ``append`` is all or nothing, and durable when it returns. A frame is known by (run_id, writer, seq): whatever is
+  sent again, in whatever order, is kept once. Frames may come late, shuffled, and from several writers.
+- Reading sees every frame that was appended, merged or not, at once, in one consistent view: a series' points ascend
+  by step, and float32 values come back bit by bit, NaN and infinities included.
+- A step that was recorded twice by one series keeps the value received last. A newer attempt hides older ones at and
+  after the step that it resumed from.
+- ``merge`` changes no answer (but which buckets are at hand), may be run by several at once, be killed at any moment
+  and be repeated.
 - Methods are synchronous and thread-safe; ``append`` and the other writers queue behind one writer on SQLite.
 
 Errors: RunNotFound; StoreUnavailable (disk full, database away: nothing was written, try again).
@@ -107,10 +108,12 @@ class Store(Protocol):
         """Forget the run and all that belongs to it, in slices that hold no lock for long."""
 
     def append(self, frames: Sequence[ReceivedFrame]) -> list[bool]:
-        """Keep the frames in one transaction; for each whether it was new. An unknown run raises RunNotFound and keeps nothing."""
+        """Keep the frames in one transaction; for each whether it was new. An unknown run raises RunNotFound and keeps
+        nothing."""
 
     def merge(self, *, force: bool = False) -> int:
-        """Merge what waits, of any run, into chunks and pyramid; how many chunks were written. ``force``: however little waits."""
+        """Merge what waits, of any run, into chunks and pyramid; how many chunks were written. ``force``: however
+        little waits."""
 
     def runs(self, query: RunQuery) -> RunPage:
         """A page of the runs table, each row with its last values, open findings and a sparkline of the loss."""

@@ -1,0 +1,1 @@
+"""Schema versions of the store, run by Alembic on SQLite and PostgreSQL."""

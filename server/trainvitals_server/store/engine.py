@@ -1,0 +1,145 @@
+"""One way to read and one way to write, on SQLite and on PostgreSQL."""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+from collections.abc import Iterator
+from typing import Any, Final
+
+import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.engine import URL, Connection, Engine, make_url
+from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
+
+from trainvitals_server.store.interface import StoreError, StoreUnavailable
+
+BUSY_TIMEOUT_MS: Final = 10_000
+SQLITE_PRAGMAS: Final = (
+    f"PRAGMA busy_timeout={BUSY_TIMEOUT_MS}",
+    "PRAGMA journal_mode=WAL",
+    "PRAGMA synchronous=FULL",  # an acknowledged frame survives a power cut
+    "PRAGMA foreign_keys=ON",
+    "PRAGMA wal_autocheckpoint=4000",
+    "PRAGMA cache_size=-65536",
+    "PRAGMA mmap_size=1073741824",
+)
+
+
+class Database:
+    """An engine with its transactions; safe to share between threads."""
+
+    def __init__(self, engine: Engine) -> None:
+        self.engine = engine
+        self.postgres = engine.dialect.name == "postgresql"
+        self._readers = engine.execution_options(isolation_level="REPEATABLE READ") if self.postgres else engine
+        self._writers = engine if self.postgres else engine.execution_options(begin="BEGIN IMMEDIATE")
+        self._turn = threading.Lock()  # waiting for SQLite's own lock is by polling, and unfair
+
+    @contextlib.contextmanager
+    def reading(self) -> Iterator[Connection]:
+        """A read transaction with one consistent view. Raises StoreUnavailable."""
+        with _saying_what_is_unavailable(), self._readers.begin() as connection:
+            yield connection
+
+    @contextlib.contextmanager
+    def writing(self) -> Iterator[Connection]:
+        """A write transaction, durable when it ends without an error. Raises StoreUnavailable."""
+        turn = contextlib.nullcontext() if self.postgres else self._turn
+        with turn, _saying_what_is_unavailable(), self._writers.begin() as connection:
+            yield connection
+
+    def close(self) -> None:
+        """Release the connections."""
+        self.engine.dispose()
+
+
+@contextlib.contextmanager
+def _saying_what_is_unavailable() -> Iterator[None]:
+    try:
+        yield
+    except (OperationalError, InterfaceError) as error:
+        raise StoreUnavailable(str(error.orig).strip()) from error
+    except PoolTimeoutError as error:
+        raise StoreUnavailable(f"all connections to the database are in use: {error}") from error
+    except DBAPIError as error:
+        if not error.connection_invalidated:
+            raise
+        raise StoreUnavailable(f"the connection to the database broke: {error.orig}") from error
+
+
+def insert_into(connection: Connection, table: sa.Table) -> postgresql.Insert | sqlite.Insert:
+    """The dialect's INSERT, which knows ON CONFLICT."""
+    return postgresql.insert(table) if connection.dialect.name == "postgresql" else sqlite.insert(table)
+
+
+def database_url(url: str) -> URL:
+    """The URL with the driver that is used. Raises StoreError for another kind of database."""
+    try:
+        parsed = make_url(url)
+    except sa.exc.ArgumentError as error:
+        raise StoreError(f"{url!r} is no database URL: use sqlite:///path or postgresql://user@host/name") from error
+    kind = parsed.get_backend_name()
+    if kind in ("postgresql", "postgres"):
+        return parsed.set(drivername="postgresql+psycopg")
+    if kind == "sqlite" and parsed.database and parsed.database != ":memory:":
+        return parsed.set(drivername="sqlite+pysqlite")
+    raise StoreError(f"{kind} is no database for runs: use sqlite:///path or postgresql://user@host/name")
+
+
+def make_engine(url: URL, *, binary: bool = True) -> Engine:
+    """An engine with the settings that the store relies on. Raises StoreError where psycopg is missing.
+
+    ``binary``: let PostgreSQL send blobs as they are, which SQLAlchemy's inspection of tables cannot read.
+    """
+    try:
+        if url.get_backend_name() == "sqlite":
+            return _sqlite_engine(url)
+        return _postgres_engine(url, binary=binary)
+    except ModuleNotFoundError as error:
+        raise StoreError("PostgreSQL needs psycopg: pip install 'trainvitals[postgres]'") from error
+
+
+def _sqlite_engine(url: URL) -> Engine:
+    engine = sa.create_engine(url, pool_size=16, max_overflow=16)
+
+    @sa.event.listens_for(engine, "connect")
+    def prepare(connection: Any, _record: object) -> None:  # Any: the driver's own connection
+        connection.isolation_level = None  # BEGIN is ours: see below
+        for pragma in SQLITE_PRAGMAS:
+            connection.execute(pragma)
+
+    @sa.event.listens_for(engine, "begin")
+    def begin(connection: Connection) -> None:
+        connection.exec_driver_sql(connection.get_execution_options().get("begin", "BEGIN"))
+
+    return engine
+
+
+def _postgres_engine(url: URL, *, binary: bool) -> Engine:
+    engine = sa.create_engine(
+        url,
+        pool_size=16,
+        max_overflow=16,
+        pool_pre_ping=True,
+        connect_args={"connect_timeout": 10, "options": "-c jit=off"},
+    )
+
+    if not binary:
+        return engine
+
+    @sa.event.listens_for(engine, "connect")
+    def prepare(connection: Any, _record: object) -> None:  # Any: the driver's own connection
+        # blobs come as hexadecimal text unless the cursor asks for binary: half the speed
+        base = connection.cursor_factory
+        binary_format = engine.dialect.import_dbapi().pq.Format.BINARY
+
+        def open_cursor(*args: Any, **kwargs: Any) -> Any:  # Any: the driver's own signature
+            cursor = base(*args, **kwargs)
+            cursor.format = binary_format
+            return cursor
+
+        connection.cursor_factory = open_cursor
+
+    return engine

@@ -1,0 +1,221 @@
+"""Keeps frames as they come: once each, all that depends on them in the same transaction."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Sequence
+from typing import Any, Final
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+
+from trainvitals.wire import coding
+from trainvitals.wire.frame import Frame
+from trainvitals_server.store import sparkline, tables
+from trainvitals_server.store.catalogue import Catalogue, extend_catalogue, layouts_of, note_attempts
+from trainvitals_server.store.engine import Database, insert_into
+from trainvitals_server.store.interface import ReceivedFrame, RunNotFound
+
+REMEMBERED_RUNS: Final = 1000
+
+RunRow = Any  # rows of the run table: SQLAlchemy types rows by their columns, which no signature can name
+
+
+class Appender:
+    """Appends frames; remembers which series runs have, so that most frames need not ask."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._known: dict[int, Catalogue] = {}
+        self._known_lock = threading.Lock()
+
+    def append(self, frames: Sequence[ReceivedFrame]) -> list[bool]:
+        """See Store.append."""
+        if not frames:
+            return []
+        with self._database.writing() as connection:
+            runs = _locked_runs(connection, {received.frame.run_id for received in frames})
+            fresh = _unseen(connection, frames, runs)
+            new = [received for received, is_new in zip(frames, fresh, strict=True) if is_new]
+            learned = self._note_series(connection, new, runs)
+            _insert_frames(connection, new, runs)
+            note_attempts(connection, _first_steps(new, runs))
+            _note_last_values(connection, new, runs)
+            _note_progress(connection, new, runs)
+        with self._known_lock:
+            if len(self._known) > REMEMBERED_RUNS:
+                self._known.clear()
+            self._known.update(learned)
+        return fresh
+
+    def _note_series(
+        self, connection: Connection, new: list[ReceivedFrame], runs: dict[str, RunRow]
+    ) -> dict[int, Catalogue]:
+        unknown: dict[int, list[Frame]] = {}
+        for received in new:
+            number = runs[received.frame.run_id].id
+            known = self._known.get(number)
+            layouts = layouts_of(received.frame)
+            if known is None or not all(known.knows(layout, stats) for layout, stats in layouts.items()):
+                unknown.setdefault(number, []).append(received.frame)
+        return {number: extend_catalogue(connection, number, few) for number, few in unknown.items()}
+
+
+def _locked_runs(connection: Connection, run_ids: set[str]) -> dict[str, RunRow]:
+    # whoever holds a run's row appends alone to that run: its arrival numbers become visible in order
+    run = tables.run
+    columns = (run.c.id, run.c.uid, run.c.status, run.c.heartbeat_at, run.c.attempt, run.c.last_step, run.c.spark)
+    query = sa.select(*columns).where(run.c.uid.in_(sorted(run_ids))).order_by(run.c.id).with_for_update()
+    found: dict[str, RunRow] = {row.uid: row for row in connection.execute(query).all()}
+    for run_id in run_ids:
+        if run_id not in found:
+            raise RunNotFound(run_id)
+    return found
+
+
+def _unseen(connection: Connection, frames: Sequence[ReceivedFrame], runs: dict[str, RunRow]) -> list[bool]:
+    seen = tables.frame_seen
+    keys = [(runs[received.frame.run_id].id, received.frame.writer, received.frame.seq) for received in frames]
+    statement = insert_into(connection, seen).on_conflict_do_nothing()
+    rows = connection.execute(
+        statement.returning(seen.c.run_id, seen.c.writer, seen.c.seq),
+        [{"run_id": run, "writer": writer, "seq": seq} for run, writer, seq in dict.fromkeys(keys)],
+    )
+    inserted = {(row.run_id, row.writer, row.seq) for row in rows}
+    fresh = []
+    for key in keys:
+        fresh.append(key in inserted)
+        inserted.discard(key)
+    return fresh
+
+
+def _steps_of(frame: Frame) -> tuple[int, int] | None:
+    steps = [points.steps for points in frame.metrics]
+    if frame.layer_stats is not None:
+        steps.append(frame.layer_stats.steps)
+    if not steps:
+        return None
+    return min(map(min, steps)), max(map(max, steps))
+
+
+def _insert_frames(connection: Connection, new: list[ReceivedFrame], runs: dict[str, RunRow]) -> None:
+    rows = []
+    for received in new:
+        frame, span = received.frame, _steps_of(received.frame)
+        if span is None:
+            continue
+        stats = frame.layer_stats
+        rows.append(
+            {
+                "run_id": runs[frame.run_id].id,
+                "rank": frame.rank,
+                "attempt": frame.attempt,
+                "received_at": received.received_at,
+                "first_step": span[0],
+                "last_step": span[1],
+                "layers_last": stats.steps[-1] if stats else None,
+                "points": len(stats.steps) if stats else 0,
+                "metric_points": sum(len(points.steps) for points in frame.metrics),
+                "size": len(received.payload),
+                "payload": received.payload,
+            }
+        )
+    if rows:
+        connection.execute(sa.insert(tables.frame), rows)
+
+
+def _first_steps(new: list[ReceivedFrame], runs: dict[str, RunRow]) -> dict[tuple[int, int], int]:
+    first: dict[tuple[int, int], int] = {}
+    for received in new:
+        span = _steps_of(received.frame)
+        if received.frame.attempt and span is not None:
+            key = (runs[received.frame.run_id].id, received.frame.attempt)
+            first[key] = min(span[0], first.get(key, span[0]))
+    return first
+
+
+def _note_last_values(connection: Connection, new: list[ReceivedFrame], runs: dict[str, RunRow]) -> None:
+    newest: dict[tuple[int, str], tuple[tuple[int, int, int], float]] = {}
+    for received in new:
+        frame = received.frame
+        for points in frame.metrics:
+            key, values = (runs[frame.run_id].id, points.metric), points.values.tolist()
+            step, place = max((step, place) for place, step in enumerate(points.steps))
+            age = (frame.attempt, -frame.rank, step)
+            if key not in newest or age >= newest[key][0]:
+                newest[key] = (age, values[place])
+    if not newest:
+        return
+    last = tables.metric_last
+    statement = insert_into(connection, last)
+    given = statement.excluded
+    is_newer = sa.tuple_(given.attempt, -given.rank, given.step) >= sa.tuple_(last.c.attempt, -last.c.rank, last.c.step)
+    statement = statement.on_conflict_do_update(
+        index_elements=["run_id", "metric"],
+        set_={name: given[name] for name in ("attempt", "rank", "step", "value")},
+        where=is_newer,
+    )
+    connection.execute(
+        statement,
+        [
+            {
+                "run_id": run,
+                "metric": metric,
+                "attempt": age[0],
+                "rank": -age[1],
+                "step": age[2],
+                "value": None if value != value else value,
+            }
+            for (run, metric), (age, value) in sorted(newest.items())
+        ],
+    )
+
+
+def _note_progress(connection: Connection, new: list[ReceivedFrame], runs: dict[str, RunRow]) -> None:
+    by_run: dict[str, list[ReceivedFrame]] = {}
+    for received in new:
+        by_run.setdefault(received.frame.run_id, []).append(received)
+    run = tables.run
+    rows = [_progress(runs[run_id], received) for run_id, received in by_run.items()]
+    names = ("status", "heartbeat_at", "attempt", "last_step", "spark")
+    if rows:
+        statement = sa.update(run).where(run.c.id == sa.bindparam("number"))
+        connection.execute(statement.values({name: sa.bindparam(f"new_{name}") for name in names}), rows)
+
+
+def _progress(row: RunRow, new: list[ReceivedFrame]) -> dict[str, object]:
+    attempt, last_step, spark = row.attempt, row.last_step, sparkline.load(row.spark)
+    for received in new:
+        frame, span = received.frame, _steps_of(received.frame)
+        if span is not None and frame.attempt >= attempt:
+            is_resumed = frame.attempt > attempt or last_step is None
+            attempt, last_step = frame.attempt, span[1] if is_resumed else max(last_step, span[1])
+        if frame.rank == 0:
+            for points in frame.metrics:
+                if points.metric in sparkline.LOSS_NAMES:
+                    spark = sparkline.extended(spark, points.metric, points.values.tolist())
+    return {
+        "number": row.id,
+        "new_status": "running" if row.status == "lost" else row.status,
+        "new_heartbeat_at": max([row.heartbeat_at, *(received.received_at for received in new)]),
+        "new_attempt": attempt,
+        "new_last_step": last_step,
+        "new_spark": sparkline.dump(spark) if spark.metric else None,
+    }
+
+
+def frames_since(connection: Connection, run_number: int, *, rowid: int, limit: int) -> list[tuple[int, Frame]]:
+    """See Store.frames_since."""
+    frame = tables.frame
+    query = (
+        sa.select(frame.c.id, frame.c.payload)
+        .where(frame.c.run_id == run_number, frame.c.id > rowid)
+        .order_by(frame.c.id)
+        .limit(limit)
+    )
+    return [(row.id, read_frame(row.payload)) for row in connection.execute(query)]
+
+
+def read_frame(payload: bytes) -> Frame:
+    """A frame that was checked when it came."""
+    return coding.decode(payload, Frame)

@@ -1,0 +1,209 @@
+"""Turns frames into chunks: reads without a lock, then swaps in one short transaction that someone faster makes void.
+
+A merge always takes a run's oldest frames. So chunks hold what came before any waiting frame, and of two merges of one
+run only one finds all its frames still there: the other rolls back and has done nothing.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+import numpy as np
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+
+from trainvitals_server.store import tables
+from trainvitals_server.store.blobs import Floats32, Steps, section_floats
+from trainvitals_server.store.catalogue import Catalogue, Layout, load_catalogue
+from trainvitals_server.store.chunks import ChunkRow, chunk_points, chunk_rows, cut_points, raw_points
+from trainvitals_server.store.engine import Database
+from trainvitals_server.store.frames import read_frame
+
+ENOUGH_POINTS: Final = 1024
+ENOUGH_METRIC_POINTS: Final = 2048
+ENOUGH_FRAMES: Final = 256
+IDLE_SECONDS: Final = 60.0
+MOST_FRAMES: Final = 1024  # of one merge, which bounds its memory
+MOST_BYTES: Final = 64 * 1024 * 1024
+
+SeriesKey = tuple[int, str, int]  # stream, stat, attempt
+Points = tuple[Steps, Floats32]
+
+
+class _SomeoneWasFaster(Exception):
+    """Another merge took these frames, or the run was deleted: roll back."""
+
+
+@dataclass(slots=True)
+class _Series:
+    """Points of one series, in order of arrival: old chunks first, then frames."""
+
+    old: list[ChunkRow] = field(default_factory=list)
+    new: list[Points] = field(default_factory=list)
+
+    def span(self) -> tuple[int, int]:
+        return min(int(steps.min()) for steps, _ in self.new), max(int(steps.max()) for steps, _ in self.new)
+
+
+def merge_once(database: Database, *, now: float, force: bool) -> int:
+    """Merge frames of the run that has most waiting; how many chunks were written (0: nothing to do, or outrun)."""
+    with database.reading() as connection:
+        number = _run_to_merge(connection, now=now, force=force)
+        if number is None:
+            return 0
+        taken = _oldest_frames(connection, number)
+        catalogue = load_catalogue(connection, number)
+        series = _points_of_frames(taken, catalogue)
+        _add_touched_chunks(connection, number, series, catalogue)
+    rows = list(_merged_rows(number, series, catalogue))
+    try:
+        with database.writing() as connection:
+            frame = tables.frame
+            gone = sa.delete(frame).where(frame.c.run_id == number, frame.c.id <= taken[-1].id)
+            if connection.execute(gone).rowcount != len(taken):
+                raise _SomeoneWasFaster
+            _delete_old_chunks(connection, number, series)
+            connection.execute(sa.insert(tables.chunk), rows)
+    except _SomeoneWasFaster:
+        return 0
+    return sum(row["level"] == 0 for row in rows)
+
+
+def _run_to_merge(connection: Connection, *, now: float, force: bool) -> int | None:
+    frame, run = tables.frame, tables.run
+    waiting = (
+        sa.select(
+            frame.c.run_id,
+            sa.func.sum(frame.c.points).label("points"),
+            sa.func.sum(frame.c.metric_points).label("metric_points"),
+            sa.func.count().label("frames"),
+            sa.func.max(frame.c.received_at).label("newest_at"),
+        )
+        .group_by(frame.c.run_id)
+        .subquery()
+    )
+    enough = sa.or_(
+        waiting.c.points >= ENOUGH_POINTS,
+        waiting.c.metric_points >= ENOUGH_METRIC_POINTS,
+        waiting.c.frames >= ENOUGH_FRAMES,
+        run.c.status != "running",
+        waiting.c.newest_at < now - IDLE_SECONDS,
+    )
+    query = sa.select(waiting.c.run_id).join(run, run.c.id == waiting.c.run_id).order_by(waiting.c.frames.desc())
+    found: int | None = connection.execute((query if force else query.where(enough)).limit(1)).scalar()
+    return found
+
+
+def _oldest_frames(connection: Connection, number: int) -> list[sa.Row[Any]]:  # Any: rows of the frame table
+    frame = tables.frame
+    sizes = connection.execute(
+        sa.select(frame.c.id, frame.c.size).where(frame.c.run_id == number).order_by(frame.c.id).limit(MOST_FRAMES)
+    ).all()
+    total, last = 0, sizes[0].id
+    for row in sizes:
+        total += row.size
+        if total > MOST_BYTES and row.id != last:
+            break
+        last = row.id
+    columns = (frame.c.id, frame.c.rank, frame.c.attempt, frame.c.payload)
+    taken = sa.select(*columns).where(frame.c.run_id == number, frame.c.id <= last).order_by(frame.c.id)
+    return list(connection.execute(taken))
+
+
+def _points_of_frames(rows: Iterable[sa.Row[Any]], catalogue: Catalogue) -> dict[SeriesKey, _Series]:
+    found: dict[SeriesKey, _Series] = defaultdict(_Series)
+    for row in rows:
+        frame = read_frame(row.payload)
+        if frame.layer_stats is not None:
+            stats = frame.layer_stats
+            layout: Layout = ("layers", frame.rank, tuple(stats.layers))
+            stream, steps = catalogue.streams[layout], np.array(stats.steps, np.int64)
+            for part in stats.sections:
+                values = section_floats(part, layers=len(stats.layers), steps=len(steps))
+                found[stream, part.stat, frame.attempt].new.append((steps, values))
+        for points in frame.metrics:
+            stream = catalogue.streams["metrics", frame.rank, ()]
+            values = np.frombuffer(points.values.data, "<f4").reshape(1, -1)
+            found[stream, points.metric, frame.attempt].new.append((np.array(points.steps, np.int64), values))
+    return found
+
+
+def _add_touched_chunks(
+    connection: Connection, number: int, series: dict[SeriesKey, _Series], catalogue: Catalogue
+) -> None:
+    """Add to each series the chunks that its new points fall into, and a short one just before, which they lengthen."""
+    chunk, layers = tables.chunk, catalogue.layers()
+    key_columns = (chunk.c.stream_id, chunk.c.stat, chunk.c.attempt)
+    metas = connection.execute(
+        sa.select(*key_columns, chunk.c.first_step, chunk.c.last_step, chunk.c.n)
+        .where(chunk.c.run_id == number, chunk.c.level == 0, chunk.c.stream_id.in_({key[0] for key in series}))
+        .order_by(chunk.c.first_step)
+    )
+    spans = {key: points.span() for key, points in series.items()}
+    wanted: dict[SeriesKey, list[int]] = defaultdict(list)
+    short: dict[SeriesKey, int] = {}
+    for row in metas:
+        key = (row.stream_id, row.stat, row.attempt)
+        if key not in spans or row.first_step > spans[key][1]:
+            continue
+        if row.last_step >= spans[key][0]:
+            wanted[key].append(row.first_step)
+        elif row.n < chunk_points(len(layers[key[0]])) // 2:
+            short[key] = row.first_step
+        else:
+            short.pop(key, None)
+    for key, first_step in short.items():
+        wanted[key].append(first_step)
+    for key, first_steps in wanted.items():
+        same = (chunk.c.run_id == number, *(column == part for column, part in zip(key_columns, key, strict=True)))
+        between = chunk.c.first_step.between(min(first_steps), max(first_steps))
+        rows = connection.execute(
+            sa.select(chunk).where(*same, chunk.c.level == 0, between).order_by(chunk.c.first_step)
+        )
+        series[key].old.extend(rows)
+
+
+def merged(points: list[Points]) -> Points:
+    """Points of sources in order of arrival as one series: ascending steps, of equal ones the last received."""
+    steps = np.concatenate([part[0] for part in points])
+    values = np.concatenate([part[1] for part in points], axis=1)
+    order = np.argsort(steps, kind="stable")
+    ordered = steps[order]
+    order = order[np.append(ordered[1:] != ordered[:-1], True)] if len(order) else order
+    return steps[order], values[:, order]
+
+
+def _merged_rows(
+    number: int, series: dict[SeriesKey, _Series], catalogue: Catalogue
+) -> Iterable[dict[str, Any]]:  # Any: columns of the chunk table
+    layers = catalogue.layers()
+    for (stream, stat, attempt), parts in series.items():
+        columns = max(1, len(layers[stream]))
+        steps, values = merged([*(raw_points(row, layers=columns) for row in parts.old), *parts.new])
+        key = {"run_id": number, "stream_id": stream, "stat": stat, "attempt": attempt}
+        for start, end in cut_points(len(steps), chunk_points(columns)):
+            yield from chunk_rows(key, steps[start:end], values[:, start:end])
+
+
+def _delete_old_chunks(connection: Connection, number: int, series: dict[SeriesKey, _Series]) -> None:
+    chunk = tables.chunk
+    names = ("stream_id", "stat", "attempt")
+    statement = sa.delete(chunk).where(
+        chunk.c.run_id == number,
+        *(chunk.c[name] == sa.bindparam(f"of_{name}") for name in names),
+        chunk.c.first_step.between(sa.bindparam("from_first"), sa.bindparam("to_first")),
+    )
+    rows = [
+        {
+            **{f"of_{name}": part for name, part in zip(names, key, strict=True)},
+            "from_first": parts.old[0].first_step,
+            "to_first": parts.old[-1].first_step,
+        }
+        for key, parts in series.items()
+        if parts.old
+    ]
+    if rows:
+        connection.execute(statement, rows)

@@ -1,0 +1,126 @@
+"""The store on a SQL database: each promise of the interface, in one transaction."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+
+import msgspec
+import sqlalchemy as sa
+
+from trainvitals.wire.answers import Curve, Heatmap, RunDetail, RunPage, Snapshot
+from trainvitals.wire.frame import Frame
+from trainvitals.wire.messages import Finding, ModelInfo, RunEnd, RunStart
+from trainvitals_server.store import findings as findings_table
+from trainvitals_server.store import frames as frames_table
+from trainvitals_server.store import merging, reading, runs_table, tables
+from trainvitals_server.store.engine import Database
+from trainvitals_server.store.interface import ReceivedFrame, RunQuery, Span
+from trainvitals_server.store.runs_table import run_number
+
+
+class SqlStore:
+    """See Store. ``clock`` tells when a run is idle."""
+
+    def __init__(self, database: Database, *, clock: Callable[[], float] = time.time) -> None:
+        self._database = database
+        self._clock = clock
+        self._appender = frames_table.Appender(database)
+
+    def start_run(self, run_id: str, start: RunStart, *, now: float) -> bool:
+        """See Store."""
+        with self._database.writing() as connection:
+            return runs_table.start_run(connection, run_id, start, now=now)
+
+    def set_model(self, run_id: str, model: ModelInfo) -> None:
+        """See Store."""
+        with self._database.writing() as connection:
+            runs_table.change_run(connection, run_id, model=msgspec.msgpack.encode(model))
+
+    def end_run(self, run_id: str, end: RunEnd) -> None:
+        """See Store."""
+        with self._database.writing() as connection:
+            runs_table.end_run(connection, run_id, end)
+
+    def heartbeat(self, run_ids: Sequence[str], *, now: float) -> None:
+        """See Store; unknown runs are passed over."""
+        with self._database.writing() as connection:
+            runs_table.heartbeat(connection, run_ids, now=now)
+
+    def mark_lost(self, *, silent_since: float) -> list[str]:
+        """See Store."""
+        with self._database.writing() as connection:
+            return runs_table.mark_lost(connection, silent_since=silent_since)
+
+    def delete_run(self, run_id: str) -> None:
+        """See Store."""
+        runs_table.delete_run(self._database, run_id)
+
+    def append(self, frames: Sequence[ReceivedFrame]) -> list[bool]:
+        """See Store."""
+        return self._appender.append(frames)
+
+    def merge(self, *, force: bool = False) -> int:
+        """See Store; frames of one run, at most 64 MiB of them."""
+        return merging.merge_once(self._database, now=self._clock(), force=force)
+
+    def runs(self, query: RunQuery) -> RunPage:
+        """See Store."""
+        with self._database.reading() as connection:
+            return runs_table.runs(connection, query)
+
+    def run(self, run_id: str) -> RunDetail:
+        """See Store."""
+        with self._database.reading() as connection:
+            return runs_table.run_detail(connection, run_id)
+
+    def metric_curve(self, run_id: str, metric: str, *, span: Span, points: int, rank: int = 0) -> Curve:
+        """See Store."""
+        with self._database.reading() as connection:
+            number = run_number(connection, run_id)
+            return reading.metric_curve(connection, run_id, number, metric=metric, span=span, points=points, rank=rank)
+
+    def stat_curve(self, run_id: str, stat: str, layer: str, *, span: Span, points: int, rank: int = 0) -> Curve:
+        """See Store."""
+        with self._database.reading() as connection:
+            number = run_number(connection, run_id)
+            return reading.stat_curve(
+                connection, run_id, number, stat=stat, layer=layer, span=span, points=points, rank=rank
+            )
+
+    def heatmap(self, run_id: str, stat: str, *, span: Span, buckets: int, rank: int = 0) -> Heatmap:
+        """See Store."""
+        with self._database.reading() as connection:
+            number = run_number(connection, run_id)
+            return reading.heatmap(connection, run_id, number, stat=stat, span=span, buckets=buckets, rank=rank)
+
+    def snapshot(self, run_id: str, *, rank: int = 0) -> Snapshot | None:
+        """See Store."""
+        with self._database.reading() as connection:
+            return reading.snapshot(connection, run_id, run_number(connection, run_id), rank=rank)
+
+    def frames_since(self, run_id: str, *, rowid: int, limit: int = 1000) -> list[tuple[int, Frame]]:
+        """See Store."""
+        with self._database.reading() as connection:
+            number = run_number(connection, run_id)
+            return frames_table.frames_since(connection, number, rowid=rowid, limit=limit)
+
+    def save_findings(self, run_id: str, findings: Sequence[Finding], *, health: int | None) -> None:
+        """See Store."""
+        with self._database.writing() as connection:
+            runs_table.change_run(connection, run_id, health=health)
+            findings_table.save_findings(connection, run_number(connection, run_id), findings)
+
+    def findings(self, run_id: str) -> list[Finding]:
+        """See Store."""
+        with self._database.reading() as connection:
+            return findings_table.load_findings(connection, run_number(connection, run_id))
+
+    def ping(self) -> None:
+        """See Store."""
+        with self._database.writing() as connection:
+            connection.execute(sa.delete(tables.frame_seen).where(tables.frame_seen.c.run_id == -1))
+
+    def close(self) -> None:
+        """See Store."""
+        self._database.close()

@@ -1,0 +1,64 @@
+"""The tables in the code and those that the migrations make are the same."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+from alembic import command
+
+from trainvitals_server.store.engine import Database, make_engine
+from trainvitals_server.store.engine import database_url as normalised
+from trainvitals_server.store.interface import StoreError, StoreUnavailable
+from trainvitals_server.store.opening import migration_config, open_store
+
+
+def test_migrations_make_the_tables_of_the_code(database_url: str) -> None:
+    open_store(database_url).close()
+    database = Database(make_engine(normalised(database_url), binary=False))
+
+    with database.writing() as connection:
+        command.check(migration_config(connection))
+    database.close()
+
+
+def test_migrations_can_be_undone(database_url: str) -> None:
+    open_store(database_url).close()
+    database = Database(make_engine(normalised(database_url), binary=False))
+
+    with database.writing() as connection:
+        command.downgrade(migration_config(connection), "base")
+        assert sa.inspect(connection).get_table_names() == ["alembic_version"]
+    database.close()
+
+
+def test_servers_that_start_together_migrate_once(database_url: str) -> None:
+    with ThreadPoolExecutor(3) as pool:
+        stores = list(pool.map(open_store, [database_url] * 3))
+    for store in stores:
+        store.ping()
+        store.close()
+
+
+def test_a_database_of_a_newer_version_is_left_alone(database_url: str) -> None:
+    open_store(database_url).close()
+    database = Database(make_engine(normalised(database_url), binary=False))
+    with database.writing() as connection:
+        connection.execute(sa.text("UPDATE alembic_version SET version_num = '9999'"))
+    database.close()
+
+    with pytest.raises(StoreError, match="newer trainvitals"):
+        open_store(database_url)
+
+
+@pytest.mark.parametrize("url", ["mysql://host/name", "sqlite://", "no url"])
+def test_refuses_what_is_no_database_for_runs(url: str) -> None:
+    with pytest.raises(StoreError, match="sqlite:///path"):
+        open_store(url)
+
+
+def test_says_why_a_database_cannot_be_opened(tmp_path: Path) -> None:
+    with pytest.raises(StoreUnavailable, match="unable to open database file"):
+        open_store(f"sqlite:///{tmp_path}")
