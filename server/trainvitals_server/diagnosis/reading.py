@@ -1,0 +1,86 @@
+"""What several rules read from a window: where the loss came from and stands, and which layers carry weights."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from trainvitals_server.diagnosis.window import Floats32, Series, Window
+
+MAD_TO_SIGMA: Final = 1.4826  # of a normal distribution
+FEWEST_POINTS: Final = 20
+EPS: Final = 1e-12
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LossTrend:
+    """Medians of the loss's finite points: the first tenth, the last tenth, the lowest tenth of ten; ``noise`` is the
+    robust standard deviation within the last tenth's neighbourhood."""
+
+    start: float
+    now: float
+    lowest: float
+    noise: float
+
+    @property
+    def fallen(self) -> float:
+        """Share of the starting loss that is gone; negative if it rose. Losses under zero count by difference."""
+        return (self.start - self.now) / max(abs(self.start), EPS)
+
+
+def loss_trend(loss: Series | None) -> LossTrend | None:
+    """None before there is enough to say anything."""
+    if loss is None:
+        return None
+    values = loss.values[np.isfinite(loss.values)].astype(np.float64)
+    if len(values) < FEWEST_POINTS:
+        return None
+    tenths = np.array_split(values, 10)
+    medians = [float(np.median(tenth)) for tenth in tenths]
+    # differences of neighbours know nothing of the slope
+    noise = MAD_TO_SIGMA * float(np.median(np.abs(np.diff(values[-100:])))) / math.sqrt(2)
+    start = float(np.median(values[: max(3, len(values) // 50)]))
+    return LossTrend(start=start, now=medians[-1], lowest=min(medians), noise=noise)
+
+
+def weighted(window: Window, *, least: int = 2) -> NDArray[np.intp]:
+    """Columns of layers that carry trainable weight matrices, in forward order; norms and lone scalars are left out."""
+    columns = []
+    for column, name in enumerate(window.layers):
+        layer = window.info.get(name)
+        if layer is not None and layer.trainable >= least and "Norm" not in layer.kind:
+            columns.append(column)
+    return np.array(columns, np.intp)
+
+
+def recent(window: Window, stat: str, *, samples: int = 8) -> Floats32 | None:
+    """The newest ``samples`` snapshots of a stat, [samples, layers]; None if there are fewer."""
+    values = window.stats.get(stat)
+    return None if values is None or len(values) < samples else values[-samples:]
+
+
+def typical(values: Floats32) -> NDArray[np.float64]:
+    """The median over snapshots of what is finite, [layers]; NaN where nothing is."""
+    finite = np.where(np.isfinite(values), values, np.nan).astype(np.float64)
+    has_any = np.isfinite(finite).any(axis=0)
+    result = np.full(finite.shape[1], np.nan)
+    result[has_any] = np.nanmedian(finite[:, has_any], axis=0)
+    return result
+
+
+def learning_rate(window: Window) -> Series | None:
+    """The learning rate of the first parameter group."""
+    return window.metrics.get("lr")
+
+
+def word(value: float) -> float | str:
+    """A number as evidence carries it."""
+    if math.isnan(value):
+        return "NaN"
+    if math.isinf(value):
+        return "Infinity" if value > 0 else "-Infinity"
+    return float(value)

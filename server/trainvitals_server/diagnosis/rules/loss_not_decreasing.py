@@ -1,0 +1,54 @@
+"""A loss that stays where it began."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from trainvitals.wire.messages import Evidence
+from trainvitals_server.diagnosis.reading import loss_trend
+from trainvitals_server.diagnosis.symptom import Symptom
+from trainvitals_server.diagnosis.window import Window
+
+
+def loss_not_decreasing(
+    window: Window, *, after_steps: int = 200, fallen: float = 0.02, noises: float = 2.0
+) -> Iterator[Symptom]:
+    """After ``after_steps`` steps, neither the loss now nor its best tenth is under the start by more than ``fallen``
+    of
+    it, nor by ``noises`` times the noise between neighbouring steps.
+
+    Window medians are compared, never single batches. Source: "A Recipe for Training Neural Networks" (Karpathy, 2019);
+    the rule of this name in Amazon SageMaker Debugger compares single steps, which alarms on noise.
+    """
+    loss, trend = window.loss, loss_trend(window.loss)
+    if loss is None or trend is None or window.step < after_steps:
+        return
+    gained = trend.start - min(trend.now, trend.lowest)
+    if gained > fallen * abs(trend.start) or (trend.noise > 0 and gained > noises * trend.noise):
+        return
+    yield Symptom(
+        rule="loss_not_decreasing",
+        severity="warning",
+        summary=f"The loss stands at {trend.now:.4g} after {window.step:,} steps; it began at {trend.start:.4g}",
+        first_step=int(loss.steps[0]),
+        last_step=window.step,
+        evidence=Evidence(
+            metric="loss",
+            value=trend.now,
+            threshold=trend.start * (1 - fallen),
+            comparison=">",
+            first_step=int(loss.steps[0]),
+            last_step=window.step,
+            numbers={"at the start": trend.start, "now": trend.now, "best": trend.lowest, "noise": trend.noise},
+        ),
+        causes=(
+            "gradients do not reach the weights (see the other findings)",
+            "a learning rate far too high or too low",
+            "labels that have nothing to do with the inputs: shuffled, or misaligned",
+        ),
+        advice=(
+            "Overfit one batch: the same 16 examples for 200 steps must bring the loss near zero.",
+            "Try learning rates of 1e-4, 1e-3 and 1e-2 for 100 steps each.",
+            "Print one batch with its labels just before it enters the network.",
+        ),
+    )

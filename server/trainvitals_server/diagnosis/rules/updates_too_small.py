@@ -1,0 +1,68 @@
+"""Steps so small, relative to the weights, that nothing is learnt in the time there is."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from trainvitals.wire.messages import Evidence
+from trainvitals_server.diagnosis.reading import learning_rate, loss_trend, recent, typical, weighted
+from trainvitals_server.diagnosis.symptom import Symptom
+from trainvitals_server.diagnosis.window import Window
+
+
+def updates_too_small(
+    window: Window, *, ratio: float = 1e-5, loss_fallen: float = 0.1, samples: int = 32
+) -> Iterator[Symptom]:
+    """The median update ratio ‖Δw‖/‖w‖ over layers under ``ratio`` (and not zero) in the newest ``samples`` snapshots,
+    with gradients alive and less than ``loss_fallen`` of the loss gone. Silent in warm-up and in a schedule's tail.
+
+    Source: CS231n notes, "Babysitting the learning process" (about 1e-3 is healthy).
+    """
+    updates, gradients = recent(window, "update_ratio", samples=samples), recent(window, "grad_norm", samples=samples)
+    trend, columns = loss_trend(window.loss), weighted(window)
+    if updates is None or gradients is None or trend is None or not len(columns) or _is_scheduled(window, samples):
+        return
+    moving = typical(updates[:, columns])
+    moving = moving[np.isfinite(moving) & (moving > 0)]
+    alive = typical(gradients[:, columns])
+    if not len(moving) or not (alive[np.isfinite(alive)] > 0).any() or trend.fallen > loss_fallen:
+        return
+    middle = float(np.median(moving))
+    if middle >= ratio:
+        return
+    layers = tuple(window.layers[column] for column in columns)
+    yield Symptom(
+        rule="updates_too_small",
+        severity="warning",
+        summary=f"A step changes the weights by {middle:.0e} of their size: at this rate they stay as drawn",
+        first_step=int(window.steps[-samples]),
+        last_step=window.step,
+        layers=layers,
+        evidence=Evidence(
+            stat="update_ratio",
+            layers=list(layers[:5]),
+            value=middle,
+            threshold=ratio,
+            comparison="<",
+            first_step=int(window.steps[-samples]),
+            last_step=window.step,
+            numbers={"update ratio": middle, "healthy": "≈ 1e-3", "loss fallen": f"{trend.fallen:.0%}"},
+        ),
+        causes=("a learning rate too low", "a loss or gradient scaled down by mistake", "clipping to almost nothing"),
+        advice=(
+            "Multiply the learning rate by 10 and compare.",
+            "Log the clipping factor; raise max_norm if it is small.",
+        ),
+    )
+
+
+def _is_scheduled(window: Window, samples: int) -> bool:
+    """Whether the learning rate is still rising, or has fallen far under its peak, on purpose."""
+    rate = learning_rate(window)
+    if rate is None or not len(rate.values):
+        return False
+    peak, now = float(rate.values.max()), float(rate.values[-1])
+    earlier = float(rate.values[max(0, len(rate.values) - samples)])
+    return now > earlier * 1.01 or now < 0.1 * peak

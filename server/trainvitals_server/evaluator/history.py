@@ -1,0 +1,151 @@
+"""What the evaluator remembers of a run: the newest snapshots whole, the past thinned evenly, bounded whatever
+comes."""
+
+from __future__ import annotations
+
+from typing import Final, Generic, TypeVar
+
+import numpy as np
+
+from trainvitals.wire.frame import Frame, LayerStats, matrix_of
+from trainvitals.wire.messages import LayerInfo, ModelInfo
+from trainvitals_server.diagnosis.window import Floats32, Series, Window
+
+NEWEST_SNAPSHOTS: Final = 64
+PAST_SNAPSHOTS: Final = 64
+NEWEST_POINTS: Final = 512
+PAST_POINTS: Final = 512
+T = TypeVar("T")
+
+
+class Thinned(Generic[T]):
+    """Items by step: the newest ``newest`` whole, of older ones every 2^k-th, at most ``past``."""
+
+    def __init__(self, *, newest: int, past: int) -> None:
+        self._newest, self._past = newest, past
+        self._recent: dict[int, T] = {}
+        self._old: dict[int, T] = {}
+        self._seen_old = 0
+        self._every = 1
+
+    def add(self, step: int, item: T) -> None:
+        """Keep an item; one at a known step takes its place."""
+        self._recent[step] = item
+        if len(self._recent) <= self._newest:
+            return
+        oldest = min(self._recent)
+        leaving = self._recent.pop(oldest)
+        if self._seen_old % self._every == 0:
+            self._old[oldest] = leaving
+        self._seen_old += 1
+        if len(self._old) > self._past:
+            self._every *= 2
+            self._old = {step: self._old[step] for step in sorted(self._old)[::2]}
+
+    def items(self) -> list[tuple[int, T]]:
+        """Steps ascending, each with its item."""
+        return sorted((self._old | self._recent).items(), key=lambda pair: pair[0])
+
+    def __len__(self) -> int:
+        return len(self._old) + len(self._recent)
+
+
+class History:
+    """A run's past as rules need it; ``window()`` is the view of it."""
+
+    def __init__(self, run_id: str, *, planned_steps: int | None = None) -> None:
+        self.run_id = run_id
+        self.planned_steps = planned_steps
+        self._model = ModelInfo(layers=[])
+        self._layers: tuple[str, ...] = ()
+        self._snapshots: Thinned[dict[str, Floats32]] = Thinned(newest=NEWEST_SNAPSHOTS, past=PAST_SNAPSHOTS)
+        self._metrics: dict[str, Thinned[float]] = {}
+        self._step = 0
+
+    def describe(self, model: ModelInfo) -> None:
+        """Learn what is watched."""
+        self._model = model
+
+    def add(self, frame: Frame) -> int:
+        """Take a frame in; how many snapshots and points it brought."""
+        count = 0
+        if frame.layer_stats is not None:
+            self._add_snapshots(frame.layer_stats)
+            count += len(frame.layer_stats.steps)
+        for points in frame.metrics:
+            for step, value in zip(points.steps, points.values.tolist(), strict=True):
+                self.add_point(points.metric, step, value)
+            count += len(points.steps)
+        return count
+
+    def add_point(self, metric: str, step: int, value: float) -> None:
+        """Take a metric's point in."""
+        known = self._metrics.setdefault(metric, Thinned(newest=NEWEST_POINTS, past=PAST_POINTS))
+        known.add(step, value)
+        self._step = max(self._step, step)
+
+    def add_snapshot(self, step: int, layers: tuple[str, ...], stats: dict[str, Floats32]) -> None:
+        """Take a snapshot in: stat → float32 [layers]. Other layers than before begin the layer history anew."""
+        if layers != self._layers:
+            self._layers = layers
+            self._snapshots = Thinned(newest=NEWEST_SNAPSHOTS, past=PAST_SNAPSHOTS)
+        self._snapshots.add(step, stats)
+        self._step = max(self._step, step)
+
+    def _add_snapshots(self, stats: LayerStats) -> None:
+        shape = (len(stats.layers), len(stats.steps))
+        matrices = {
+            part.stat: np.frombuffer(matrix_of(part, layers=shape[0], steps=shape[1]), "<f4").reshape(shape)
+            for part in stats.sections
+        }
+        layers = tuple(stats.layers)
+        for place, step in enumerate(stats.steps):
+            self.add_snapshot(step, layers, {stat: matrix[:, place].copy() for stat, matrix in matrices.items()})
+
+    def window(self) -> Window:
+        """The run as rules see it now."""
+        rows = self._snapshots.items()
+        stats: dict[str, Floats32] = {}
+        nothing = np.full(len(self._layers), np.nan, np.float32)
+        for stat in sorted({stat for _, snapshot in rows for stat in snapshot}):
+            stats[stat] = np.stack([snapshot.get(stat, nothing) for _, snapshot in rows])
+        info = {layer.name: layer for layer in self._model.layers}
+        return Window(
+            run_id=self.run_id,
+            step=self._step,
+            layers=self._layers,
+            steps=np.array([step for step, _ in rows], np.int64),
+            stats=stats,
+            nonfinite=nonfinite_of(stats, self._layers, info),
+            metrics={name: _series(points) for name, points in self._metrics.items()},
+            info=info,
+            optimizers=tuple(self._model.optimizers),
+            planned_steps=self.planned_steps,
+        )
+
+
+def _series(points: Thinned[float]) -> Series:
+    items = points.items()
+    return Series(
+        steps=np.array([step for step, _ in items], np.int64), values=np.array([v for _, v in items], np.float32)
+    )
+
+
+def nonfinite_of(
+    stats: dict[str, Floats32], layers: tuple[str, ...], info: dict[str, LayerInfo]
+) -> dict[str, np.ndarray[tuple[int, ...], np.dtype[np.bool_]]]:
+    """Where a value is wrong rather than absent: stat → bool [n, layers].
+
+    NaN also stands for "does not apply" (a layer without parameters) and "no gradient came"; so a gradient is called
+    non-finite if it is infinite, or NaN after it was a number, and a weight only where the layer has any.
+    """
+    found = {}
+    if (counts := stats.get("activation_nonfinite")) is not None:
+        found["activation"] = counts > 0
+    if (gradients := stats.get("grad_norm")) is not None:
+        was_number = np.logical_or.accumulate(np.isfinite(gradients), axis=0)
+        found["gradient"] = np.isinf(gradients) | (np.isnan(gradients) & was_number)
+    if (weights := stats.get("weight_norm")) is not None:
+        has_weights = np.array([name in info and info[name].parameters > 0 for name in layers], bool)
+        found["weight"] = ~np.isfinite(weights) & has_weights
+    return found

@@ -1,0 +1,90 @@
+"""How symptoms become findings with a life: opened when confirmed, updated while they last, resolved when gone."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Final
+
+import msgspec
+
+from trainvitals.wire.messages import Finding
+from trainvitals_server.diagnosis.grouping import group_layers
+from trainvitals_server.diagnosis.symptom import Symptom
+
+CONFIRMATIONS: Final = 2
+QUIET_BEFORE_RESOLVED: Final = 3
+AT_ONCE: Final = frozenset({"non_finite_values"})  # exact: nothing is gained by waiting
+NEVER_GONE: Final = frozenset({"non_finite_values"})  # weights that are NaN stay so, even when the stream ends
+
+
+@dataclass(slots=True)
+class Life:
+    """The findings of one run, and what waits to become one."""
+
+    run_id: str
+    findings: dict[str, Finding] = field(default_factory=dict)
+    _spoken: dict[str, int] = field(default_factory=dict)
+    _quiet: dict[str, int] = field(default_factory=dict)
+
+    def judge(self, symptoms: Iterable[Symptom], *, now: float, is_last: bool = False) -> list[Finding]:
+        """Findings that opened, changed or were resolved by these symptoms. ``is_last``: the run has ended, so that
+        nothing is resolved for want of new data, and nothing waits for a second look."""
+        speaking = {finding_id(self.run_id, symptom): symptom for symptom in symptoms}
+        changed = [self._speak(id_, symptom, now=now, is_last=is_last) for id_, symptom in speaking.items()]
+        for id_ in list(self._spoken):
+            if id_ not in speaking:
+                del self._spoken[id_]
+        if not is_last:
+            changed.extend(self._fall_quiet(id_, now=now) for id_ in self.findings if id_ not in speaking)
+        return [finding for finding in changed if finding is not None]
+
+    def _speak(self, id_: str, symptom: Symptom, *, now: float, is_last: bool) -> Finding | None:
+        known = self.findings.get(id_)
+        self._quiet.pop(id_, None)
+        if known is None or known.state == "resolved":
+            self._spoken[id_] = self._spoken.get(id_, 0) + 1
+            if self._spoken[id_] < CONFIRMATIONS and symptom.rule not in AT_ONCE and not is_last:
+                return None
+        finding = _finding(id_, self.run_id, symptom, known, now=now)
+        if known is not None and msgspec.structs.replace(finding, updated_at=known.updated_at) == known:
+            return None
+        self.findings[id_] = finding
+        return finding
+
+    def _fall_quiet(self, id_: str, *, now: float) -> Finding | None:
+        known = self.findings[id_]
+        if known.state == "resolved" or known.rule in NEVER_GONE:
+            return None
+        self._quiet[id_] = self._quiet.get(id_, 0) + 1
+        if self._quiet[id_] < QUIET_BEFORE_RESOLVED:
+            return None
+        self.findings[id_] = msgspec.structs.replace(known, state="resolved", resolved_at=now, updated_at=now)
+        return self.findings[id_]
+
+
+def finding_id(run_id: str, symptom: Symptom) -> str:
+    """The same for the same cause in the same run, whoever finds it."""
+    name = f"{run_id}/{symptom.rule}/{symptom.key}"
+    return hashlib.blake2s(name.encode(), digest_size=8).hexdigest()
+
+
+def _finding(id_: str, run_id: str, symptom: Symptom, known: Finding | None, *, now: float) -> Finding:
+    return Finding(
+        finding_id=id_,
+        run_id=run_id,
+        rule=symptom.rule,
+        severity=symptom.severity,
+        state="open" if known is None or known.state == "resolved" else known.state,
+        layers=list(symptom.layers),
+        where=group_layers(symptom.layers),
+        first_step=min(symptom.first_step, known.first_step) if known else symptom.first_step,
+        last_step=symptom.last_step,
+        summary=symptom.summary,
+        evidence=symptom.evidence,
+        causes=list(symptom.causes),
+        advice=list(symptom.advice),
+        opened_at=known.opened_at if known else now,
+        updated_at=now,
+    )
