@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any, Final
 
 import numpy as np
-from sqlalchemy import Row
 
 from trainvitals_server.store.blobs import (
     CODEC,
@@ -25,7 +24,7 @@ VALUES_IN_A_CHUNK: Final = 262_144  # measured best between 200 and 260 thousand
 SMALLEST, LARGEST = 256, 8192
 LAST_STEP: Final = 2**62  # beyond all steps
 
-ChunkRow = Row[Any]  # Any: rows of the chunk table
+ChunkRow = Any  # rows of the chunk table: SQLAlchemy types rows by their columns, which no signature can name
 
 
 def chunk_points(layers: int) -> int:

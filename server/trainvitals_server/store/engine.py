@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import sqlite3
 import threading
+import time
 from collections.abc import Iterator
 from typing import Any, Final
 
@@ -16,9 +18,9 @@ from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from trainvitals_server.store.interface import StoreError, StoreUnavailable
 
 BUSY_TIMEOUT_MS: Final = 10_000
+SWITCH_RETRY_SECONDS: Final = 0.02
 SQLITE_PRAGMAS: Final = (
     f"PRAGMA busy_timeout={BUSY_TIMEOUT_MS}",
-    "PRAGMA journal_mode=WAL",
     "PRAGMA synchronous=FULL",  # an acknowledged frame survives a power cut
     "PRAGMA foreign_keys=ON",
     "PRAGMA wal_autocheckpoint=4000",
@@ -109,12 +111,26 @@ def _sqlite_engine(url: URL) -> Engine:
         connection.isolation_level = None  # BEGIN is ours: see below
         for pragma in SQLITE_PRAGMAS:
             connection.execute(pragma)
+        _use_write_ahead_log(connection)
 
     @sa.event.listens_for(engine, "begin")
     def begin(connection: Connection) -> None:
         connection.exec_driver_sql(connection.get_execution_options().get("begin", "BEGIN"))
 
     return engine
+
+
+def _use_write_ahead_log(connection: sqlite3.Connection) -> None:
+    # the busy timeout does not hold for this switch, which fails at once while another process writes
+    deadline = time.monotonic() + BUSY_TIMEOUT_MS / 1000
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode=WAL")
+            return
+        except sqlite3.OperationalError as error:
+            if "locked" not in str(error) or time.monotonic() > deadline:
+                raise
+            time.sleep(SWITCH_RETRY_SECONDS)
 
 
 def _postgres_engine(url: URL, *, binary: bool) -> Engine:

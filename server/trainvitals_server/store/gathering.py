@@ -8,10 +8,10 @@ point exactly once. A step that two layouts recorded for one layer keeps the val
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import groupby
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 import sqlalchemy as sa
@@ -27,6 +27,8 @@ from trainvitals_server.store.merging import Points, merged
 from trainvitals_server.store.pyramid import LEVELS, Cells
 
 KEYS_PER_QUERY: Final = 500
+
+FrameRow = Any  # rows of the frame table, as ChunkRow
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,11 +61,10 @@ class Wanted:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Gathered:
-    """Of each stream the points read as recorded, and buckets of the rest; ``total``: about how many points in all."""
+    """Of each stream the points read as recorded, and buckets of the rest."""
 
     points: dict[int, Points]
     cells: dict[int, list[Cells]]
-    total: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,7 +76,7 @@ class _Plan:
 def gather(connection: Connection, wanted: Wanted, *, buckets: int) -> Gathered:
     """Points and buckets of what is wanted, at the coarsest level that still gives half of ``buckets``."""
     attempts = load_attempts(connection, wanted.run_number)
-    waiting = _waiting_points(connection, wanted)
+    waiting = _points_of_frames(_waiting_frames(connection, wanted), wanted)
     chunks = [row for row in _chunks_in_span(connection, wanted) if row.first_step < attempts.limit(row.attempt)]
     total = sum(_points_inside(row, wanted, attempts) for row in chunks)
     total += sum(len(steps) for parts in waiting.values() for _, (steps, _) in parts)
@@ -92,11 +93,30 @@ def gather(connection: Connection, wanted: Wanted, *, buckets: int) -> Gathered:
             stream = row.stream_id
             cells[stream].append(level_cells(row, layers=wanted.rows(stream), only=wanted.only(stream)))
     points = _visible_points(_fetch(connection, wanted, raw, level=0), waiting, wanted, attempts)
-    return Gathered(points=points, cells=dict(cells), total=total)
+    return Gathered(points=points, cells=dict(cells))
 
 
-def _waiting_points(connection: Connection, wanted: Wanted) -> dict[int, list[tuple[int, Points]]]:
-    """Stream → (attempt, points) of its waiting frames, in order of arrival."""
+def gather_recorded(connection: Connection, wanted: Sequence[Wanted]) -> dict[str, dict[int, Points]]:
+    """Stat → stream → points as recorded, of several stats of one run, rank and span, in three queries."""
+    attempts = load_attempts(connection, wanted[0].run_number)
+    frames = _waiting_frames(connection, wanted[0])
+    chunk, streams = tables.chunk, {stream for each in wanted for stream in each.streams}
+    rows = connection.execute(
+        sa.select(chunk)
+        .where(chunk.c.run_id == wanted[0].run_number, chunk.c.stream_id.in_(sorted(streams)), chunk.c.level == 0)
+        .where(chunk.c.first_step <= wanted[0].last, chunk.c.last_step >= wanted[0].first)
+    )
+    of_stats: dict[str, list[ChunkRow]] = defaultdict(list)
+    for row in rows:
+        of_stats[row.stat].append(row)
+    return {
+        each.stat: _visible_points(of_stats[each.stat], _points_of_frames(frames, each), each, attempts)
+        for each in wanted
+    }
+
+
+def _waiting_frames(connection: Connection, wanted: Wanted) -> list[FrameRow]:
+    """Frames that are not merged yet, in order of arrival."""
     frame = tables.frame
     query = (
         sa.select(frame.c.attempt, frame.c.payload)
@@ -104,9 +124,14 @@ def _waiting_points(connection: Connection, wanted: Wanted) -> dict[int, list[tu
         .where(frame.c.first_step <= wanted.last, frame.c.last_step >= wanted.first)
         .order_by(frame.c.id)
     )
+    return list(connection.execute(query))
+
+
+def _points_of_frames(rows: list[FrameRow], wanted: Wanted) -> dict[int, list[tuple[int, Points]]]:
+    """Stream → (attempt, points), in order of arrival."""
     numbers = {layers: number for number, layers in wanted.streams.items()}
     found: dict[int, list[tuple[int, Points]]] = defaultdict(list)
-    for row in connection.execute(query):
+    for row in rows:
         for layers, points in _points_of(row.payload, wanted, numbers):
             kept = (points[0] >= wanted.first) & (points[0] <= wanted.last)
             found[numbers[layers]].append((row.attempt, (points[0][kept], points[1][:, kept])))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import threading
 from pathlib import Path
 from typing import Final
 
@@ -18,6 +19,8 @@ from trainvitals_server.store.sql_store import SqlStore
 
 MIGRATIONS: Final = "trainvitals_migrations:"
 MIGRATION_LOCK: Final = 7_206_911_850_043_217  # any number, but the same for all versions
+
+_alembic_in_use: Final = threading.Lock()  # Alembic keeps its context in globals
 
 
 def open_store(url: str, *, migrate: bool = True) -> Store:
@@ -38,7 +41,7 @@ def open_store(url: str, *, migrate: bool = True) -> Store:
 def migrate_to_newest(where: URL) -> None:
     """Create or change the tables until they are this version's, in one transaction."""
     database = Database(make_engine(where, binary=False))
-    with contextlib.closing(database), database.writing() as connection:
+    with contextlib.closing(database), database.writing() as connection, _alembic_in_use:
         if database.postgres:
             connection.execute(sa.select(sa.func.pg_advisory_xact_lock(MIGRATION_LOCK)))
         try:

@@ -12,7 +12,7 @@ from trainvitals.wire.answers import Curve, Heatmap, Snapshot
 from trainvitals.wire.floats import Floats
 from trainvitals_server.store.blobs import Counts, Floats32, Steps
 from trainvitals_server.store.catalogue import Catalogue, load_catalogue
-from trainvitals_server.store.gathering import Wanted, gather, newest_steps
+from trainvitals_server.store.gathering import Wanted, gather, gather_recorded, newest_steps
 from trainvitals_server.store.interface import SeriesNotFound, Span
 from trainvitals_server.store.merging import Points, merged
 from trainvitals_server.store.pyramid import Cells, bucket_size, cells_of_points, fold, group_starts, joined
@@ -163,11 +163,21 @@ def snapshot(connection: Connection, run_id: str, run_number: int, *, rank: int)
     span = newest_steps(connection, run_number, rank=rank, streams=streams) if streams else None
     if span is None:
         return None
-    of_stats: dict[str, dict[int, Points]] = {}
-    for stat in dict.fromkeys(stat for stream, stat in catalogue.series if stream in streams):
-        having = _streams_with(catalogue, stat, rank=rank)
-        wanted = Wanted(run_number=run_number, rank=rank, stat=stat, streams=having, layer=None, span=span)
-        of_stats[stat] = gather(connection, wanted, buckets=2**31).points
+    stats = dict.fromkeys(stat for stream, stat in catalogue.series if stream in streams)
+    of_stats = gather_recorded(
+        connection,
+        [
+            Wanted(
+                run_number=run_number,
+                rank=rank,
+                stat=stat,
+                streams=_streams_with(catalogue, stat, rank=rank),
+                layer=None,
+                span=span,
+            )
+            for stat in stats
+        ],
+    )
     step = max(
         (int(steps[-1]) for points in of_stats.values() for steps, _ in points.values() if len(steps)), default=None
     )
@@ -175,12 +185,12 @@ def snapshot(connection: Connection, run_id: str, run_number: int, *, rank: int)
         return None
     shown = sorted({stream for points in of_stats.values() for stream, (steps, _) in points.items() if step in steps})
     layers = layers_of(streams[stream] for stream in shown)
-    stats = {
+    values = {
         stat: _floats(_at_step(step, points, streams, layers))
         for stat, points in of_stats.items()
         if any(step in steps for steps, _ in points.values())
     }
-    return Snapshot(run_id=run_id, step=step, layers=layers, stats=stats)
+    return Snapshot(run_id=run_id, step=step, layers=layers, stats=values)
 
 
 def _at_step(step: int, points: dict[int, Points], streams: dict[int, tuple[str, ...]], layers: list[str]) -> Floats32:

@@ -1,0 +1,56 @@
+"""Request bodies: read within a limit, decoded by their content type."""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+from typing import TypeVar
+
+from starlette.requests import ClientDisconnect, Request
+
+from trainvitals.wire import coding
+from trainvitals_server.api.problems import Refused
+
+T = TypeVar("T")
+
+
+def media_type_of(request: Request) -> str:
+    """msgpack or JSON. Raises Refused."""
+    given = request.headers.get("content-type", coding.JSON).partition(";")[0].strip().lower()
+    if given not in (coding.MSGPACK, coding.JSON):
+        detail = f"a body of type {given!r}: send {coding.MSGPACK} or {coding.JSON}"
+        raise Refused(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "unsupported-media-type", detail)
+    return given
+
+
+def stated_size(request: Request, *, max_bytes: int) -> int:
+    """The size that the request states, ``max_bytes`` where it states none. Raises Refused if it is too large."""
+    text = request.headers.get("content-length", "")
+    size = int(text) if text.isascii() and text.isdigit() else max_bytes
+    if size > max_bytes:
+        raise _too_large(size, max_bytes)
+    return size
+
+
+async def read_body(request: Request, *, max_bytes: int) -> bytes:
+    """The body. Raises Refused as soon as it is larger than ``max_bytes``."""
+    stated_size(request, max_bytes=max_bytes)
+    body = bytearray()
+    try:
+        async for piece in request.stream():
+            body += piece
+            if len(body) > max_bytes:
+                raise _too_large(len(body), max_bytes)
+    except ClientDisconnect:
+        raise Refused(HTTPStatus.BAD_REQUEST, "disconnected", "the body broke off: send it again") from None
+    return bytes(body)
+
+
+async def read_message(request: Request, kind: type[T], *, max_bytes: int) -> T:
+    """The body as a message. Raises Refused, WireError."""
+    media_type = media_type_of(request)
+    return coding.decode(await read_body(request, max_bytes=max_bytes), kind, media_type=media_type)
+
+
+def _too_large(size: int, max_bytes: int) -> Refused:
+    detail = f"a body of at least {size:,} bytes: at most {max_bytes:,} are taken, send it in smaller parts"
+    return Refused(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "too-large", detail)

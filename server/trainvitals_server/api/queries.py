@@ -1,0 +1,113 @@
+"""The routes that answer questions about runs; synchronous, so that each runs on a thread of its own."""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+from typing import Annotated
+
+from fastapi import APIRouter, Query
+from starlette.requests import Request
+from starlette.responses import Response
+
+from trainvitals.wire.answers import Curve, FindingList, Heatmap, RunDetail, RunPage, Snapshot
+from trainvitals_server.api.answers import PROBLEMS, answer, answers
+from trainvitals_server.api.problems import Refused
+from trainvitals_server.api.services import Given
+from trainvitals_server.store.interface import RunQuery, SeriesNotFound, Span
+
+Step = Annotated[int | None, Query(ge=0, le=2**53)]
+Rank = Annotated[int, Query(ge=0, lt=2**31)]
+router = APIRouter(prefix="/api/v1/runs", tags=["runs"])
+
+
+@router.get("", responses=answers(RunPage))
+def list_runs(
+    request: Request,
+    services: Given,
+    project: str | None = None,
+    text: str = "",
+    status: str | None = None,
+    sort_by: str = "created",
+    descending: bool = True,
+    offset: Annotated[int, Query(ge=0, le=10_000_000)] = 0,
+    limit: Annotated[int, Query(ge=1, le=1000)] = 50,
+) -> Response:
+    """A page of the runs table."""
+    query = RunQuery(
+        project=project,
+        text=text,
+        status=status,
+        sort_by=sort_by,
+        descending=descending,
+        offset=offset,
+        limit=limit,
+    )
+    return answer(request, services.store.runs(query))
+
+
+@router.get("/{run_id}", responses=answers(RunDetail))
+def show_run(run_id: str, request: Request, services: Given) -> Response:
+    """All that is known of a run but its series."""
+    return answer(request, services.store.run(run_id))
+
+
+@router.get("/{run_id}/curve", responses=answers(Curve))
+def show_curve(
+    run_id: str,
+    request: Request,
+    services: Given,
+    metric: str | None = None,
+    stat: str | None = None,
+    layer: str | None = None,
+    first: Step = None,
+    last: Step = None,
+    points: Annotated[int, Query(ge=1, le=20_000)] = 1000,
+    rank: Rank = 0,
+) -> Response:
+    """A series: name a ``metric``, or a ``stat`` and a ``layer``."""
+    span = Span(first=first, last=last)
+    store = services.store
+    if metric is not None and stat is None and layer is None:
+        return answer(request, store.metric_curve(run_id, metric, span=span, points=points, rank=rank))
+    if metric is None and stat is not None and layer is not None:
+        return answer(request, store.stat_curve(run_id, stat, layer, span=span, points=points, rank=rank))
+    detail = "name the series: ?metric=…, or ?stat=…&layer=…"
+    raise Refused(HTTPStatus.UNPROCESSABLE_ENTITY, "invalid-parameter", detail)
+
+
+@router.get("/{run_id}/heatmap", responses=answers(Heatmap))
+def show_heatmap(
+    run_id: str,
+    request: Request,
+    services: Given,
+    stat: str,
+    first: Step = None,
+    last: Step = None,
+    buckets: Annotated[int, Query(ge=1, le=2000)] = 400,
+    rank: Rank = 0,
+) -> Response:
+    """A stat of all layers over the run."""
+    span = Span(first=first, last=last)
+    return answer(request, services.store.heatmap(run_id, stat, span=span, buckets=buckets, rank=rank))
+
+
+@router.get("/{run_id}/snapshot", responses=answers(Snapshot))
+def show_snapshot(run_id: str, request: Request, services: Given, rank: Rank = 0) -> Response:
+    """The newest snapshot."""
+    snapshot = services.store.snapshot(run_id, rank=rank)
+    if snapshot is None:
+        raise SeriesNotFound(run_id, "snapshot")
+    return answer(request, snapshot)
+
+
+@router.get("/{run_id}/findings", responses=answers(FindingList))
+def list_findings(run_id: str, request: Request, services: Given) -> Response:
+    """What the rules found, the gravest first."""
+    return answer(request, FindingList(findings=services.store.findings(run_id)))
+
+
+@router.delete("/{run_id}", status_code=HTTPStatus.NO_CONTENT, responses=PROBLEMS)
+def delete_run(run_id: str, services: Given) -> Response:
+    """Forget a run and all that belongs to it."""
+    services.store.delete_run(run_id)
+    return Response(status_code=HTTPStatus.NO_CONTENT)

@@ -1,0 +1,36 @@
+"""What routes work with, put on the application once and asked for by each of them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Annotated
+
+from fastapi import Depends
+from starlette.requests import HTTPConnection
+
+from trainvitals_server.evaluator import Evaluator
+from trainvitals_server.ingest.writer import Writer
+from trainvitals_server.live.hub import Hub
+from trainvitals_server.settings import Settings
+from trainvitals_server.store.interface import Store
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Services:
+    """One set per application; ``clock`` tells Unix seconds."""
+
+    settings: Settings
+    store: Store
+    writer: Writer
+    hub: Hub
+    evaluator: Evaluator
+    clock: Callable[[], float]
+
+
+def _of(connection: HTTPConnection) -> Services:
+    services: Services = connection.app.state.services
+    return services
+
+
+Given = Annotated[Services, Depends(_of)]

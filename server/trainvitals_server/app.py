@@ -1,0 +1,130 @@
+"""The server's application: its routes, and the threads that live as long as it does."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from http import HTTPStatus
+from typing import Final
+
+from fastapi import FastAPI
+from starlette.concurrency import run_in_threadpool
+from starlette.responses import Response
+
+from trainvitals.version import __version__
+from trainvitals_server.api import health, ingest, live, queries, rules
+from trainvitals_server.api.answers import describe
+from trainvitals_server.api.problems import Refused, handle_problems
+from trainvitals_server.api.services import Services
+from trainvitals_server.auth import AuthMiddleware, login_routes
+from trainvitals_server.evaluator import Evaluator
+from trainvitals_server.ingest.merger import Merger
+from trainvitals_server.ingest.writer import Writer
+from trainvitals_server.live.hub import Hub
+from trainvitals_server.settings import Settings
+from trainvitals_server.store.interface import ReceivedFrame, Store, StoreError
+
+METHODS: Final = ["GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS"]
+SWEEP_SECONDS: Final = 10.0
+log = logging.getLogger(__name__)
+
+SetUp = Callable[[], Awaitable[None]]
+Pages = Callable[[FastAPI], SetUp]
+
+
+def create_app(
+    settings: Settings, *, store: Store, pages: Pages | None = None, clock: Callable[[], float] = time.time
+) -> FastAPI:
+    """The API on ``store``. ``pages`` mounts a dashboard beneath the sign-in, once all routes are there."""
+    services = _services(settings, store, clock)
+    set_ups: list[SetUp] = []
+
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        for set_up in set_ups:
+            await set_up()
+        async with _at_work(services):
+            yield
+
+    app = FastAPI(
+        title="trainvitals",
+        version=__version__,
+        description="Watch a neural network train from the inside.",
+        lifespan=lifespan,
+        docs_url=None,
+        redoc_url=None,
+        openapi_url="/api/openapi.json",
+    )
+    app.state.services = services
+    handle_problems(app)
+    for router in (ingest.router, queries.router, rules.router, live.router, health.router):
+        app.include_router(router)
+    app.include_router(login_routes(settings.token))
+    _close_off(app)
+    if pages is not None:
+        set_ups.append(pages(app))
+    if settings.token is not None:
+        app.add_middleware(AuthMiddleware, token=settings.token)
+    app.openapi = lambda: describe(app)  # type: ignore[method-assign]  # FastAPI's own way to extend the document
+    return app
+
+
+def _services(settings: Settings, store: Store, clock: Callable[[], float]) -> Services:
+    hub = Hub(store, clock=clock)
+    evaluator = Evaluator(store, now=clock, on_findings=hub.found)
+
+    def on_committed(frames: list[ReceivedFrame], new: list[bool]) -> None:
+        fresh = [received for received, is_new in zip(frames, new, strict=True) if is_new]
+        for run_id in dict.fromkeys(received.frame.run_id for received in fresh):
+            evaluator.feed(run_id, [received.frame for received in fresh if received.frame.run_id == run_id])
+        hub.committed(fresh)
+
+    writer = Writer(store, max_bytes=settings.queue_bytes, on_committed=on_committed)
+    return Services(settings=settings, store=store, writer=writer, hub=hub, evaluator=evaluator, clock=clock)
+
+
+@asynccontextmanager
+async def _at_work(services: Services) -> AsyncIterator[None]:
+    """Threads and tasks, begun in order and ended in the reverse of it, each off the event loop."""
+    services.hub.bind(asyncio.get_running_loop())
+    merger = Merger(services.store, busy=lambda: services.writer.busy)
+    async with AsyncExitStack() as stack:
+        for part in (services.evaluator, services.writer, merger):
+            part.start()
+            stack.push_async_callback(run_in_threadpool, part.stop)
+        for work in (services.hub.keep_rows_fresh(), _sweep(services)):
+            stack.push_async_callback(_cancelled, asyncio.create_task(work))
+        yield
+
+
+async def _cancelled(task: asyncio.Task[None]) -> None:
+    task.cancel()
+    with suppress(asyncio.CancelledError):
+        await task
+
+
+async def _sweep(services: Services) -> None:
+    """Mark runs as lost that have been silent for long; after a start, all get that long to be heard again."""
+    patience = services.settings.lost_after_seconds
+    await asyncio.sleep(patience)
+    while True:
+        try:
+            lost = await run_in_threadpool(services.store.mark_lost, silent_since=services.clock() - patience)
+        except StoreError as error:
+            log.warning("lost runs are not marked: %s", error)
+            lost = []
+        for run_id in lost:
+            services.evaluator.ended(run_id)
+            services.hub.touch(run_id)
+        await asyncio.sleep(SWEEP_SECONDS)
+
+
+def _close_off(app: FastAPI) -> None:
+    """What the API does not know is a problem, and never a page: Dash would answer it with 200."""
+
+    @app.api_route("/api/{rest:path}", methods=METHODS, include_in_schema=False)
+    async def nothing_here(rest: str) -> Response:
+        raise Refused(HTTPStatus.NOT_FOUND, "no-such-endpoint", f"no endpoint /api/{rest}: see /api/openapi.json")

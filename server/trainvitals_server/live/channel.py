@@ -1,0 +1,100 @@
+"""One feed: numbered updates, the newest kept in a ring, so that viewers resume after a gap."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Callable
+from typing import Final
+
+import msgspec
+
+from trainvitals.wire import coding
+from trainvitals.wire.answers import LiveUpdate, RunSummary
+from trainvitals_server.live.updates import merged
+
+RING: Final = 600  # a minute at ten updates a second
+
+
+class RunsMessage(msgspec.Struct, frozen=True, kw_only=True):
+    """Rows of the runs table that changed."""
+
+    seq: int
+    runs: list[RunSummary]
+
+
+class Channel:
+    """Updates of one run; all of it on the event loop.
+
+    ``first`` is the number that the feed begins with: a clock in milliseconds, so that a number from before a restart
+    is never taken for one of this feed.
+    """
+
+    def __init__(self, *, clock: Callable[[], float]) -> None:
+        self._clock = clock
+        self.first = self.seq = int(clock() * 1000)
+        self.viewers = 0
+        self._attempt: int | None = None
+        self._ring: deque[LiveUpdate] = deque(maxlen=RING)
+        self._changed = asyncio.Event()
+        self._encoded: tuple[int, int, str] = (-1, -1, "")
+
+    def publish(self, update: LiveUpdate, *, attempt: int | None = None) -> None:
+        """Add an update; of a newer attempt than the last, a reset, for it hides what was shown."""
+        if attempt is not None:
+            resumed = self._attempt is not None and attempt != self._attempt
+            self._attempt = attempt
+            update = LiveUpdate(seq=0, reset=True) if resumed else update
+        self.seq += 1
+        self._ring.append(msgspec.structs.replace(update, seq=self.seq))
+        self._changed.set()
+        self._changed = asyncio.Event()
+
+    async def changed(self, since: int) -> None:
+        """Return once there is something after ``since``."""
+        while self.seq == since:
+            await self._changed.wait()
+
+    def message(self, since: int) -> str:
+        """All after ``since`` as JSON; viewers who are level share the encoding."""
+        if self._encoded[:2] != (since, self.seq):
+            self._encoded = (since, self.seq, coding.encode(self._update(since), media_type=coding.JSON).decode())
+        return self._encoded[2]
+
+    def _update(self, since: int) -> LiveUpdate:
+        oldest = self._ring[0].seq if self._ring else self.seq + 1
+        if not self.first <= since <= self.seq or since + 1 < oldest:
+            return LiveUpdate(seq=self.seq, sent_at=self._clock(), reset=True)
+        fresh = [update for update in self._ring if update.seq > since]
+        return merged(fresh, seq=self.seq, sent_at=self._clock())
+
+
+class RunsChannel:
+    """Changed rows of the runs table: only the newest state of each row counts."""
+
+    def __init__(self, *, clock: Callable[[], float]) -> None:
+        self.seq = int(clock() * 1000)
+        self.viewers = 0
+        self._rows: dict[str, tuple[int, RunSummary]] = {}
+        self._changed = asyncio.Event()
+
+    def publish(self, rows: list[RunSummary]) -> None:
+        """Rows that changed."""
+        self.seq += 1
+        for row in rows:
+            self._rows.pop(row.run_id, None)
+            self._rows[row.run_id] = (self.seq, row)
+        while len(self._rows) > RING:
+            self._rows.pop(next(iter(self._rows)))
+        self._changed.set()
+        self._changed = asyncio.Event()
+
+    async def changed(self, since: int) -> None:
+        """Return once there is something after ``since``."""
+        while self.seq == since:
+            await self._changed.wait()
+
+    def message(self, since: int) -> str:
+        """All rows that changed after ``since``, as JSON."""
+        rows = [row for seq, row in self._rows.values() if seq > since]
+        return coding.encode(RunsMessage(seq=self.seq, runs=rows), media_type=coding.JSON).decode()

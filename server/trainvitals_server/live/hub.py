@@ -1,0 +1,120 @@
+"""The live feeds of this process: takes what the writer and the evaluator report, and keeps rows fresh."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Sequence
+from typing import Final
+
+from starlette.concurrency import run_in_threadpool
+
+from trainvitals.wire.answers import LiveUpdate, RunSummary
+from trainvitals.wire.errors import WireError
+from trainvitals.wire.messages import Finding
+from trainvitals_server.live.channel import Channel, RunsChannel
+from trainvitals_server.live.updates import update_of
+from trainvitals_server.store.interface import ReceivedFrame, RunNotFound, RunQuery, Store, StoreError
+
+ROWS_EVERY_SECONDS: Final = 0.5
+SINGLY: Final = 4  # above this many changed runs, one query for all is cheaper
+ROWS: Final = 200
+log = logging.getLogger(__name__)
+
+
+class Hub:
+    """Channels of the runs that are watched. ``committed``, ``found`` and ``touch`` may be called on any thread."""
+
+    def __init__(self, store: Store, *, clock: Callable[[], float]) -> None:
+        self._store = store
+        self._clock = clock
+        self._channels: dict[str, Channel] = {}
+        self._dirty: set[str] = set()
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self.table = RunsChannel(clock=clock)
+
+    def bind(self, loop: asyncio.AbstractEventLoop) -> None:
+        """The loop that channels live on."""
+        self._loop = loop
+
+    def enter(self, run_id: str) -> Channel:
+        """A viewer comes."""
+        channel = self._channels.get(run_id)
+        if channel is None:
+            channel = self._channels[run_id] = Channel(clock=self._clock)
+        channel.viewers += 1
+        return channel
+
+    def leave(self, run_id: str) -> None:
+        """A viewer goes; the last one takes the channel along."""
+        channel = self._channels[run_id]
+        channel.viewers -= 1
+        if not channel.viewers:
+            del self._channels[run_id]
+
+    def committed(self, frames: Sequence[ReceivedFrame]) -> None:
+        """Frames that are new in the store."""
+        for received in frames:
+            frame = received.frame
+            if frame.run_id in self._channels and frame.rank == 0:
+                try:
+                    update = update_of(frame)
+                except WireError as error:
+                    log.warning("frame %d of run %s is not shown live: %s", frame.seq, frame.run_id, error)
+                    continue
+                self._soon(self._publish, frame.run_id, update, frame.attempt)
+        self.touch(*{received.frame.run_id for received in frames})
+
+    def found(self, run_id: str, findings: list[Finding], health: int | None) -> None:
+        """Findings that changed; ``health`` is in the run's row, which is read anew."""
+        if findings and run_id in self._channels:
+            self._soon(self._publish, run_id, LiveUpdate(seq=0, findings=findings), None)
+        self.touch(run_id)
+
+    def touch(self, *run_ids: str) -> None:
+        """The rows of these runs changed."""
+        if self.table.viewers or any(run_id in self._channels for run_id in run_ids):
+            self._soon(self._mark, run_ids)
+
+    async def keep_rows_fresh(self) -> None:
+        """Send changed rows, twice a second at most, until cancelled."""
+        while True:
+            await asyncio.sleep(ROWS_EVERY_SECONDS)
+            wanted = self._dirty if self.table.viewers else self._dirty & self._channels.keys()
+            self._dirty = set()
+            if not wanted:
+                continue
+            try:
+                rows = await run_in_threadpool(self._rows, wanted)
+            except StoreError as error:
+                log.warning("rows of %d runs are not refreshed: %s", len(wanted), error)
+                self._dirty |= wanted
+                continue
+            for row in rows:
+                self._publish(row.run_id, LiveUpdate(seq=0, run=row), None)
+            if rows and self.table.viewers:
+                self.table.publish(rows)
+
+    def _rows(self, run_ids: set[str]) -> list[RunSummary]:
+        if len(run_ids) > SINGLY:
+            page = self._store.runs(RunQuery(sort_by="heartbeat", limit=ROWS))
+            return [row for row in page.runs if row.run_id in run_ids]
+        rows = []
+        for run_id in run_ids:
+            try:
+                rows.append(self._store.run(run_id).summary)
+            except RunNotFound:
+                log.debug("run %s was deleted meanwhile", run_id)
+        return rows
+
+    def _publish(self, run_id: str, update: LiveUpdate, attempt: int | None) -> None:
+        channel = self._channels.get(run_id)
+        if channel is not None:
+            channel.publish(update, attempt=attempt)
+
+    def _mark(self, run_ids: Sequence[str]) -> None:
+        self._dirty.update(run_ids)
+
+    def _soon(self, call: Callable[..., object], *arguments: object) -> None:
+        if self._loop is not None and not self._loop.is_closed():
+            self._loop.call_soon_threadsafe(call, *arguments)

@@ -1,0 +1,83 @@
+"""What a server is told when it starts."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final
+
+import platformdirs
+
+from trainvitals.wire.frame import Limits
+
+DEFAULT_HOST: Final = "127.0.0.1"
+DEFAULT_PORT: Final = 7360
+QUEUE_BYTES: Final = 32 * 1024 * 1024
+LOST_AFTER_SECONDS: Final = 120.0  # twelve heartbeats
+
+
+class SettingsError(ValueError):
+    """The settings contradict each other, or are unsafe."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """Where the server listens, where it keeps runs, whom it lets in and how much it takes."""
+
+    database: str
+    host: str = DEFAULT_HOST
+    port: int = DEFAULT_PORT
+    token: str | None = None
+    limits: Limits = field(default_factory=Limits)
+    queue_bytes: int = QUEUE_BYTES
+    lost_after_seconds: float = LOST_AFTER_SECONDS
+
+
+def data_folder() -> Path:
+    """Where runs are kept when nothing else is said."""
+    return Path(platformdirs.user_data_dir("trainvitals", appauthor=False))
+
+
+def settings_from(
+    environment: Mapping[str, str] = os.environ,
+    *,
+    host: str | None = None,
+    port: int | None = None,
+    database: str | None = None,
+    data: Path | None = None,
+) -> Settings:
+    """Arguments first, then TRAINVITALS_* variables, then defaults. Raises SettingsError."""
+    folder = data or Path(environment.get("TRAINVITALS_DATA") or data_folder())
+    token = environment.get("TRAINVITALS_TOKEN") or None
+    chosen_host = host or environment.get("TRAINVITALS_HOST") or DEFAULT_HOST
+    if token is None and not is_loopback(chosen_host):
+        raise SettingsError(
+            f"refusing to listen on {chosen_host} without a token: whoever reaches this address could read and write "
+            "every run. Set TRAINVITALS_TOKEN to a long random string (SDK and page will ask for it), or listen on "
+            f"{DEFAULT_HOST}."
+        )
+    return Settings(
+        database=database or environment.get("TRAINVITALS_DATABASE") or f"sqlite:///{folder / 'trainvitals.sqlite3'}",
+        host=chosen_host,
+        port=port if port is not None else _number(environment, "TRAINVITALS_PORT", DEFAULT_PORT),
+        token=token,
+        limits=Limits(max_bytes=_number(environment, "TRAINVITALS_MAX_FRAME_BYTES", Limits().max_bytes)),
+        queue_bytes=_number(environment, "TRAINVITALS_QUEUE_BYTES", QUEUE_BYTES),
+    )
+
+
+def is_loopback(host: str) -> bool:
+    """Whether only this machine reaches the address."""
+    return host in ("localhost", "::1") or host.startswith("127.")
+
+
+def _number(environment: Mapping[str, str], name: str, default: int) -> int:
+    text = environment.get(name)
+    if not text:
+        return default
+    try:
+        return int(text)
+    except ValueError as error:
+        raise SettingsError(f"{name}={text!r} is no whole number") from error

@@ -1,0 +1,75 @@
+"""Who is let in, what is shown of the API, and what an unknown path is answered."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from starlette.testclient import TestClient
+from starlette.websockets import WebSocketDisconnect
+
+from tests.server.sending import RUN
+from trainvitals_server.app import create_app
+from trainvitals_server.settings import Settings
+from trainvitals_server.store.interface import Store
+
+TOKEN = "a long secret"
+LIVE = f"/api/v1/runs/{RUN}/live"
+
+
+@pytest.fixture
+def guarded(settings: Settings, store: Store) -> Iterator[TestClient]:
+    closed = Settings(database=settings.database, token=TOKEN)
+    with TestClient(create_app(closed, store=store), follow_redirects=False) as running:
+        yield running
+
+
+def test_refuses_strangers_at_the_api_and_sends_them_from_pages_to_the_form(guarded: TestClient) -> None:
+    assert guarded.get("/api/v1/runs").status_code == 401
+    assert guarded.get("/runs/x?tab=1").headers["location"] == "/login?next=/runs/x%3Ftab%3D1"
+    assert guarded.get("/healthz").status_code == 200
+
+
+def test_refuses_strangers_at_the_websocket(guarded: TestClient) -> None:
+    with pytest.raises(WebSocketDisconnect), guarded.websocket_connect(LIVE):
+        pass
+
+
+def test_lets_in_who_shows_the_token(guarded: TestClient) -> None:
+    assert guarded.get("/api/v1/runs", headers={"Authorization": f"Bearer {TOKEN}"}).status_code == 200
+    assert guarded.get("/api/v1/runs", headers={"Authorization": "Bearer guess"}).status_code == 401
+
+
+def test_lets_in_who_signed_in_by_the_form(guarded: TestClient) -> None:
+    assert guarded.post("/login", data={"token": "guess"}).status_code == 401
+    answer = guarded.post("/login", data={"token": TOKEN, "next": "//elsewhere"})
+    assert answer.headers["location"] == "/"
+    assert "httponly" in answer.headers["set-cookie"].lower()
+    assert guarded.get("/api/v1/runs").status_code == 200
+    with guarded.websocket_connect(LIVE) as socket:
+        assert socket.receive_json()["reset"] is True
+
+
+def test_refuses_a_websocket_from_a_page_of_another_site(client: TestClient) -> None:
+    with (
+        pytest.raises(WebSocketDisconnect),
+        client.websocket_connect(LIVE, headers={"Origin": "http://elsewhere"}),
+    ):
+        pass
+
+
+def test_answers_an_unknown_path_of_the_api_with_a_problem(client: TestClient) -> None:
+    answer = client.get("/api/v1/nope")
+    assert (answer.status_code, answer.headers["content-type"]) == (404, "application/problem+json")
+
+
+def test_answers_a_wrong_parameter_with_a_problem(client: TestClient) -> None:
+    answer = client.get("/api/v1/runs?limit=many")
+    assert (answer.status_code, answer.json()["status"]) == (422, 422)
+
+
+def test_describes_the_api_without_a_reference_that_leads_nowhere(client: TestClient) -> None:
+    document = client.get("/api/openapi.json")
+    names = set(document.json()["components"]["schemas"])
+    references = {part.split('"')[0] for part in document.text.split("#/components/schemas/")[1:]}
+    assert {"Frame", "Curve", "Problem"} <= references <= names

@@ -1,0 +1,61 @@
+"""The live feed: everything once, in order, also after a gap."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from starlette.testclient import TestClient
+
+from tests.server.sending import RUN, layer_frame, loss_frame, send
+
+LIVE = f"/api/v1/runs/{RUN}/live"
+
+
+def _next_with(socket: Any, key: str) -> dict[str, Any]:  # Any: the test client's session
+    while True:
+        update: dict[str, Any] = socket.receive_json()
+        socket.send_text("a")
+        if update.get(key):
+            return update
+
+
+def test_delivers_points_in_order_and_resumes_where_a_page_left(client: TestClient) -> None:
+    steps: list[int] = []
+    with client.websocket_connect(LIVE) as kept, client.websocket_connect(LIVE) as socket:
+        assert _next_with(socket, "reset")["metrics"] == {}
+        for seq in range(5):
+            assert send(client, loss_frame(seq, 2.0, 1.0)).status_code == 200
+            update = _next_with(socket, "metrics")
+            steps += update["metrics"]["loss"][0]
+        since = update["seq"]
+        send(client, loss_frame(0, 2.0, 1.0))
+        send(client, loss_frame(5, 2.0, 1.0))
+        with client.websocket_connect(f"{LIVE}?since={since}") as resumed:
+            assert _next_with(resumed, "metrics")["metrics"]["loss"][0] == [50, 51]
+        kept.close()
+    assert steps == [0, 1, 10, 11, 20, 21, 30, 31, 40, 41]
+
+
+def test_delivers_columns_of_the_stats_that_pages_draw(client: TestClient) -> None:
+    with client.websocket_connect(LIVE) as socket:
+        _next_with(socket, "reset")
+        send(client, layer_frame(3))
+        update = _next_with(socket, "layer_steps")
+    assert (update["layer_steps"], update["layers"]) == ([3], ["a", "b"])
+    assert update["stats"] == {"grad_norm": [1.5, "NaN"]}
+
+
+def test_sends_a_reset_when_a_newer_attempt_begins(client: TestClient) -> None:
+    with client.websocket_connect(LIVE) as socket:
+        _next_with(socket, "reset")
+        send(client, loss_frame(0, 2.0))
+        _next_with(socket, "metrics")
+        send(client, loss_frame(1, 2.0, attempt=1))
+        assert _next_with(socket, "reset")["metrics"] == {}
+
+
+def test_sends_rows_of_the_runs_table_that_changed(client: TestClient) -> None:
+    with client.websocket_connect("/api/v1/live") as socket:
+        _next_with(socket, "seq")
+        send(client, loss_frame(0, 2.0))
+        assert _next_with(socket, "runs")["runs"][0]["run_id"] == RUN
