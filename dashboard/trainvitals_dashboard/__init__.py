@@ -1,0 +1,1 @@
+"""The dashboard: pages, figures and their assets, asking the server through one api."""

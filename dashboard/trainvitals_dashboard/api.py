@@ -1,0 +1,109 @@
+"""The dashboard's one way to the server: its own HTTP API, called inside the process."""
+
+from __future__ import annotations
+
+import asyncio
+from contextvars import Context
+from http import HTTPStatus
+from typing import Any, Final, TypeVar
+from urllib.parse import quote
+
+import httpx2
+
+from trainvitals.wire import coding
+from trainvitals.wire.answers import Curve, FindingList, Health, Heatmap, RunDetail, RunPage, Snapshot
+from trainvitals.wire.errors import WireError
+from trainvitals.wire.messages import Problem
+
+BASE_URL: Final = "http://trainvitals"
+T = TypeVar("T")
+
+
+class ApiError(Exception):
+    """The server refused or could not answer; the text is the problem's detail, fit to be shown."""
+
+    def __init__(self, detail: str, *, status: int) -> None:
+        super().__init__(detail)
+        self.status = status
+
+
+class Api:
+    """Questions to the server. Every method raises ApiError."""
+
+    def __init__(self, application: Any, *, token: str | None = None) -> None:  # Any: an ASGI application
+        headers = {"Accept": coding.MSGPACK} | ({"Authorization": f"Bearer {token}"} if token else {})
+        transport = httpx2.ASGITransport(app=application, raise_app_exceptions=False)
+        self._client = httpx2.AsyncClient(transport=transport, base_url=BASE_URL, headers=headers)
+
+    async def runs(self, *, text: str = "", limit: int = 500) -> RunPage:
+        """The newest runs that ``text`` matches."""
+        return await self._ask("/api/v1/runs", RunPage, text=text, limit=limit)
+
+    async def run(self, run_id: str) -> RunDetail:
+        """All of a run but its series."""
+        return await self._ask(_run_path(run_id), RunDetail)
+
+    async def metric_curve(
+        self, run_id: str, metric: str, *, first: int | None = None, last: int | None = None, points: int = 1000
+    ) -> Curve:
+        """A metric between two steps, thinned to about ``points`` buckets."""
+        path = f"{_run_path(run_id)}/curve"
+        return await self._ask(path, Curve, metric=metric, first=first, last=last, points=points)
+
+    async def stat_curve(self, run_id: str, stat: str, layer: str, *, points: int = 500) -> Curve:
+        """A stat of one layer, thinned."""
+        return await self._ask(f"{_run_path(run_id)}/curve", Curve, stat=stat, layer=layer, points=points)
+
+    async def heatmap(self, run_id: str, stat: str, *, buckets: int = 400) -> Heatmap:
+        """A stat of all layers over the run."""
+        return await self._ask(f"{_run_path(run_id)}/heatmap", Heatmap, stat=stat, buckets=buckets)
+
+    async def snapshot(self, run_id: str) -> Snapshot:
+        """The newest snapshot."""
+        return await self._ask(f"{_run_path(run_id)}/snapshot", Snapshot)
+
+    async def findings(self, run_id: str) -> FindingList:
+        """The findings, the gravest first."""
+        return await self._ask(f"{_run_path(run_id)}/findings", FindingList)
+
+    async def rules(self) -> list[dict[str, str]]:
+        """Names and titles of the rules."""
+        return await self._ask("/api/v1/rules", list[dict[str, str]])
+
+    async def rule_page(self, name: str) -> str:
+        """A rule's page as Markdown."""
+        return (await self._get(f"/api/v1/rules/{quote(name, safe='')}", {})).text
+
+    async def health(self) -> Health:
+        """How the server and its database are; answered with 503 too."""
+        return coding.decode((await self._send("/healthz", {})).content, Health, media_type=coding.JSON)
+
+    async def _ask(self, path: str, kind: type[T], **parameters: str | int | None) -> T:
+        response = await self._get(path, parameters)
+        media_type = response.headers.get("content-type", "").partition(";")[0]
+        try:
+            return coding.decode(response.content, kind, media_type=media_type)
+        except WireError as error:
+            raise ApiError(f"the server's answer to {path} is unreadable: {error}", status=502) from error
+
+    async def _get(self, path: str, parameters: dict[str, str | int | None]) -> httpx2.Response:
+        response = await self._send(path, parameters)
+        if response.status_code >= HTTPStatus.BAD_REQUEST:
+            raise ApiError(_detail(response), status=response.status_code)
+        return response
+
+    async def _send(self, path: str, parameters: dict[str, str | int | None]) -> httpx2.Response:
+        given = {name: value for name, value in parameters.items() if value is not None}
+        # a context of its own: what the application sets while it answers must not reach the callback that asks
+        return await asyncio.create_task(self._client.get(path, params=given), context=Context())
+
+
+def _run_path(run_id: str) -> str:
+    return f"/api/v1/runs/{quote(run_id, safe='')}"
+
+
+def _detail(response: httpx2.Response) -> str:
+    try:
+        return coding.decode(response.content, Problem, media_type=coding.JSON).detail
+    except WireError:
+        return f"the server answered {response.status_code} to {response.request.url.path}"

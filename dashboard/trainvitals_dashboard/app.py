@@ -1,0 +1,142 @@
+"""Mounts the dashboard on the server's application: one Dash app, its pages, its bundles."""
+
+from __future__ import annotations
+
+import inspect
+import logging
+from collections.abc import Awaitable, Callable
+from functools import cache
+from pathlib import Path
+from typing import Any, Final
+
+import dash
+import dash_mantine_components as dmc
+from dash import ClientsideFunction, Dash, Input, Output, State
+from fastapi import FastAPI, HTTPException
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from trainvitals_dashboard import theme
+from trainvitals_dashboard.api import Api, ApiError
+from trainvitals_dashboard.pages import not_found, overlay, rule, run, runs
+from trainvitals_dashboard.parts.header import shell
+from trainvitals_dashboard.static import bundles
+
+ASSETS: Final = Path(__file__).parent / "assets"
+META: Final = [
+    {"name": "viewport", "content": "width=device-width, initial-scale=1"},
+    {"name": "description", "content": "Watch neural networks train from the inside"},
+]
+log = logging.getLogger(__name__)
+
+
+def mount(api: FastAPI, *, token: str | None) -> Callable[[], Awaitable[None]]:
+    """Put the dashboard at "/" of ``api``; its routes must all be there already.
+
+    The answer is to be awaited once in each worker, at the start of its lifespan. One dashboard per process: Dash keeps
+    its pages in globals, and they are emptied here.
+    """
+    questions = Api(api, token=token)
+    made: list[Dash] = []
+    api.include_router(bundles(lambda: made[0]))
+    api.add_middleware(LogDashErrors)
+    dash.page_registry.clear()
+    dash_app = _dash_on(api)
+    made.append(dash_app)
+    _register(dash_app, questions)
+    _close_off(api)
+
+    async def set_up() -> None:
+        # Dash would do this in the first request to "/": until then deep links lack their scripts
+        for function in dash_app.backend._before_request_funcs:
+            result = function()
+            if inspect.isawaitable(result):
+                await result
+
+    return set_up
+
+
+class LogDashErrors:
+    """Logs what Dash's own middleware would turn into a bare 500."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass the request on."""
+        try:
+            await self.app(scope, receive, send)
+        except dash.exceptions.PreventUpdate:
+            raise
+        except Exception:
+            log.exception("the page could not answer %s", scope.get("path"))
+            raise
+
+
+@cache
+def _paint_scheme_at_once() -> None:
+    """Once per process: the hook is global, and a page that carries its script twice fails."""
+    dmc.pre_render_color_scheme()
+
+
+def _dash_on(api: FastAPI) -> Dash:
+    _paint_scheme_at_once()
+    app = Dash(
+        "trainvitals_dashboard",
+        backend="fastapi",
+        server=api,
+        use_async=True,
+        use_pages=True,
+        pages_folder="",
+        assets_folder=str(ASSETS),
+        title="trainvitals",
+        update_title=None,
+        suppress_callback_exceptions=True,
+        meta_tags=META,
+        on_error=_say,
+        websocket_inactivity_timeout=0,
+    )
+    head = f"{{%css%}}<style>{theme.css()}</style><script>{theme.script()}</script>"
+    app.index_string = app.index_string.replace("{%css%}", head)
+    return app
+
+
+def _register(app: Dash, questions: Api) -> None:
+    runs.register(app, questions)
+    run.register(app, questions)
+    overlay.register(app, questions)
+    rule.register(questions)
+    not_found.register()
+    app.layout = shell
+    app.clientside_callback(
+        ClientsideFunction("trainvitals", "follow"), Output("live-run", "storage_type"), Input("live-run", "data")
+    )
+    app.clientside_callback(
+        ClientsideFunction("trainvitals", "burger"),
+        Output("shell", "navbar"),
+        Input("burger", "opened"),
+        State("shell", "navbar"),
+        prevent_initial_call=True,
+    )
+    app.clientside_callback(ClientsideFunction("trainvitals", "place"), Output("url", "hash"), Input("url", "pathname"))
+    app.clientside_callback(
+        ClientsideFunction("trainvitals", "heatStat"),
+        Output("heat-stat", "size"),
+        Input("heat-stat", "value"),
+        prevent_initial_call=True,
+    )
+
+
+def _say(error: Exception) -> Any:  # Any: Dash takes what a callback would return
+    if isinstance(error, ApiError):
+        dash.set_props("banner", {"children": f"The server could not answer: {error}"})
+        return dash.no_update
+    log.error("a callback failed", exc_info=error)
+    return dash.no_update
+
+
+def _close_off(api: FastAPI) -> None:
+    """Dash answers every unknown path with a page and 200; its own paths that do not exist are 404."""
+
+    @api.get("/_dash-{rest:path}", include_in_schema=False)
+    async def nothing_here(rest: str) -> None:
+        raise HTTPException(404, f"no such endpoint: {rest}")

@@ -1,0 +1,70 @@
+// Cells and values of the runs table. A row is a RunSummary as the wire has it.
+(() => {
+  const cells = (window.dashAgGridComponentFunctions = window.dashAgGridComponentFunctions || {});
+  const functions = (window.dashAgGridFunctions = window.dashAgGridFunctions || {});
+  const h = (...parts) => React.createElement(...parts);
+  const icon = name => h('span', {className: 'tv-icon', style: {'--i': `url(/assets/icons/${name}.svg)`, width: 13, height: 13}});
+  const STATUS = {running: ['ok', 'activity-heartbeat'], finished: ['info', 'circle-check'], stopped: ['fg-3', 'player-stop'], failed: ['crit', 'circle-x'], lost: ['warn', 'plug-off']};
+  const GRAVITY = {critical: ['crit', 'alert-octagon'], warning: ['warn', 'alert-triangle'], info: ['info', 'info-circle']};
+  const WORDS = {Infinity: '∞', '-Infinity': '−∞'};
+
+  functions.tvNumber = value => {
+    if (value === null || value === undefined) return '–';
+    if (typeof value === 'string') return WORDS[value] || value;
+    if (value !== 0 && (Math.abs(value) < 1e-3 || Math.abs(value) >= 1e5)) return value.toExponential(1).replace('e+', 'e');
+    return Math.abs(value) < 1e4 ? String(+value.toPrecision(4)) : Math.round(value).toLocaleString('en');
+  };
+  functions.tvInteger = value => value === null || value === undefined ? '–' : value.toLocaleString('en');
+  functions.tvAgo = seconds => {
+    const s = Math.max(0, Date.now() / 1000 - seconds);
+    return s < 60 ? 'just now' : s < 3600 ? `${Math.floor(s / 60)} min ago` : s < 86400 ? `${Math.floor(s / 3600)} h ago` : `${Math.floor(s / 86400)} d ago`;
+  };
+  const loss = run => { const name = ['loss', 'train_loss', 'train/loss'].find(key => run.last[key]); return name ? run.last[name].value : null; };
+  functions.tvRow = {
+    name: run => [run.name, run.project, ...run.tags].join(' '), status: run => run.status, health: run => run.health, loss,
+    findings: run => Object.values(run.open_findings).reduce((sum, count) => sum + count, 0),
+    spark: () => '', step: run => run.last_step, created: run => run.created_at,
+  };
+
+  cells.TvRun = props => {
+    const run = props.data, href = `/runs/${encodeURIComponent(run.run_id)}`;
+    const go = event => {
+      if (event.metaKey || event.ctrlKey || event.shiftKey) return;
+      event.preventDefault();
+      history.pushState({}, '', href);
+      window.dispatchEvent(new CustomEvent('_dashprivate_pushstate'));
+    };
+    const dot = run.status === 'running' ? 'tv-dot' : run.status === 'failed' || run.status === 'lost' ? 'tv-dead' : '';
+    return h('span', {className: 'tv-cell-run'}, h('i', {className: dot}),
+      h('span', {}, h('a', {href, onClick: go}, run.name), h('small', {}, [run.project, ...run.tags].join(' · '))));
+  };
+  cells.TvStatus = props => {
+    const [tone, picture] = STATUS[props.value] || STATUS.stopped;
+    return h('span', {className: 'tv-cell'}, h('span', {className: `tv-${tone}`}, icon(picture), props.value));
+  };
+  cells.TvHealth = props => {
+    if (props.value === null || props.value === undefined) return h('span', {className: 'tv-dim'}, '–');
+    const tone = props.value < 50 ? 'critical' : props.value < 80 ? 'warning' : 'ok';
+    const [colour, picture] = tone === 'ok' ? ['ok', 'circle-check'] : GRAVITY[tone];
+    return h('span', {className: 'tv-cell'}, h('span', {className: `tv-pill tv-${colour}`}, icon(picture), props.value));
+  };
+  cells.TvFindings = props => {
+    const open = Object.entries(props.data.open_findings).filter(([, count]) => count);
+    if (!open.length) return h('span', {className: 'tv-dim'}, 'none');
+    return h('span', {className: 'tv-cell'}, open.map(([severity, count]) =>
+      h('span', {key: severity, className: `tv-${GRAVITY[severity][0]}`, title: `${count} ${severity}`}, icon(GRAVITY[severity][1]), count)));
+  };
+  cells.TvSpark = props => {
+    const values = props.data.sparkline.filter(value => typeof value === 'number'), width = 116, height = 28;
+    if (values.length < 2) return null;
+    const low = Math.min(...values), span = Math.max(...values) - low || 1;
+    const points = values.map((value, index) => `${(index / (values.length - 1) * (width - 2) + 1).toFixed(1)},${(height - 2 - (value - low) / span * (height - 5)).toFixed(1)}`).join(' ');
+    return h('span', {className: 'tv-cell'}, h('svg', {width, height, 'aria-hidden': true}, h('polyline', {points, fill: 'none', stroke: 'var(--tv-s1)', strokeWidth: 1.5, strokeLinejoin: 'round'})));
+  };
+  functions.tvGridTheme = agGrid => agGrid.themeQuartz.withParams({
+    backgroundColor: 'var(--tv-surface)', foregroundColor: 'var(--tv-fg)', headerBackgroundColor: 'var(--tv-surface)', headerTextColor: 'var(--tv-fg-2)',
+    headerFontWeight: 550, fontSize: 13, headerFontSize: 12, borderColor: 'var(--tv-line)', accentColor: 'var(--tv-accent)', rowHoverColor: 'var(--tv-surface-2)',
+    selectedRowBackgroundColor: 'color-mix(in srgb, var(--tv-accent) 9%, transparent)', wrapperBorder: false, headerColumnBorder: false, columnBorder: false,
+    fontFamily: 'inherit', spacing: 7, checkboxBorderRadius: 4,
+  });
+})();

@@ -1,0 +1,277 @@
+// Live pages: one socket per page, updates merged per plot, one plot drawn per frame, and as much rest as drawing took.
+// A plot opts in by its figure's layout.meta.live: {lines: [{trace, metric, span?, nonfinite?}], max} or {heat, log, layers, x0, dx, max}.
+window.tvLive = (() => {
+  const RELOAD_EVERY_MS = 3000, PANELS_EVERY_MS = 1500, ROWS_EVERY_MS = 4000, HEALTH_EVERY_MS = 15000;
+  let socket = null, page = {}, seq = 0, retry = 0, timer = 0, rest = 0, scheduled = false, ended = false;
+  const pending = new Map(), onScreen = new WeakSet(), known = new WeakSet(), elapsed = [];
+  const set = (id, props) => window.dash_clientside.set_props(id, props);
+  const NUMBERS = {NaN: NaN, Infinity: Infinity, '-Infinity': -Infinity};
+  const number = value => typeof value === 'string' ? NUMBERS[value] : value === null ? NaN : value;
+  const seen = new IntersectionObserver(entries => entries.forEach(entry => {
+    onScreen[entry.isIntersecting ? 'add' : 'delete'](entry.target);
+    if (entry.isIntersecting) kick();
+  }), {rootMargin: '120px'});
+  const plots = () => [...document.querySelectorAll('.js-plotly-plot')].filter(plot => plot._fullLayout && plot.layout && plot.layout.meta && plot.layout.meta.live);
+
+  // ---- the connection
+  function follow(wanted) {
+    if (JSON.stringify(wanted) === JSON.stringify(page) && socket && socket.readyState < 2) return;
+    const old = socket;
+    page = wanted || {}; socket = null; seq = 0; retry = 0; ended = false;
+    pending.clear(); elapsed.length = 0; clearTimeout(timer);
+    if (old) old.close();
+    if (page.run || page.all) connect(); else state('none');
+  }
+  function connect() {
+    clearTimeout(timer);
+    const path = page.run ? `runs/${encodeURIComponent(page.run)}/live` : 'live';
+    const mine = socket = new WebSocket(`${location.protocol === 'https:' ? 'wss' : 'ws'}://${location.host}/api/v1/${path}?since=${seq}`);
+    mine.onopen = () => { if (mine === socket) { state(ended ? 'ended' : 'on'); checkHealth(); } };
+    mine.onmessage = event => {
+      if (mine !== socket) return;
+      retry = 0;
+      const update = JSON.parse(event.data);
+      if (update.ping) return;
+      page.run ? take(update) : takeRows(update);
+      const ack = () => mine.readyState === 1 && mine.send('a');
+      document.hidden ? setTimeout(ack, 2000) : ack();
+    };
+    mine.onclose = () => {
+      if (mine !== socket) return;
+      state(ended ? 'ended' : 'off');
+      checkHealth();
+      timer = setTimeout(connect, Math.min(15000, 500 * 2 ** retry++) * (.7 + .6 * Math.random()));
+    };
+  }
+  const WORDS = {on: 'Live', off: 'Reconnecting', ended: 'Ended', none: ''};
+  function state(name) {
+    document.documentElement.dataset.live = name;
+    const word = document.getElementById('live-word');
+    if (word && word.textContent !== WORDS[name]) word.textContent = WORDS[name];
+  }
+  const throttled = (work, every) => {
+    let waiting = 0, last = 0;
+    return () => { if (!waiting) waiting = setTimeout(() => { waiting = 0; last = Date.now(); work(); }, Math.max(0, last + every - Date.now())); };
+  };
+  const reload = throttled(() => (page.run || page.all) && set('live-reload', {data: Date.now()}), RELOAD_EVERY_MS);
+  const panels = throttled(() => page.run && set('live-findings', {data: Date.now()}), PANELS_EVERY_MS);
+  const redrawOverlay = throttled(() => page.overlay && page.overlay.length && set('live-reload', {data: Date.now()}), ROWS_EVERY_MS);
+
+  // ---- the server's own health, said on the page
+  async function checkHealth() {
+    let said = '';
+    try {
+      const answer = await (await fetch('/healthz', {cache: 'no-store'})).json();
+      if (answer.status !== 'ok') said = `The server has trouble: ${answer.detail || answer.database || answer.status}. What the page shows may be old; nothing that was sent is lost.`;
+    } catch { said = 'The server does not answer. The page shows what it had; it goes on by itself when the server is back.'; }
+    const banner = document.getElementById('banner');
+    if (banner && banner.textContent !== said) set('banner', {children: said});
+  }
+  setInterval(() => document.hidden || checkHealth(), HEALTH_EVERY_MS);
+
+  // ---- a run
+  function take(update) {
+    seq = update.seq;
+    if (update.reset) { panels(); return reload(); }
+    numbers(update);
+    let missing = false;
+    for (const plot of plots()) {
+      if (!known.has(plot)) { known.add(plot); onScreen.add(plot); seen.observe(plot); }
+      const live = plot.layout.meta.live;
+      if (live.lines) takeLines(plot, live, update.metrics || {});
+      else missing = !takeHeat(plot, live, update) || missing;
+    }
+    if (missing) reload();
+    if ((update.findings || []).length) panels();
+    if (update.run) run(update.run);
+    kick();
+  }
+  function takeLines(plot, live, metrics) {
+    if (!live.lines.some(line => metrics[line.metric])) return;
+    const waits = pending.get(plot) || {lines: live.lines.map(() => ({x: [], y: []}))};
+    live.lines.forEach((line, index) => {
+      const points = metrics[line.metric];
+      if (!points) return;
+      const to = waits.lines[index];
+      points[0].forEach((step, at) => {
+        const value = number(points[1][at]);
+        if (line.nonfinite ? !Number.isFinite(value) : true) { to.x.push(step); to.y.push(Number.isFinite(value) ? value : NaN); }
+      });
+    });
+    pending.set(plot, waits);
+  }
+  function takeHeat(plot, live, update) {
+    const values = (update.stats || {})[live.heat], names = update.layers || [], steps = update.layer_steps || [];
+    if (!values || !steps.length) return true;
+    if (!live.layers.length) return false;
+    const columns = new Map(names.map((name, index) => [name, index]));
+    const order = live.layers.map(name => columns.get(name));
+    const waits = pending.get(plot) || {columns: []};
+    steps.forEach((step, row) => waits.columns.push([step, order.map(column => {
+      const value = column === undefined ? NaN : number(values[row * names.length + column]);
+      return live.log ? (value === 0 ? -38 : Math.log10(Math.abs(value))) : value;
+    })]));
+    pending.set(plot, waits);
+    return true;
+  }
+  function write(key, attribute, value) {
+    const at = document.querySelector(`[data-${attribute}="${CSS.escape(key)}"]`);
+    if (at && at.textContent !== value) at.textContent = value;
+  }
+  function numbers(update) {
+    const show = window.dashAgGridFunctions.tvNumber;
+    for (const [metric, [steps, values]] of Object.entries(update.metrics || {})) {
+      const value = values[values.length - 1];
+      if (metric === 'elapsed_seconds') speed(steps, values);
+      else if (metric === 'overhead_fraction') write(metric, 'kpi', (number(value) * 100).toFixed(2));
+      else write(metric, 'kpi', show(value));
+    }
+  }
+  function speed(steps, values) {
+    steps.forEach((step, index) => elapsed.push([step, number(values[index])]));
+    elapsed.splice(0, elapsed.length - 20);
+    const first = elapsed[0], last = elapsed[elapsed.length - 1];
+    if (last[1] > first[1]) write('elapsed_seconds', 'kpi', window.dashAgGridFunctions.tvNumber((last[0] - first[0]) / (last[1] - first[1])));
+  }
+  let before = '';
+  function run(summary) {
+    if (summary.last_step !== null && summary.last_step !== undefined) write('step', 'live', summary.last_step.toLocaleString('en'));
+    ended = summary.status !== 'running';
+    state(ended ? 'ended' : 'on');
+    const now = JSON.stringify([summary.run_id, summary.status, summary.health, summary.open_findings]);
+    if (before && before !== now) panels();
+    before = now;
+  }
+
+  // ---- the table of runs
+  function takeRows(update) {
+    seq = update.seq;
+    const rows = update.runs || [];
+    if (page.overlay) { if (rows.some(row => page.overlay.includes(row.run_id))) redrawOverlay(); return; }
+    if (!document.getElementById('runs-grid')) { if (rows.length && document.querySelector('.tv-empty')) location.reload(); return; }
+    dash_ag_grid.getApiAsync('runs-grid').then(grid => {
+      const change = {update: [], add: []};
+      rows.forEach(row => (grid.getRowNode(row.run_id) ? change.update : change.add).push(row));
+      grid.applyTransactionAsync({...change, addIndex: 0}, () => grid.refreshCells({columns: ['spark', 'findings', 'name'], rowNodes: rows.map(row => grid.getRowNode(row.run_id)).filter(Boolean), force: true}));
+    });
+  }
+
+  // ---- drawing
+  function kick() {
+    if (scheduled || document.hidden) return;
+    scheduled = true;
+    setTimeout(() => requestAnimationFrame(draw), Math.max(0, rest - 16));
+  }
+  function plain(plot) { // extendTraces refuses base64 arrays in plot.data: swap in the decoded ones, once
+    plot.data.forEach((trace, index) => ['x', 'y', 'z'].forEach(key => {
+      if (!trace[key] || trace[key].bdata === undefined) return;
+      const decoded = plot._fullData[index][key];
+      trace[key] = key === 'z' ? Array.from(decoded, row => Array.from(row)) : Array.from(decoded);
+    }));
+  }
+  function draw() {
+    scheduled = false;
+    const start = performance.now();
+    for (const [plot, waits] of pending) {
+      if (!plot.isConnected) { pending.delete(plot); continue; }
+      if (!onScreen.has(plot)) continue;
+      pending.delete(plot);
+      const live = plot.layout.meta && plot.layout.meta.live;
+      if (!live) continue;
+      plain(plot);
+      waits.lines && live.lines ? drawLines(plot, live, waits.lines) : waits.columns && live.heat && drawHeat(plot, live, waits.columns);
+      break;
+    }
+    rest = Math.min(1500, performance.now() - start);
+    if ([...pending.keys()].some(plot => onScreen.has(plot))) kick();
+  }
+  function drawLines(plot, live, lines) {
+    const xs = [], ys = [], traces = [];
+    let longest = 0;
+    lines.forEach((fresh, index) => {
+      const line = live.lines[index];
+      if (!line) return;
+      const shown = plot.data[line.trace], last = shown.x.length ? shown.x[shown.x.length - 1] : -1;
+      const keep = fresh.x.map((_, at) => at).filter(at => fresh.x[at] > last);
+      if (!keep.length) return;
+      const x = keep.map(at => fresh.x[at]);
+      let y = keep.map(at => fresh.y[at]);
+      if (line.span) y = smooth(shown, x, y, line.span);
+      if (line.nonfinite) { const height = [...plot.data[0].y].reverse().find(Number.isFinite); y = y.map(() => height === undefined ? 0 : height); }
+      xs.push(x); ys.push(y); traces.push(line.trace);
+      longest = Math.max(longest, shown.x.length + x.length);
+    });
+    if (traces.length) Plotly.extendTraces(plot, {x: xs, y: ys}, traces);
+    if (longest > live.max) reload();
+  }
+  function smooth(shown, x, y, span) {
+    let at = shown.y.length - 1;
+    while (at >= 0 && !Number.isFinite(shown.y[at])) at--;
+    let last = at >= 0 ? shown.y[at] : NaN, step = at >= 0 ? shown.x[at] : 0;
+    return y.map((value, index) => {
+      if (!Number.isFinite(value)) return NaN;
+      last = Number.isFinite(last) ? last + (1 - Math.exp(-(x[index] - step) / span)) * (value - last) : value;
+      step = x[index];
+      return last;
+    });
+  }
+  function drawHeat(plot, live, columns) { // live snapshots are averaged into the columns' even spacing
+    const rows = plot.data[0].z, bad = plot.data[1].z, empty = live.layers.map(() => NaN);
+    const counts = plot._tvCounts && plot._tvCounts.rows === rows ? plot._tvCounts : (plot._tvCounts = {rows, from: rows.length, of: new Map()});
+    for (const [step, column] of columns) {
+      const at = Math.round((step - live.x0) / live.dx);
+      if (at < counts.from) continue; // the server's answer has it already
+      while (rows.length <= at) { rows.push(rows.length === at ? column : [...(rows[rows.length - 1] || empty)]); bad.push(empty); }
+      const count = counts.of.get(at) || 0;
+      rows[at] = count ? rows[at].map((value, layer) => value + (column[layer] - value) / (count + 1)) : column;
+      counts.of.set(at, count + 1);
+    }
+    Plotly.restyle(plot, {z: [rows, bad]}, [0, 1]);
+    plot._tvCounts.rows = plot.data[0].z;
+    if (rows.length > live.max) reload();
+  }
+
+  document.addEventListener('visibilitychange', () => document.hidden || kick());
+  return {follow, stats: () => ({seq, pending: pending.size, rest})};
+})();
+
+window.dash_clientside = window.dash_clientside || {};
+window.dash_clientside.trainvitals = {
+  follow: page => {
+    window.tvLive.follow(page);
+    if (page && page.finding) setTimeout(() => document.querySelector(`[data-finding="${CSS.escape(page.finding)}"]`)?.click(), 300);
+    return window.dash_clientside.no_update;
+  },
+  burger: (open, bar) => ({...bar, collapsed: {mobile: !open}}),
+  place: path => {
+    document.querySelectorAll('.tv-rail-a').forEach(link => {
+      const href = link.getAttribute('href');
+      link.classList.toggle('on', href === '/' ? path === '/' || path.startsWith('/runs') : path.startsWith(href));
+    });
+    return window.dash_clientside.no_update;
+  },
+  search: text => {
+    dash_ag_grid.getApiAsync('runs-grid').then(grid => grid.setGridOption('quickFilterText', text || ''));
+    remember('text', text);
+    return window.dash_clientside.no_update;
+  },
+  overlay: rows => {
+    const chosen = (rows || []).slice(0, 5).map(row => row.run_id);
+    const words = chosen.length ? `Overlay ${chosen.length} ${chosen.length === 1 ? 'run' : 'runs'}` : 'Select runs to overlay';
+    return [`/overlay?runs=${chosen.map(encodeURIComponent).join(',')}`, words, chosen.length ? 'tv-button' : 'tv-button tv-off'];
+  },
+  choose: (runs, metric) => `?runs=${(runs || []).map(encodeURIComponent).join(',')}&metric=${encodeURIComponent(metric || 'loss')}`,
+  heatStat: stat => { remember('stat', stat); return window.dash_clientside.no_update; },
+};
+
+document.addEventListener('click', event => {
+  const finding = event.target.closest?.('[data-finding]');
+  if (finding) remember('finding', finding.dataset.finding);
+});
+
+// The URL is the state: what is looked at can be sent to somebody else.
+function remember(key, value) {
+  const url = new URL(location.href);
+  value ? url.searchParams.set(key, value) : url.searchParams.delete(key);
+  history.replaceState(history.state, '', url);
+}

@@ -1,0 +1,1 @@
+"""Figures: what the server answers in, a plot out, and nothing else."""

@@ -1,0 +1,146 @@
+"""Layer × step heatmaps: one stat of all layers over the run."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from typing import Final, Literal
+
+import numpy as np
+import plotly.graph_objects as go
+from numpy.typing import NDArray
+
+from trainvitals.wire.answers import Heatmap
+from trainvitals_dashboard.theme import DIVERGING, NONFINITE, SEQUENTIAL, TEMPLATE
+
+COLUMNS: Final = 400
+HEALTHY_UPDATE_RATIO: Final = 1e-3
+TICKS: Final = 14
+LINEAR_STATS: Final = {"zero_fraction": (0.0, 1.0)}
+GRADIENT_STATS: Final = ("update_ratio", "grad_norm", "grad_max", "weight_norm")
+
+Matrix = NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HeatScale:
+    """How values become colours. ``low`` and ``high`` are powers of ten where ``log`` is set; ``middle`` is neutral."""
+
+    kind: Literal["seq", "div"]
+    low: float
+    high: float
+    middle: float | None = None
+    log: bool = True
+
+
+def matrix(heatmap: Heatmap) -> Matrix:
+    """float32 [layers, buckets]."""
+    return np.frombuffer(heatmap.mean.data, "<f4").reshape(len(heatmap.layers), len(heatmap.steps))
+
+
+def scale(heatmap: Heatmap) -> HeatScale:
+    """The stat's scale: the update ratio diverges from 1e-3; norms are logarithmic between their own extremes."""
+    if heatmap.stat == "update_ratio":
+        return HeatScale(kind="div", low=-5, high=-1, middle=float(np.log10(HEALTHY_UPDATE_RATIO)))
+    if heatmap.stat in LINEAR_STATS:
+        low, high = LINEAR_STATS[heatmap.stat]
+        return HeatScale(kind="seq", low=low, high=high, log=False)
+    shown = _shown(matrix(heatmap), log=True)
+    finite = shown[np.isfinite(shown)]
+    if not len(finite):
+        return HeatScale(kind="seq", low=-4, high=0)
+    low, high = np.percentile(finite, [1, 99.5])
+    return HeatScale(kind="seq", low=float(np.floor(low * 2) / 2), high=float(np.ceil(max(high, low + 1) * 2) / 2))
+
+
+def heat(heatmap: Heatmap, *, applicable: Collection[str] | None = None, live: bool = True) -> go.Figure:
+    """The heatmap. ``applicable``: layers that can have this stat; None is all. Rows that hold nothing are left out."""
+    rows = rows_with_values(heatmap, applicable=applicable)
+    names = [heatmap.layers[row] for row in rows]
+    picked, first, width = even_columns(heatmap.steps, heatmap.last_step)
+    colours = scale(heatmap)
+    shown = _shown(matrix(heatmap)[rows], log=colours.log)[:, picked]
+    bad = np.asarray(heatmap.nonfinite, np.int64).reshape(len(heatmap.layers), len(heatmap.steps))[rows][:, picked]
+    figure = go.Figure()
+    # [step][layer] and transposed, so that a live column can be appended; evenly spaced, which draws six times faster
+    place = {"x0": first, "dx": width, "transpose": True, "showscale": False}
+    value = "10<sup>%{z:.2f}</sup>" if colours.log else "%{z:.2f}"
+    figure.add_heatmap(
+        z=np.ascontiguousarray(shown.T),
+        zmin=colours.low,
+        zmax=colours.high,
+        colorscale=_plotly_scale(colours.kind),
+        meta={"tv": colours.kind},
+        hovertemplate=f"%{{y}} · step %{{x:,.0f}}<br><b>{value}</b><extra></extra>",
+        y=names,
+        **place,
+    )
+    figure.add_heatmap(
+        z=np.ascontiguousarray(np.where(bad > 0, 1, np.nan).astype(np.float32).T),
+        zmin=0,
+        zmax=1,
+        colorscale=NONFINITE["light"],
+        meta={"tv": "nonfinite"},
+        hovertemplate="%{y} · step %{x:,.0f}<br><b>not finite</b><extra></extra>",
+        y=names,
+        **place,
+    )
+    followed = {"heat": heatmap.stat, "log": colours.log, "layers": names, "x0": first, "dx": width, "max": COLUMNS * 2}
+    ticks = list(range(0, len(names), max(1, len(names) // TICKS)))
+    figure.update_layout(
+        template=TEMPLATE,
+        uirevision=heatmap.stat,
+        meta={"live": followed} if live else {},
+        hovermode="closest",
+        margin={"l": 118, "r": 12, "t": 6, "b": 24},
+        xaxis={"showgrid": False, "tickformat": "~s", "nticks": 9},
+        yaxis={
+            "showgrid": False,
+            "autorange": "reversed",
+            "type": "category",
+            "tickvals": [names[tick] for tick in ticks],
+            "ticktext": [_short(names[tick]) for tick in ticks],
+        },
+    )
+    return figure
+
+
+def rows_with_values(heatmap: Heatmap, *, applicable: Collection[str] | None) -> list[int]:
+    """The rows worth drawing: some value was finite; for gradients also rows that were never finite."""
+    finite = np.asarray(np.isfinite(matrix(heatmap)).any(axis=1))
+    if heatmap.stat in GRADIENT_STATS and applicable is not None:
+        bad = np.asarray(heatmap.nonfinite, np.int64).reshape(len(heatmap.layers), -1).any(axis=1)
+        finite = np.logical_or(finite, bad)
+    return [
+        row
+        for row, name in enumerate(heatmap.layers)
+        if finite[row] and (applicable is None or name in applicable or heatmap.stat not in GRADIENT_STATS)
+    ]
+
+
+def even_columns(steps: list[int], last_step: int) -> tuple[NDArray[np.int64], float, float]:
+    """Buckets on an evenly spaced grid: which bucket each column shows, the first column's centre, and the spacing."""
+    if len(steps) < 2:
+        return np.arange(len(steps)), float(steps[0] if steps else 0), 1.0
+    starts = np.asarray(steps, np.int64)
+    spacing = float(max(np.median(np.diff(starts)), (max(last_step, steps[-1]) - steps[0]) / COLUMNS, 1e-9))
+    count = int((steps[-1] - steps[0]) / spacing) + 1
+    centres = steps[0] + np.arange(count) * spacing
+    return np.clip(np.searchsorted(starts, centres + spacing * 0.5, side="left") - 1, 0, None), float(steps[0]), spacing
+
+
+def _shown(values: Matrix, *, log: bool) -> Matrix:
+    if not log:
+        return values
+    with np.errstate(divide="ignore", invalid="ignore"):
+        # an exact zero is the lowest there is, not a gap
+        logarithms = np.log10(np.abs(values))
+    return np.where(np.isneginf(logarithms), np.float32(-38), logarithms).astype(np.float32)
+
+
+def _plotly_scale(kind: Literal["seq", "div"]) -> list[tuple[float, str]]:
+    return (DIVERGING if kind == "div" else SEQUENTIAL)["light"]
+
+
+def _short(name: str, length: int = 17) -> str:
+    return name if len(name) <= length else "…" + name[-(length - 1) :]

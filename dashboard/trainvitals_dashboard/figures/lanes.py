@@ -1,0 +1,42 @@
+"""Findings drawn as lanes above a curve, so that they never hide it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+
+import plotly.graph_objects as go
+
+from trainvitals.wire.messages import Finding
+from trainvitals_dashboard.theme import TOKENS
+
+LANES: Final = 3
+PLOT_DOMAIN: Final = [0, 0.86]
+LANES_DOMAIN: Final = [0.88, 1]
+SYMBOLS: Final = {"critical": ("crit", "diamond"), "warning": ("warn", "triangle-up"), "info": ("info", "circle")}
+
+
+def add_lanes(figure: go.Figure, findings: Sequence[Finding], *, last_step: int) -> None:
+    """A bar from a finding's first step to its last (or to now, while it is open), and a stem down to the curve."""
+    for index, finding in enumerate(sorted(findings, key=lambda finding: finding.first_step)):
+        token, symbol = SYMBOLS[finding.severity]
+        colour = TOKENS[token][0]
+        height = 1 - (index % LANES + 0.5) / LANES
+        end = finding.last_step if finding.state == "resolved" else max(last_step, finding.last_step)
+        figure.add_scatter(
+            x=[finding.first_step, end],
+            y=[height, height],
+            yaxis="y2",
+            mode="lines+markers",
+            uid=f"{token}-lane-{finding.finding_id}",
+            name=finding.rule,
+            customdata=[finding.finding_id] * 2,
+            line={"color": colour, "width": 3},
+            opacity=0.55 if finding.state == "resolved" else 0.9,
+            marker={"symbol": [symbol, "line-ns"], "size": [11, 0], "color": colour, "opacity": 1},
+            hovertemplate=f"<b>{finding.rule}</b> {finding.where}<extra></extra>",
+            cliponaxis=False,
+        )
+        line = {"color": colour, "width": 1, "dash": "dot"}
+        x = finding.first_step
+        figure.add_shape(type="line", x0=x, x1=x, y0=0, y1=0.96, yref="paper", line=line, opacity=0.5, layer="below")

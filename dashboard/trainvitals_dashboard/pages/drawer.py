@@ -1,0 +1,71 @@
+"""The drawer: one finding with its evidence drawn, or one layer with its stats."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+from dash import html, no_update
+
+from trainvitals.wire.answers import Curve
+from trainvitals.wire.messages import Finding
+from trainvitals_dashboard import words
+from trainvitals_dashboard.api import Api, ApiError
+from trainvitals_dashboard.figures.lines import single
+from trainvitals_dashboard.parts.cards import Piece, graph
+from trainvitals_dashboard.parts.findings import finding_in_full, title_of
+
+Opened = tuple[Any, Any, Any]  # Dash's outputs: opened, title, content
+LAYER_STATS = ("update_ratio", "grad_norm", "activation_std", "zero_fraction")
+
+
+async def finding_drawer(api: Api, run_id: str, finding_id: str) -> Opened:
+    """The finding in full; nothing happens if there is no such finding."""
+    findings = (await api.findings(run_id)).findings
+    finding = next((finding for finding in findings if finding.finding_id == finding_id), None)
+    if finding is None:
+        return no_update, no_update, no_update
+    return True, title_of(finding.rule), finding_in_full(finding, await _evidence_chart(api, finding))
+
+
+async def layer_drawer(api: Api, run_id: str, layer: str) -> Opened:
+    """The layer's stats over the run."""
+    curves = await asyncio.gather(*(_stat_curve(api, run_id, stat, layer) for stat in LAYER_STATS))
+    plots: list[Piece] = []
+    for stat, curve in zip(LAYER_STATS, curves, strict=True):
+        if curve is not None:
+            plots += [html.H3(words.stat(stat), className="tv-h3"), _plot(curve, stat, mark=None)]
+    return True, html.Code(layer), plots or html.P("Nothing was recorded for this layer.", className="tv-p")
+
+
+async def _evidence_chart(api: Api, finding: Finding) -> Piece:
+    evidence = finding.evidence
+    layers = evidence.layers or finding.layers
+    if evidence.stat and layers:
+        curve = await _stat_curve(api, finding.run_id, evidence.stat, layers[0])
+        caption: Piece = [f"{words.stat(evidence.stat)} of ", html.Code(layers[0])]
+    elif evidence.metric:
+        curve = await api.metric_curve(finding.run_id, evidence.metric, points=500)
+        caption = words.metric(evidence.metric)
+    else:
+        return None
+    if curve is None:
+        return None
+    plot = _plot(curve, evidence.stat or str(evidence.metric), mark=finding.first_step)
+    return html.Div([html.Div(caption, className="tv-sub tv-dr-cap"), plot])
+
+
+async def _stat_curve(api: Api, run_id: str, stat: str, layer: str) -> Curve | None:
+    try:
+        return await api.stat_curve(run_id, stat, layer)
+    except ApiError as error:
+        if error.status >= 500:
+            raise
+        return None
+
+
+def _plot(curve: Curve, name: str, *, mark: int | None) -> Piece:
+    log = name not in ("zero_fraction", "loss", "activation_mean", "activation_nonfinite")
+    colour = "s2" if mark is None else "crit"
+    figure = single(curve, colour=colour, log=log, name=words.stat(name), live=False, mark=mark)
+    return graph(f"g-drawer-{name}", figure, height=165, label=f"{words.stat(name)} over steps")

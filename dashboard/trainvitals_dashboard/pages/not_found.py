@@ -1,0 +1,18 @@
+"""What stands where there is no page."""
+
+from __future__ import annotations
+
+import dash
+from dash import dcc, html
+
+from trainvitals_dashboard.parts.cards import notice
+from trainvitals_dashboard.parts.page import page
+
+
+def register() -> None:
+    """The page for every other address."""
+
+    def layout(**_: str) -> html.Div:
+        return page([notice("No such page", ["Go back to ", dcc.Link("all runs", href="/"), "."])])
+
+    dash.register_page("not_found_404", layout=layout, title="No such page · trainvitals")

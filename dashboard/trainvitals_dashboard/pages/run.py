@@ -1,0 +1,135 @@
+"""/runs/<run_id>: one run, live."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import dash
+import plotly.graph_objects as go
+from dash import ALL, Dash, Input, Output, State, ctx, html, no_update
+
+from trainvitals_dashboard.api import Api
+from trainvitals_dashboard.pages.drawer import Opened, finding_drawer, layer_drawer
+from trainvitals_dashboard.pages.run_view import (
+    HEAT_STATS,
+    RunView,
+    gather_run,
+    head,
+    heat_bar,
+    heat_figure,
+    left_column,
+    small_figure,
+)  # fmt: skip
+from trainvitals_dashboard.pages.zoom import Zoom, zoom_of, zoomed
+from trainvitals_dashboard.parts.cards import Piece
+from trainvitals_dashboard.parts.findings import findings_card
+from trainvitals_dashboard.parts.kpi import kpis
+from trainvitals_dashboard.parts.layers import layers_card
+from trainvitals_dashboard.parts.page import page, plainly
+
+Data = dict[str, Any]  # what browser stores hold
+
+
+def register(app: Dash, api: Api) -> None:
+    """The page and its callbacks."""
+
+    @plainly
+    async def layout(run_id: str = "", stat: str = HEAT_STATS[0], finding: str = "", **_: str) -> html.Div:
+        view = await gather_run(api, run_id, stat=stat if stat in HEAT_STATS else HEAT_STATS[0])
+        live = {"run": run_id, "finding": finding, "loss": view.loss}
+        return page(body(view, stat=stat), crumbs=(view.detail.summary.project, run_id), live=live)
+
+    dash.register_page(
+        "trainvitals.run",
+        path_template="/runs/<run_id>",
+        layout=layout,
+        title=lambda run_id="": f"{run_id} · trainvitals",
+    )
+    _register_plots(app, api)
+    _register_panels(app, api)
+
+
+def body(view: RunView, *, stat: str) -> list[Piece]:
+    """The page of a run."""
+    right = [html.Div(findings_card(view.findings), id="findings"), html.Div(_layers(view), id="layers")]
+    columns = [html.Div(left_column(view, stat=stat), className="tv-col"), html.Div(right, className="tv-col")]
+    return [
+        html.Div(head(view), id="run-head", className="tv-runhead"),
+        kpis(view.detail.summary, view.curves, loss=view.loss),
+        html.Div(columns, className="tv-grid"),
+    ]
+
+
+def _layers(view: RunView) -> html.Section:
+    return layers_card(view.detail, view.findings, view.snapshot)
+
+
+def _register_plots(app: Dash, api: Api) -> None:
+    @app.callback(
+        Output("g-loss", "figure"),
+        Input("g-loss", "relayoutData"),
+        Input("live-reload", "data"),
+        Input("live-findings", "data"),
+        State("live-run", "data"),
+        State("g-loss", "figure"),
+        prevent_initial_call=True,
+    )
+    async def redraw_loss(relayout: Data | None, _reload: Any, _found: Any, live: Data, shown: Data) -> Any:
+        zoom = zoom_of(relayout) if ctx.triggered_id == "g-loss" else Zoom.of_figure(shown)
+        return no_update if zoom is None else await zoomed(api, live["run"], zoom)
+
+    @app.callback(
+        Output("g-heat", "figure"),
+        Output("heat-bar", "children"),
+        Input("heat-stat", "value"),
+        Input("live-reload", "data"),
+        State("live-run", "data"),
+        prevent_initial_call=True,
+    )
+    async def redraw_heat(stat: str, _reload: Any, live: Data) -> tuple[go.Figure, Piece]:
+        view = await gather_run(api, live["run"], stat=stat)
+        return heat_figure(view), heat_bar(view)
+
+    @app.callback(
+        Output("g-lr", "figure"),
+        Output("g-norm", "figure"),
+        Output("kpis", "children"),
+        Input("live-reload", "data"),
+        State("live-run", "data"),
+        prevent_initial_call=True,
+    )
+    async def redraw_small(_reload: Any, live: Data) -> tuple[go.Figure, go.Figure, Piece]:
+        view = await gather_run(api, live["run"], stat=HEAT_STATS[0])
+        numbers = kpis(view.detail.summary, view.curves, loss=view.loss).children
+        return small_figure(view, "lr"), small_figure(view, "grad_norm"), numbers
+
+
+def _register_panels(app: Dash, api: Api) -> None:
+    @app.callback(
+        Output("run-head", "children"),
+        Output("findings", "children"),
+        Output("layers", "children"),
+        Input("live-findings", "data"),
+        Input("live-reload", "data"),
+        State("live-run", "data"),
+        prevent_initial_call=True,
+    )
+    async def redraw_panels(_found: Any, _reload: Any, live: Data) -> tuple[Piece, Piece, Piece]:
+        view = await gather_run(api, live["run"], stat=HEAT_STATS[0])
+        return head(view), findings_card(view.findings), _layers(view)
+
+    @app.callback(
+        Output("drawer", "opened"),
+        Output("drawer", "title"),
+        Output("drawer", "children"),
+        Input({"kind": "finding", "name": ALL}, "n_clicks"),
+        Input({"kind": "layer", "name": ALL}, "n_clicks"),
+        State("live-run", "data"),
+        prevent_initial_call=True,
+    )
+    async def open_drawer(_findings: list[int], _layers: list[int], live: Data) -> Opened:
+        clicked = ctx.triggered_id if ctx.triggered and ctx.triggered[0]["value"] else None
+        if clicked and clicked["kind"] == "layer":
+            return await layer_drawer(api, live["run"], clicked["name"])
+        name = clicked["name"] if clicked else ""
+        return await finding_drawer(api, live["run"], name) if name else (no_update, no_update, no_update)

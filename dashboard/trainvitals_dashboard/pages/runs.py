@@ -1,0 +1,148 @@
+"""/: the table of all runs, live."""
+
+from __future__ import annotations
+
+import json
+from typing import Any, Final
+
+import dash
+import dash_ag_grid as dag
+import dash_mantine_components as dmc
+from dash import ClientsideFunction, Dash, Input, Output, dcc, html
+
+from trainvitals.wire import coding
+from trainvitals.wire.answers import RunPage, RunSummary
+from trainvitals_dashboard.api import Api
+from trainvitals_dashboard.parts.cards import Piece
+from trainvitals_dashboard.parts.icons import icon
+from trainvitals_dashboard.parts.page import page, plainly
+
+FIRST_RUN: Final = """import trainvitals as tv
+
+with tv.init(project="first-steps", name="hello") as run:
+    run.watch(model, optimizer)
+    for batch, target in loader:
+        loss = criterion(model(batch), target)
+        loss.backward()
+        optimizer.step()
+        optimizer.zero_grad()
+        run.log({"loss": loss})
+"""
+ROW_PX: Final = 50
+
+
+def register(app: Dash, api: Api) -> None:
+    """The page and its callbacks."""
+
+    @plainly
+    async def layout(text: str = "", **_: str) -> html.Div:
+        found = await api.runs()
+        return page(body(found, text=text) if found.total else empty(), live={"all": True})
+
+    dash.register_page("trainvitals.runs", path="/", layout=layout, title="Runs · trainvitals")
+    app.clientside_callback(
+        ClientsideFunction("trainvitals", "search"), Output("runs-count", "title"), Input("runs-text", "value")
+    )
+    app.clientside_callback(
+        ClientsideFunction("trainvitals", "overlay"),
+        Output("overlay-link", "href"),
+        Output("overlay-link", "children"),
+        Output("overlay-link", "className"),
+        Input("runs-grid", "selectedRows"),
+    )
+
+
+def body(found: RunPage, *, text: str) -> list[Piece]:
+    """Title, search, the link to the overlay, and the table."""
+    search = dmc.TextInput(
+        id="runs-text",
+        value=text,
+        placeholder="Search name, project, tag",
+        size="xs",
+        w=240,
+        **{"aria-label": "Search"},
+    )
+    link = dcc.Link("Select runs to overlay", id="overlay-link", href="/overlay", className="tv-button tv-off")
+    count = html.Span(f"{found.total:,} runs" if found.total != 1 else "1 run", id="runs-count", className="tv-sub")
+    title = html.Div([html.H1("Runs", className="tv-h1"), count], className="tv-title")
+    return [
+        html.Div([title, html.Div([search, link], className="tv-head-r")], className="tv-runhead tv-runhead-runs"),
+        html.Section(_grid(found), className="tv-card tv-gridcard", **{"aria-label": "Runs"}),
+    ]
+
+
+def empty() -> list[Piece]:
+    """How to send the first run."""
+    clipboard = dcc.Clipboard(target_id="first-run", title="Copy", className="tv-copy")
+    snippet = html.Div([html.Pre(html.Code(FIRST_RUN, id="first-run")), clipboard], className="tv-snippet")
+    return [
+        html.Div(
+            [
+                html.Span(icon("activity-heartbeat", 30), className="tv-accent"),
+                html.H1("No runs yet", className="tv-h1"),
+                html.P(["Put these lines around your training loop and start it. The run appears here by itself."]),
+                snippet,
+                html.P(
+                    ["On another machine, set ", html.Code("TRAINVITALS_SERVER_URL"), " to this page's address."],
+                    className="tv-dim",
+                ),
+            ],
+            className="tv-empty",
+        )
+    ]
+
+
+def row(summary: RunSummary) -> dict[str, Any]:  # Any: JSON
+    """A row of the table: the very message that live updates bring."""
+    return dict(json.loads(coding.encode(summary, media_type=coding.JSON)))
+
+
+def _grid(found: RunPage) -> dag.AgGrid:
+    return dag.AgGrid(
+        id="runs-grid",
+        rowData=[row(summary) for summary in found.runs],
+        columnDefs=_columns(),
+        getRowId="params.data.run_id",
+        columnSize="responsiveSizeToFit",
+        defaultColDef={"sortable": True, "resizable": False, "suppressMovable": True},
+        dashGridOptions={
+            "theme": {"function": "tvGridTheme(agGrid)"},
+            "domLayout": "autoHeight",
+            "rowHeight": ROW_PX,
+            "headerHeight": 38,
+            "rowSelection": {"mode": "multiRow", "checkboxes": True, "headerCheckbox": False},
+            "selectionColumnDef": {"width": 44, "maxWidth": 44, "minWidth": 44},
+            "animateRows": False,
+            "suppressCellFocus": True,
+            "pagination": len(found.runs) > 100,
+            "paginationPageSize": 100,
+        },
+        style={"width": "100%", "height": None},
+    )
+
+
+def _columns() -> list[dict[str, Any]]:  # Any: ag-grid's own options
+    def column(title: str, getter: str, **more: Any) -> dict[str, Any]:
+        return {
+            "headerName": title,
+            "valueGetter": {"function": f"tvRow.{getter}(params.data)"},
+            "colId": getter,
+        } | more
+
+    return [
+        column("Run", "name", cellRenderer="TvRun", minWidth=190, flex=3),
+        column("Status", "status", cellRenderer="TvStatus", width=112, minWidth=104),
+        column("Health", "health", cellRenderer="TvHealth", width=96, minWidth=84),
+        column("Open findings", "findings", cellRenderer="TvFindings", width=130, minWidth=110),
+        column("Loss", "loss", valueFormatter={"function": "tvNumber(params.value)"}, width=96, minWidth=76),
+        column("Loss over time", "spark", cellRenderer="TvSpark", width=150, minWidth=140, sortable=False),
+        column("Step", "step", valueFormatter={"function": "tvInteger(params.value)"}, width=96, minWidth=76),
+        column(
+            "Started",
+            "created",
+            valueFormatter={"function": "tvAgo(params.value)"},
+            width=110,
+            minWidth=96,
+            sort="desc",
+        ),
+    ]

@@ -1,0 +1,55 @@
+"""Cards, pills, graphs and the other small pieces that every page uses."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import plotly.graph_objects as go
+from dash import dcc, html
+
+from trainvitals_dashboard.parts.icons import icon
+from trainvitals_dashboard.theme import GRAPH_CONFIG, STATUS
+
+Piece = Any  # a Dash component, a text, or a list of them
+
+
+def card(
+    title: str, body: Piece, *, sub: Piece = None, right: Piece = None, name: str = "", **more: Any
+) -> html.Section:
+    """A titled card. ``name`` becomes its class and the label for screen readers."""
+    left = [html.H2(title, className="tv-h2")] + ([html.Span(sub, className="tv-sub")] if sub is not None else [])
+    head = [html.Div(left, className="tv-head-l")] + ([html.Div(right, className="tv-head-r")] if right else [])
+    parts = [html.Div(head, className="tv-head"), html.Div(body, className="tv-body")]
+    return html.Section(parts, className=f"tv-card {name}", **{"aria-label": title}, **more)
+
+
+def pill(kind: str, text: str | None = None) -> html.Span:
+    """A status as icon and word, never as colour alone."""
+    token, picture, word = STATUS[kind]
+    return html.Span([icon(picture, 13), html.Span(text or word)], className=f"tv-pill tv-{token}", title=word)
+
+
+def graph(name: str, figure: go.Figure, *, height: int, label: str) -> html.Div:
+    """A plot; ``label`` tells screen readers what it shows."""
+    plot = dcc.Graph(id=name, figure=figure, config=GRAPH_CONFIG, style={"height": height}, className="tv-graph")
+    return html.Div(plot, role="img", **{"aria-label": label})
+
+
+def legend(items: Sequence[tuple[str, str, str]]) -> html.Div:
+    """(word, token, look) each; looks: ln, fa, do, dm."""
+    keys = [
+        html.Span([html.I(className=f"tv-key tv-key-{look}", style={"--c": f"var(--tv-{token})"}), word])
+        for word, token, look in items
+    ]
+    return html.Div(keys, className="tv-legend")
+
+
+def notice(title: str, text: Piece, *, kind: str = "info") -> html.Div:
+    """Something said plainly in place of content."""
+    token, picture, _ = STATUS[kind]
+    return html.Div(
+        [html.Span(icon(picture, 22), className=f"tv-{token}"), html.H2(title, className="tv-h1"), html.P(text)],
+        className="tv-notice",
+        role="status",
+    )

@@ -1,0 +1,107 @@
+"""Findings: the timeline beside the curves, and one finding in full."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from dash import dcc, html
+
+from trainvitals.wire.messages import Evidence, Finding
+from trainvitals_dashboard import words
+from trainvitals_dashboard.parts.cards import Piece, card, pill
+from trainvitals_dashboard.parts.icons import icon
+from trainvitals_dashboard.theme import STATUS
+
+
+def findings_card(findings: Sequence[Finding]) -> html.Section:
+    """All findings, open ones first; the gravest with evidence, causes and advice."""
+    ordered = sorted(findings, key=lambda finding: finding.state == "resolved")
+    opened = sum(finding.state != "resolved" for finding in findings)
+    sub = f"{opened} open · {len(findings) - opened} resolved" if findings else None
+    if not findings:
+        body: Piece = html.Div([html.Span(icon("circle-check", 18), className="tv-ok"), "Nothing found so far."])
+        return card("Findings", html.Div(body, className="tv-none"), name="tv-findings")
+    items = [_item(finding, lead=index < 2 and finding.state != "resolved") for index, finding in enumerate(ordered)]
+    return card("Findings", html.Ol(items, className="tv-timeline"), sub=sub, name="tv-findings")
+
+
+def finding_in_full(finding: Finding, chart: Piece) -> list[Piece]:
+    """The drawer's content: summary, evidence, causes, advice, and the way to the rule's page."""
+    top = [pill(finding.severity), html.Span(_span(finding), className="tv-num tv-dim"), _state(finding)]
+    chips = [
+        html.Div([html.Div(label, className="tv-kpi-l"), html.Div(value, className="tv-kpi-v tv-kpi-vs")])
+        for label, value in evidence_chips(finding.evidence)
+    ]
+    return [
+        html.Div(top, className="tv-dr-top"),
+        html.P(finding.summary, className="tv-p"),
+        html.Code(finding.where, className="tv-code"),
+        html.H3("Evidence", className="tv-h3"),
+        html.Div(chips, className="tv-dr-kpis"),
+        chart,
+        *_listed("Likely causes", finding.causes, html.Ul),
+        *_listed("What to try", finding.advice, html.Ol),
+        dcc.Link(["About this rule", icon("arrow-right", 15)], href=f"/rules/{finding.rule}", className="tv-more"),
+    ]
+
+
+def evidence_chips(evidence: Evidence) -> list[tuple[str, str]]:
+    """(label, value) for people: the value that was judged, its threshold, and the rule's own numbers."""
+    chips: list[tuple[str, str]] = []
+    named = words.stat(evidence.stat) if evidence.stat else words.metric(evidence.metric) if evidence.metric else ""
+    if evidence.value is not None:
+        chips.append((named or "value", words.number(evidence.value)))
+    if evidence.threshold is not None:
+        chips.append(("threshold", f"{evidence.comparison} {words.number(evidence.threshold)}"))
+    return chips + [(label, words.number(value)) for label, value in evidence.numbers.items()]
+
+
+def title_of(rule: str) -> str:
+    """A rule's name as a heading."""
+    return rule.replace("_", " ").replace("-", " ").capitalize()
+
+
+def _item(finding: Finding, *, lead: bool) -> html.Li:
+    token, picture, word = STATUS[finding.severity]
+    resolved = finding.state == "resolved"
+    top = [
+        html.Span(f"{word} · resolved" if resolved else word, className=f"tv-sev tv-{token}"),
+        html.Span(_span(finding), className="tv-num tv-dim"),
+    ]
+    text: list[Piece] = [
+        html.Div(top, className="tv-tl-top"),
+        html.Div(title_of(finding.rule), className="tv-tl-title"),
+        html.Code(finding.where, className="tv-code") if finding.where else None,
+    ]
+    if lead:
+        text += _lead(finding)
+    key = {"kind": "finding", "name": finding.finding_id}
+    marked = {"data-finding": finding.finding_id}
+    button = html.Button(text, id=key, className="tv-tl-btn", n_clicks=0, **marked)
+    bullet = html.Span(icon(picture, 14), className=f"tv-tl-dot tv-{token}")
+    return html.Li([bullet, button], className="tv-tl tv-tl-closed" if resolved else "tv-tl")
+
+
+def _lead(finding: Finding) -> list[Piece]:
+    chips = [
+        html.Span([html.Span(label, className="tv-dim"), html.B(value, className="tv-num")], className="tv-ev")
+        for label, value in evidence_chips(finding.evidence)[:4]
+    ]
+    advice = [html.Div([icon("bulb", 14), html.Span(line)], className="tv-advice") for line in finding.advice[:1]]
+    return [html.Div(finding.summary, className="tv-tl-sum"), html.Div(chips, className="tv-evs"), *advice]
+
+
+def _listed(title: str, lines: Sequence[str], kind: type[html.Ul] | type[html.Ol]) -> list[Piece]:
+    if not lines:
+        return []
+    return [html.H3(title, className="tv-h3"), kind([html.Li(line) for line in lines], className="tv-ol")]
+
+
+def _span(finding: Finding) -> str:
+    if finding.state != "resolved":
+        return f"since step {finding.first_step:,}"
+    return f"step {finding.first_step:,} – {finding.last_step:,}"
+
+
+def _state(finding: Finding) -> html.Span:
+    return html.Span(finding.state, className="tv-dim")

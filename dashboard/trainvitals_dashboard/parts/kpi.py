@@ -1,0 +1,108 @@
+"""The row of key numbers at the top of a run's page."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+from dash import html
+
+from trainvitals.wire.answers import Curve, RunSummary
+from trainvitals_dashboard import words
+from trainvitals_dashboard.figures.lines import values
+from trainvitals_dashboard.figures.spark import spark
+
+LOSSES: Final = ("loss", "train_loss", "train/loss")
+VALIDATION_LOSSES: Final = ("val_loss", "validation_loss", "val/loss")
+SPEED_OVER_POINTS: Final = 20
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Kpi:
+    """One number: ``metric`` is what live updates set it from; ``series`` its sparkline."""
+
+    label: str
+    value: str
+    metric: str
+    unit: str = ""
+    series: Sequence[float] = ()
+    colour: str = "fg-3"
+    tip: str = ""
+
+
+def kpis(summary: RunSummary, curves: Mapping[str, Curve], *, loss: str | None) -> html.Div:
+    """Loss, gradient norm, learning rate, speed and the SDK's own overhead, as far as they were recorded."""
+    shown = [
+        _last(loss or "loss", "Loss", summary, curves, colour="s1", tip="The newest value logged."),
+        _last("grad_norm", "Gradient norm", summary, curves, colour="s3", tip="Global L2 norm."),
+        _last("lr", "Learning rate", summary, curves, tip="Of the first parameter group."),
+        _speed(curves.get("elapsed_seconds")),
+        _overhead(summary, curves),
+    ]
+    return html.Div([_tile(kpi) for kpi in shown], className="tv-kpis", id="kpis")
+
+
+def pick(names: Sequence[str], candidates: Sequence[str]) -> str | None:
+    """The first of ``candidates`` among ``names``."""
+    return next((name for name in candidates if name in names), None)
+
+
+def _last(
+    metric: str, label: str, summary: RunSummary, curves: Mapping[str, Curve], *, colour: str = "fg-3", tip: str
+) -> Kpi:
+    last = summary.last.get(metric)
+    value = words.number(last.value if last else None)
+    return Kpi(label=label, value=value, metric=metric, series=_series(curves.get(metric)), colour=colour, tip=tip)
+
+
+def _speed(elapsed: Curve | None) -> Kpi:
+    tip = "Steps per second over the newest points."
+    if elapsed is None or len(elapsed.steps) < 2:
+        return Kpi(label="Speed", value="–", metric="elapsed_seconds", unit="steps/s", tip=tip)
+    steps, seconds = np.asarray(elapsed.steps, float), values(elapsed.mean).astype(float)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        speeds = np.diff(steps) / np.diff(seconds)
+        newest = steps[-SPEED_OVER_POINTS:], seconds[-SPEED_OVER_POINTS:]
+        speed = float(np.ptp(newest[0]) / np.ptp(newest[1]))
+    return Kpi(
+        label="Speed",
+        value=words.number(speed),
+        metric="elapsed_seconds",
+        unit="steps/s",
+        series=speeds.tolist(),
+        tip=tip,
+    )
+
+
+def _overhead(summary: RunSummary, curves: Mapping[str, Curve]) -> Kpi:
+    last = summary.last.get("overhead_fraction")
+    share = last.value if last else None
+    return Kpi(
+        label="Overhead",
+        value="–" if share is None else f"{share * 100:.2f}" if isinstance(share, float) else share,
+        metric="overhead_fraction",
+        unit="%",
+        series=_series(curves.get("overhead_fraction")),
+        tip="What trainvitals itself costs, as a share of the training time.",
+    )
+
+
+def _series(curve: Curve | None) -> list[float]:
+    return values(curve.mean).tolist() if curve else []
+
+
+def _tile(kpi: Kpi) -> html.Div:
+    picture = spark(kpi.series)
+    style = {"--m": f'url("{picture}")', "color": f"var(--tv-{kpi.colour})"}
+    row = [
+        html.Span(kpi.value, className="tv-kpi-v", **{"data-kpi": kpi.metric}),
+        html.Span(kpi.unit, className="tv-kpi-u"),
+    ]
+    line = html.Span(className="tv-spark", style=style, **{"aria-hidden": "true"}) if picture else html.Span()
+    return html.Div(
+        [html.Div(kpi.label, className="tv-kpi-l"), html.Div(row, className="tv-kpi-row"), line],
+        className="tv-kpi",
+        title=kpi.tip,
+    )

@@ -1,0 +1,42 @@
+"""The frame of one page: its live connection, where it is, and what stands in when the server cannot answer."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Sequence
+from functools import wraps
+from http import HTTPStatus
+from typing import Any
+
+from dash import dcc, html
+
+from trainvitals_dashboard.api import ApiError
+from trainvitals_dashboard.parts.cards import Piece, notice
+
+Layout = Callable[..., Awaitable[html.Div]]
+
+
+def page(body: Sequence[Piece], *, crumbs: Sequence[str] = (), live: dict[str, Any] | None = None) -> html.Div:
+    """``live``: {"run": id} follows a run, {"all": True} the runs table; None follows nothing."""
+    trail = [part for name in crumbs for part in (html.Span("/", className="tv-slash"), html.Span(name))]
+    stores = [
+        dcc.Store(id="live-run", data=live or {}),
+        dcc.Store(id="live-findings"),
+        dcc.Store(id="live-reload"),
+    ]
+    return html.Div([*stores, html.Div(trail, className="tv-crumbs"), *body], className="tv-page")
+
+
+def plainly(layout: Layout) -> Layout:
+    """The layout, or what the server said in its place."""
+
+    @wraps(layout)
+    async def guarded(**query: Any) -> html.Div:
+        try:
+            return await layout(**query)
+        except ApiError as error:
+            missing = error.status == HTTPStatus.NOT_FOUND
+            title = "Not here" if missing else "The server cannot answer just now"
+            text = str(error)[:1].upper() + str(error)[1:]
+            return page([notice(title, text, kind="info" if missing else "critical")])
+
+    return guarded

@@ -1,0 +1,65 @@
+"""Numbers, times and stats as people read them."""
+
+from __future__ import annotations
+
+import math
+from typing import Final
+
+MINUTE: Final = 60
+HOUR: Final = 60 * MINUTE
+DAY: Final = 24 * HOUR
+
+STAT_WORDS: Final[dict[str, str]] = {
+    "update_ratio": "Update ratio",
+    "grad_norm": "Gradient norm",
+    "zero_fraction": "Zero fraction",
+    "activation_std": "Activation deviation",
+    "activation_mean": "Activation mean",
+    "activation_max": "Activation maximum",
+    "activation_nonfinite": "Non-finite activations",
+    "grad_max": "Gradient maximum",
+    "weight_norm": "Weight norm",
+}
+METRIC_WORDS: Final[dict[str, str]] = {
+    "loss": "Loss",
+    "grad_norm": "Gradient norm",
+    "lr": "Learning rate",
+    "overhead_fraction": "Overhead",
+    "elapsed_seconds": "Elapsed",
+}
+
+
+def number(value: float | str | None) -> str:
+    """Four significant digits at most; the words for what is not finite; a dash for nothing."""
+    if value is None:
+        return "–"
+    if isinstance(value, str):
+        return {"Infinity": "∞", "-Infinity": "−∞"}.get(value, value)
+    if not math.isfinite(value):
+        return "NaN" if math.isnan(value) else "∞" if value > 0 else "−∞"
+    if value != 0 and not 1e-3 <= abs(value) < 1e5:
+        mantissa, _, exponent = f"{value:.1e}".partition("e")
+        return f"{mantissa}e{int(exponent)}"
+    return f"{value:.4g}" if abs(value) < 1e4 else f"{value:,.0f}"
+
+
+def duration(seconds: float) -> str:
+    """The two largest units: "6 h 12 min"."""
+    seconds = max(0.0, seconds)
+    if seconds < MINUTE:
+        return f"{seconds:.0f} s"
+    if seconds < HOUR:
+        return f"{seconds // MINUTE:.0f} min"
+    if seconds < DAY:
+        return f"{seconds // HOUR:.0f} h {seconds % HOUR // MINUTE:.0f} min"
+    return f"{seconds // DAY:.0f} d {seconds % DAY // HOUR:.0f} h"
+
+
+def stat(name: str) -> str:
+    """What a stat is called on the page."""
+    return STAT_WORDS.get(name, name)
+
+
+def metric(name: str) -> str:
+    """What a metric is called on the page."""
+    return METRIC_WORDS.get(name, name)

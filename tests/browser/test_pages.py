@@ -1,0 +1,139 @@
+"""The pages in a real browser, on the real server: runs appear, curves grow, findings show, nothing goes wrong."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import httpx2
+import numpy as np
+import pytest
+from fastapi import FastAPI
+from playwright.sync_api import Page, expect
+
+from trainvitals.wire import coding
+from trainvitals.wire.floats import Floats
+from trainvitals.wire.frame import Frame, LayerStats, MetricPoints, encode_frame, section
+from trainvitals.wire.messages import LayerInfo, ModelInfo, RunStart
+from trainvitals_server.composition import create_whole
+from trainvitals_server.settings import Settings
+
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.browser,
+    # pytest-base-url, which pytest-playwright brings, declares its fixture in a way that pytest 10 will refuse
+    pytest.mark.filterwarnings("ignore:Session-scoped fixtures defined as instance methods"),
+]
+
+HEADERS = {"Content-Type": coding.MSGPACK}
+LAYERS = [f"blocks.{block}.{part}" for block in range(4) for part in ("attn", "mlp")]
+POINTS = "() => document.querySelector('#g-loss .js-plotly-plot')._fullData[2].x.length"
+COLUMNS = "() => document.querySelector('#g-heat .js-plotly-plot')._fullData[0].z.length"
+DRAWN = "#g-loss .js-plotly-plot .scatterlayer .js-line"
+
+
+class Training:
+    """A training as the SDK would send it."""
+
+    def __init__(self, address: str, run_id: str) -> None:
+        self.run_id, self.sent, self.step = run_id, 0, 0
+        self.base = f"{address}/api/v1/runs/{run_id}"
+        self._put("", RunStart(project="pages", name=f"net {run_id}", started_at=time.time(), tags=["test"]))
+        layers = [LayerInfo(name=name, kind="Linear", parameters=100, trainable=100) for name in LAYERS]
+        self._put("/model", ModelInfo(layers=layers))
+
+    def train(self, steps: int, *, loss: Callable[[int], float] = lambda step: 3.0 / (1 + step / 50)) -> None:
+        """Send one frame of that many steps."""
+        at = list(range(self.step, self.step + steps))
+        metrics = [
+            MetricPoints(metric="loss", steps=at, values=Floats.of([loss(step) for step in at])),
+            MetricPoints(metric="lr", steps=at, values=Floats.of([1e-3] * steps)),
+            MetricPoints(metric="grad_norm", steps=at, values=Floats.of([0.5] * steps)),
+        ]
+        values = {"update_ratio": 1e-3, "grad_norm": 0.1, "zero_fraction": 0.2, "activation_std": 1.0}
+        sections = [
+            section(stat, np.full((len(LAYERS), steps), value, "<f4").tobytes()) for stat, value in values.items()
+        ]
+        stats = LayerStats(steps=at, layers=LAYERS, sections=sections)
+        frame = Frame(run_id=self.run_id, writer=1, seq=self.sent, layer_stats=stats, metrics=metrics)
+        httpx2.post(f"{self.base}/frames", content=encode_frame(frame), headers=HEADERS).raise_for_status()
+        self.sent, self.step = self.sent + 1, self.step + steps
+
+    def _put(self, path: str, message: object) -> None:
+        httpx2.put(f"{self.base}{path}", content=coding.encode(message), headers=HEADERS).raise_for_status()
+
+
+@pytest.fixture
+def address(tmp_path: Path, serve: Callable[[FastAPI], str]) -> str:
+    return serve(create_whole(Settings(database=f"sqlite:///{tmp_path / 'runs.sqlite3'}")))
+
+
+def test_an_empty_server_teaches_how_to_send_the_first_run(page: Page, address: str, artefacts: Path) -> None:
+    page.goto(address)
+    expect(page.get_by_text("No runs yet")).to_be_visible()
+    expect(page.locator("#first-run")).to_contain_text("import trainvitals")
+    page.screenshot(path=artefacts / "runs-empty.png")
+
+
+def test_the_runs_page_lists_a_run_and_leads_to_it(page: Page, address: str, artefacts: Path) -> None:
+    Training(address, "first").train(50)
+    page.goto(address)
+    page.get_by_role("link", name="net first").click()
+    expect(page.locator("h1")).to_have_text("net first")
+    page.wait_for_selector(DRAWN)
+    page.goto(address)
+    expect(page.get_by_role("link", name="net first")).to_be_visible()
+    page.screenshot(path=artefacts / "runs.png")
+
+
+def test_curves_and_heatmap_grow_while_one_looks(page: Page, address: str, artefacts: Path) -> None:
+    training = Training(address, "live")
+    training.train(60)
+    page.goto(f"{address}/runs/live")
+    page.wait_for_selector(DRAWN)
+    expect(page.locator("#live-word")).to_have_text("Live")
+    before, columns = page.evaluate(POINTS), page.evaluate(COLUMNS)
+    for _ in range(4):
+        training.train(30)
+    page.wait_for_function(f"({POINTS})() > {before}")
+    page.wait_for_function(f"({COLUMNS})() > {columns}")
+    expect(page.locator("[data-live=step]")).to_have_text("179")
+    page.screenshot(path=artefacts / "run.png")
+
+
+def test_a_finding_shows_while_one_looks(page: Page, address: str, artefacts: Path) -> None:
+    training = Training(address, "sick")
+    training.train(60)
+    page.goto(f"{address}/runs/sick")
+    page.wait_for_selector(DRAWN)
+    training.train(60, loss=lambda step: float("nan"))
+    expect(page.locator(".tv-tl").first).to_be_visible(timeout=20_000)
+    page.locator(".tv-tl-btn").first.click()
+    expect(page.get_by_text("Evidence")).to_be_visible()
+    page.screenshot(path=artefacts / "finding.png")
+
+
+def test_an_overlay_shows_two_curves(page: Page, address: str, artefacts: Path) -> None:
+    for name in ("one", "two"):
+        Training(address, name).train(100)
+    page.goto(f"{address}/overlay?runs=one,two&metric=loss")
+    page.wait_for_selector("#g-overlay .js-plotly-plot .scatterlayer .js-line")
+    names = page.evaluate("() => document.querySelector('#g-overlay .js-plotly-plot')._fullData.map(t => t.name)")
+    assert {"net one", "net two"} <= set(names)
+    page.screenshot(path=artefacts / "overlay.png")
+
+
+def test_a_plot_takes_the_colours_of_the_scheme(page: Page, address: str) -> None:
+    Training(address, "colours").train(60)
+    page.goto(f"{address}/runs/colours")
+    page.wait_for_selector(DRAWN)
+    stroke = "() => getComputedStyle(document.querySelector('#g-loss .traces1-raw .js-line')).stroke"
+    assert page.evaluate(stroke) == "rgb(86, 180, 233)"
+    page.locator("#scheme").click()
+    page.wait_for_function(f"({stroke})() === 'rgb(0, 114, 178)'")
+
+
+def test_an_unknown_run_is_said_to_be_unknown(page: Page, address: str) -> None:
+    page.goto(f"{address}/runs/nobody")
+    expect(page.get_by_text("nobody")).to_be_visible()

@@ -1,0 +1,156 @@
+"""Figures show what was measured: spikes, ends, gaps and what was not finite."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from trainvitals.wire.answers import Curve, Heatmap
+from trainvitals.wire.floats import Floats
+from trainvitals.wire.messages import Finding
+from trainvitals_dashboard.figures.heat import even_columns, heat, rows_with_values, scale
+from trainvitals_dashboard.figures.lines import NamedCurve, loss, overlay, single
+from trainvitals_dashboard.figures.spark import spark
+
+NAN = float("nan")
+
+
+def curve(
+    mean: list[float], *, low: list[float] | None = None, high: list[float] | None = None, metric: str = "loss"
+) -> Curve:
+    steps = list(range(0, len(mean) * 10, 10))
+    return Curve(
+        run_id="r",
+        metric=metric,
+        steps=steps,
+        last_steps=[step + 9 for step in steps],
+        low=Floats.of(low or mean),
+        mean=Floats.of(mean),
+        high=Floats.of(high or mean),
+        nonfinite=[int(not np.isfinite(value)) for value in mean],
+        bucket=10,
+    )
+
+
+def heatmap(values: list[list[float]], *, stat: str = "update_ratio") -> Heatmap:
+    matrix = np.asarray(values, np.float32)
+    return Heatmap(
+        run_id="r",
+        stat=stat,
+        layers=[f"layer{row}" for row in range(len(matrix))],
+        steps=list(range(0, matrix.shape[1] * 100, 100)),
+        last_step=matrix.shape[1] * 100,
+        mean=Floats(matrix.astype("<f4").tobytes()),
+        high=Floats(matrix.astype("<f4").tobytes()),
+        nonfinite=(~np.isfinite(matrix)).astype(int).ravel().tolist(),
+    )
+
+
+def finding(*, state: str = "open") -> Finding:
+    return Finding(
+        finding_id="f1",
+        run_id="r",
+        rule="loss-spike",
+        severity="critical",
+        state=state,
+        first_step=30,
+        last_step=40,
+        summary="s",
+    )
+
+
+def test_the_envelope_keeps_a_spike_that_the_mean_hides() -> None:
+    figure = loss(curve([1.0] * 100, high=[1.0] * 50 + [9.0] + [1.0] * 49))
+    assert max(figure.data[1].y) == 9.0
+
+
+def test_the_first_and_last_point_are_drawn() -> None:
+    figure = loss(curve([3.0, 2.0, 1.0]))
+    line = figure.data[2]
+    assert (line.x[0], line.y[0], line.x[-1], line.y[-1]) == (0, 3.0, 20, 1.0)
+
+
+def test_what_is_not_finite_leaves_a_gap_and_a_cross() -> None:
+    figure = loss(curve([3.0, NAN, 1.0]))
+    marks = next(trace for trace in figure.data if trace.name == "not finite")
+    assert np.isnan(figure.data[2].y[1])
+    assert (list(marks.x), list(marks.y)) == ([10], [3.0])
+
+
+def test_a_curve_that_was_never_finite_still_shows_its_crosses() -> None:
+    marks = next(trace for trace in loss(curve([NAN, NAN])).data if trace.name == "not finite")
+    assert list(marks.x) == [0, 10]
+
+
+def test_the_smoothed_line_recovers_after_a_gap() -> None:
+    figure = loss(curve([2.0] * 50 + [NAN] * 5 + [2.0] * 45))
+    smoothed = figure.data[3].y
+    assert np.isnan(smoothed[52])
+    assert smoothed[-1] == pytest.approx(2.0)
+
+
+def test_an_empty_curve_is_an_empty_plot_that_can_grow() -> None:
+    figure = loss(curve([]))
+    assert [line["metric"] for line in figure.layout.meta["live"]["lines"]] == ["loss"] * 4
+
+
+def test_an_open_finding_reaches_to_the_last_step_and_a_resolved_one_ends() -> None:
+    ends = [loss(curve([1.0] * 60), findings=[finding(state=state)]).data[-1].x[1] for state in ("open", "resolved")]
+    assert ends == [599, 40]
+
+
+def test_a_chart_without_live_does_not_ask_for_updates() -> None:
+    assert "live" not in loss(curve([1.0]), live=False).layout.meta
+    assert "live" not in single(curve([1.0]), name="x", live=False).layout.meta
+
+
+def test_an_overlay_gives_each_run_its_own_colour() -> None:
+    figure = overlay([NamedCurve(name="a", curve=curve([1.0])), NamedCurve(name="b", curve=curve([2.0]))])
+    colours = [trace.line.color for trace in figure.data if trace.name in ("a", "b")]
+    assert len(set(colours)) == 2
+
+
+def test_the_update_ratio_is_centred_at_a_thousandth() -> None:
+    colours = scale(heatmap([[1e-3]]))
+    assert (colours.kind, colours.middle, (colours.low + colours.high) / 2) == ("div", -3.0, -3.0)
+
+
+def test_a_heatmap_shows_logarithms_by_step_and_layer() -> None:
+    trace = heat(heatmap([[1e-3, 1e-4, 1e-3], [1e-2, 1e-2, 1e-2]])).data[0]
+    assert np.allclose(trace.z, [[-3, -2], [-4, -2], [-3, -2]], atol=1e-5)
+
+
+def test_a_heatmap_of_exact_zeros_is_the_lowest_colour_and_no_gap() -> None:
+    assert np.isfinite(np.asarray(heat(heatmap([[0.0, 1e-3]])).data[0].z)).all()
+
+
+def test_a_zero_fraction_is_shown_as_it_is_from_zero_to_one() -> None:
+    colours = scale(heatmap([[0.5]], stat="zero_fraction"))
+    assert (colours.low, colours.high, colours.log) == (0.0, 1.0, False)
+
+
+def test_what_is_not_finite_is_marked_in_the_heatmap() -> None:
+    bad = np.asarray(heat(heatmap([[1e-3, NAN]])).data[1].z)
+    assert (np.isnan(bad[0, 0]), bad[1, 0]) == (True, 1.0)
+
+
+def test_layers_that_cannot_have_a_gradient_are_left_out_and_those_that_lost_it_are_not() -> None:
+    gradients = heatmap([[1.0, 1.0], [NAN, NAN], [NAN, NAN]], stat="grad_norm")
+    assert rows_with_values(gradients, applicable=("layer0", "layer1")) == [0, 1]
+
+
+def test_uneven_buckets_are_spread_evenly() -> None:
+    picked, first, spacing = even_columns([0, 10, 20, 60], 70)
+    assert (picked.tolist(), first, spacing) == ([0, 1, 2, 2, 2, 2, 3], 0.0, 10.0)
+
+
+def test_a_heatmap_without_values_is_drawn_empty() -> None:
+    none = Heatmap(
+        run_id="r", stat="grad_norm", layers=[], steps=[], last_step=0, mean=Floats(), high=Floats(), nonfinite=[]
+    )
+    assert heat(none).layout.meta["live"]["layers"] == []
+
+
+def test_a_sparkline_leaves_out_what_is_not_finite() -> None:
+    assert spark([NAN, 1.0, 2.0]) == spark([1.0, 2.0])
+    assert spark([NAN, 1.0]) == ""
