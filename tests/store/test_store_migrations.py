@@ -35,8 +35,8 @@ def test_migrations_can_be_undone(database_url: str) -> None:
 
 
 def test_servers_that_start_together_migrate_once(database_url: str) -> None:
-    with ThreadPoolExecutor(3) as pool:
-        stores = list(pool.map(open_store, [database_url] * 3))
+    with ThreadPoolExecutor(6) as pool:
+        stores = list(pool.map(open_store, [database_url] * 6))
     for store in stores:
         store.ping()
         store.close()

@@ -33,7 +33,7 @@ class RunSummary(msgspec.Struct, frozen=True, kw_only=True):
     health: int | None = None
     open_findings: dict[str, int] = {}  # severity → how many are open
     last: dict[str, MetricLast] = {}
-    sparkline: Floats = Floats()
+    sparkline: Floats = msgspec.field(default_factory=Floats)
 
 
 class RunPage(msgspec.Struct, frozen=True, kw_only=True):

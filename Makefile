@@ -1,0 +1,47 @@
+# `make demo` and `make test` are all that a newcomer needs; each sets the checkout up by itself.
+.DEFAULT_GOAL := help
+PY := .venv/bin/python
+ARGS ?=
+
+.PHONY: help setup demo serve team test check bench format lock clean
+
+help:  ## what there is to make
+	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):[^#]*## */  make \1\t/' | expand -t 18
+
+setup:  ## the virtual environment with pinned packages, and what the system lacks
+	@scripts/setup.sh
+
+demo: setup  ## server and three real trainings, live (ARGS=--exit: end with them and check what came of it)
+	.venv/bin/trainvitals demo $(ARGS)
+
+serve: setup  ## the server alone, on SQLite (ARGS="--port 9000")
+	.venv/bin/trainvitals serve $(ARGS)
+
+team: setup  ## PostgreSQL in a local folder and the server on it, without containers
+	scripts/team.sh
+
+test: setup  ## every test there is, PostgreSQL, browser and trainings included
+	$(PY) -m pytest $(ARGS)
+
+check: setup  ## format, lint, types, import contracts, fast tests
+	.venv/bin/ruff format --check .
+	.venv/bin/ruff check .
+	.venv/bin/mypy client_sdk server dashboard migrations
+	.venv/bin/lint-imports
+	$(PY) -m pytest -q -m "not slow" $(ARGS)
+
+bench: setup  ## step overhead, ingest, queries (ARGS=--quick)
+	@set -e; for file in $$(grep -l '"__main__"' benchmarks/*.py); do echo "== $$file"; $(PY) $$file $(ARGS); done
+
+format: setup  ## format, and mend what the linter can mend
+	.venv/bin/ruff format .
+	.venv/bin/ruff check --fix .
+
+lock:  ## write requirements/dev.lock anew from .venv
+	@{ head -1 requirements/dev.lock; .venv/bin/pip freeze --exclude-editable | \
+	  grep -Ev '^(torch|triton|nvidia|#|-e)|trainvitals|@ '; } > requirements/dev.lock.new
+	@mv requirements/dev.lock.new requirements/dev.lock
+
+clean:  ## all that can be made again, but the virtual environment
+	rm -rf build dist artefacts .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
+	find . -name __pycache__ -not -path './.venv/*' -prune -exec rm -rf {} +

@@ -1,0 +1,121 @@
+"""Posts records of a spool to the server, and says what its answer means."""
+
+from __future__ import annotations
+
+import random
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final, Literal
+
+from trainvitals.version import __version__
+from trainvitals.wire import coding
+from trainvitals.wire.errors import WireError
+from trainvitals.wire.messages import Finding, FrameAccepted, Problem
+
+if TYPE_CHECKING:
+    from urllib3 import BaseHTTPResponse, PoolManager
+
+    from trainvitals.spool import Kind
+
+CONNECT_SECONDS: Final = 3.0
+READ_SECONDS: Final = 20.0
+FIRST_DELAY_SECONDS: Final = 0.25
+LONGEST_DELAY_SECONDS: Final = 15.0
+REFUSED_DELAY_SECONDS: Final = 30.0
+RETRIED: Final = frozenset({408, 425, 429})
+
+Outcome = Literal["taken", "unreachable", "busy", "unauthorized", "unknown run", "refused"]
+_PATHS: Final = {"start": "", "model": "/model", "end": "/end", "frame": "/frames"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """What became of a request. ``detail``: why not; ``wait_seconds``: what the server asks for."""
+
+    outcome: Outcome
+    detail: str = ""
+    wait_seconds: float | None = None
+    findings: tuple[Finding, ...] = ()
+
+
+class Client:
+    """The server's ingest API over kept-alive connections. For one thread."""
+
+    def __init__(self, server_url: str, token: str | None) -> None:
+        self.server_url = server_url
+        self._headers = {"User-Agent": f"trainvitals/{__version__}", "Accept": coding.MSGPACK}
+        if token:
+            self._headers["Authorization"] = f"Bearer {token}"
+        self._pool: PoolManager | None = None
+
+    def send(self, kind: Kind, run_id: str, payload: bytes) -> Answer:
+        """Deliver one record. Never raises for what network or server do."""
+        method = "POST" if kind == "frame" else "PUT"
+        return self._request(method, f"/api/v1/runs/{run_id}{_PATHS[kind]}", payload)
+
+    def heartbeat(self, run_id: str) -> Answer:
+        """Tell the server that the run lives."""
+        return self._request("POST", f"/api/v1/runs/{run_id}/heartbeat", b"")
+
+    def close(self) -> None:
+        """Close the connections."""
+        if self._pool is not None:
+            self._pool.clear()
+
+    def _request(self, method: str, path: str, body: bytes) -> Answer:
+        import urllib3
+
+        if self._pool is None:
+            self._pool = urllib3.PoolManager(
+                maxsize=1, retries=False, timeout=urllib3.Timeout(connect=CONNECT_SECONDS, read=READ_SECONDS)
+            )
+        headers = {**self._headers, "Content-Type": coding.MSGPACK}
+        try:
+            response = self._pool.request(method, self.server_url + path, body=body, headers=headers)
+        except urllib3.exceptions.HTTPError as error:
+            return Answer(outcome="unreachable", detail=f"{type(error).__name__}")
+        return _understand(response, frame=path.endswith("/frames"))
+
+
+def _understand(response: BaseHTTPResponse, *, frame: bool) -> Answer:
+    status = response.status
+    if 200 <= status < 300:
+        return Answer(outcome="taken", findings=_findings(response.data) if frame else ())
+    detail = _detail(response)
+    if status in RETRIED or status >= 500:
+        return Answer(outcome="busy", detail=detail, wait_seconds=_retry_after(response))
+    if status in (401, 403):
+        return Answer(outcome="unauthorized", detail=detail)
+    if status == 404:
+        return Answer(outcome="unknown run", detail=detail)
+    return Answer(outcome="refused", detail=detail)
+
+
+def _findings(data: bytes) -> tuple[Finding, ...]:
+    try:
+        return tuple(coding.decode(data, FrameAccepted).findings)
+    except WireError:
+        return ()  # stored all the same; a newer server may answer more than we can read
+
+
+def _detail(response: BaseHTTPResponse) -> str:
+    media_type = coding.MSGPACK if "msgpack" in response.headers.get("Content-Type", "") else coding.JSON
+    try:
+        return f"{response.status}: {coding.decode(response.data, Problem, media_type=media_type).detail}"
+    except WireError:
+        return f"{response.status} {response.reason or ''}".strip()
+
+
+def _retry_after(response: BaseHTTPResponse) -> float | None:
+    try:
+        return max(0.0, float(response.headers["Retry-After"]))
+    except (KeyError, ValueError):
+        return None
+
+
+def delay(failures: int, answer: Answer) -> float:
+    """Seconds until the next try: what the server asks for, else doubling with jitter."""
+    if answer.wait_seconds is not None:
+        return answer.wait_seconds * random.uniform(1.0, 1.2)
+    if answer.outcome in ("unauthorized", "unknown run"):
+        return REFUSED_DELAY_SECONDS
+    return min(LONGEST_DELAY_SECONDS, FIRST_DELAY_SECONDS * 2.0 ** min(failures, 10)) * random.uniform(0.5, 1.0)

@@ -1,0 +1,53 @@
+"""The console script: `sync` and `--version` are the SDK's own, every other word is the server's."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from importlib import metadata
+from pathlib import Path
+
+from trainvitals.settings import read_settings
+from trainvitals.sync import adopt
+from trainvitals.version import __version__
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run a command; the exit status: 0 done, 1 not done, 2 not understood."""
+    arguments = list(sys.argv[1:] if argv is None else argv)
+    if arguments[:1] == ["--version"]:
+        print(f"trainvitals {__version__}")
+        return 0
+    if arguments[:1] == ["sync"]:
+        return _sync(arguments[1:])
+    found = list(metadata.entry_points(group="trainvitals.commands", name="server"))
+    try:
+        server = found[0].load() if found else None
+    except ModuleNotFoundError as error:
+        print(f"trainvitals: the server's {error.name} is missing: pip install 'trainvitals[server]'", file=sys.stderr)
+        return 1
+    if server is None:
+        print("trainvitals: the server is not installed: pip install 'trainvitals[server]'", file=sys.stderr)
+        return 1
+    return int(server(arguments) or 0)
+
+
+def _sync(arguments: Sequence[str]) -> int:
+    parser = argparse.ArgumentParser(prog="trainvitals sync", description="Ship what trainings left in the spool.")
+    parser.add_argument("directory", nargs="?", help="the spool folder (default: TRAINVITALS_DIR, else the user's)")
+    parser.add_argument("--server-url", help="default: TRAINVITALS_SERVER_URL, else http://127.0.0.1:7360")
+    parser.add_argument("--token", help="default: TRAINVITALS_TOKEN")
+    options = parser.parse_args(arguments)
+    settings = read_settings(server_url=options.server_url, directory=options.directory, token=options.token)
+    directory: Path = settings.directory
+    shipped, kept = adopt(directory, settings.server_url, settings.token)
+    if kept:
+        print(f"{kept} of {shipped + kept} runs in {directory} could not be shipped to {settings.server_url}.")
+        return 1
+    print(f"Shipped {shipped} runs from {directory}." if shipped else f"Nothing to ship in {directory}.")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,86 @@
+"""Works a spool off, record by record; the sender's thread and `trainvitals sync` both do it by this."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable
+from typing import Literal
+
+from trainvitals.client import Answer, Client
+from trainvitals.console import Console
+from trainvitals.spool import Record, Spool
+
+Progress = Literal["sent", "empty", "ended", "stuck"]
+
+
+class Delivery:
+    """Ships one spool in order. ``step`` ships one record; ``last`` is the server's last answer."""
+
+    def __init__(self, spool: Spool, client: Client, console: Console, *, drops: Counter[str] | None = None) -> None:
+        self.spool = spool
+        self.last = Answer(outcome="taken")
+        self._client = client
+        self._console = console
+        self._drops: Counter[str] = Counter() if drops is None else drops
+        self._introductions: dict[str, Record] = {}
+        self._introduced_again = False
+
+    def step(self) -> Progress:
+        """Ship the oldest record, or say that there is none, or that the server did not take it (``last`` says why)."""
+        record = self.spool.next()
+        if record is None:
+            return "empty"
+        if record.kind in ("start", "model"):
+            self._introductions[record.kind] = record
+        answer = self.last = self._client.send(record.kind, self.spool.run_id, record.payload)
+        if answer.outcome == "unknown run" and self._introduce_again():
+            answer = self.last = self._client.send(record.kind, self.spool.run_id, record.payload)
+        if answer.outcome == "refused":
+            self._drops["refused by the server"] += 1
+            self._console.say(f"the server refused a {record.kind} ({answer.detail}): it is dropped", once="refused")
+        elif answer.outcome != "taken":
+            self._explain(answer)
+            return "stuck"
+        for finding in answer.findings:
+            self._console.finding(finding)
+        self.spool.acknowledge(record)
+        return "ended" if record.kind == "end" else "sent"
+
+    def _introduce_again(self) -> bool:
+        """A server that lost its data learns of the run again, once."""
+        if self._introduced_again or "start" not in self._introductions:
+            return False
+        self._introduced_again = True
+        return all(
+            self._client.send(record.kind, self.spool.run_id, record.payload).outcome == "taken"
+            for record in list(self._introductions.values())
+        )
+
+    def _explain(self, answer: Answer) -> None:
+        url, say = self._client.server_url, self._console.say
+        if answer.outcome == "unauthorized":
+            say(f"{url} wants another token ({answer.detail}): set TRAINVITALS_TOKEN; data wait in {self._folder}")
+        elif answer.outcome == "unknown run":
+            say(f"{url} does not know run {self.spool.run_id} (deleted there?); its data wait in {self._folder}")
+        else:
+            say(
+                f"{url} cannot take data now ({answer.detail}); they wait in {self._folder}",
+                once=f"unreachable {url}",
+            )
+
+    @property
+    def _folder(self) -> str:
+        return str(self.spool.path.parent)
+
+
+def drain(delivery: Delivery, *, wait: Callable[[int, Answer], bool]) -> bool:
+    """Ship all of a spool; True when nothing is left. ``wait(failures, answer)`` waits, or says False to give up."""
+    failures = 0
+    while (progress := delivery.step()) != "empty":
+        if progress != "stuck":
+            failures = 0
+            continue
+        failures += 1
+        if not wait(failures, delivery.last):
+            return False
+    return True

@@ -1,0 +1,77 @@
+"""Where a run runs: versions, host, command line, code revision; whatever can be had quickly."""
+
+from __future__ import annotations
+
+import os
+import platform
+import secrets
+import subprocess
+import sys
+import time
+from importlib import metadata
+from typing import Any, Final
+
+from trainvitals.version import __version__
+
+GIT_TIMEOUT_SECONDS: Final = 2.0
+_ALPHABET: Final = "0123456789abcdefghijklmnopqrstuvwxyz"
+
+
+def new_run_id(*, now: float) -> str:
+    """14 characters of 0-9a-z: 9 of the time in milliseconds, so that ids sort by it, then 5 at random."""
+    return _base36(int(now * 1000), 9) + "".join(secrets.choice(_ALPHABET) for _ in range(5))
+
+
+def new_writer() -> int:
+    """A random 63-bit number."""
+    return secrets.randbits(63)
+
+
+def new_name(*, now: float) -> str:
+    """A name for a run that was given none: script and time."""
+    script = os.path.splitext(os.path.basename(sys.argv[0] if sys.argv else ""))[0]
+    return f"{script or 'run'}-{time.strftime('%m%d-%H%M%S', time.localtime(now))}"
+
+
+def describe() -> dict[str, Any]:  # Any: goes into RunStart.environment as it is
+    """What is known of this process and machine. Starts git, so call it off the training's thread."""
+    return {
+        "python": platform.python_version(),
+        "torch": _version_of("torch"),
+        "trainvitals": __version__,
+        "host": platform.node(),
+        "system": platform.platform(),
+        "cpus": os.cpu_count(),
+        "pid": os.getpid(),
+        "command": list(sys.argv),
+        "revision": _revision(),
+    }
+
+
+def _version_of(distribution: str) -> str | None:
+    try:
+        return metadata.version(distribution)
+    except metadata.PackageNotFoundError:
+        return None
+
+
+def _revision() -> str | None:
+    try:
+        answer = subprocess.run(
+            ["git", "describe", "--always", "--dirty", "--abbrev=12"],
+            capture_output=True,
+            text=True,
+            timeout=GIT_TIMEOUT_SECONDS,
+            check=False,
+        )
+    except (OSError, subprocess.SubprocessError):
+        return None
+    return answer.stdout.strip() or None
+
+
+def _base36(number: int, width: int) -> str:
+    digits = ""
+    for _ in range(width):
+        number, digit = divmod(number, 36)
+        digits = _ALPHABET[digit] + digits
+    return digits

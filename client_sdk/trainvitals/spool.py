@@ -1,0 +1,188 @@
+"""The spool: what a run still owes the server, on disk, whatever becomes of the process."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+import struct
+import threading
+import zlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final, Literal, cast
+
+Kind = Literal["start", "model", "frame", "end"]
+
+KINDS: Final[tuple[Kind, ...]] = ("start", "model", "frame", "end")
+_HEADER: Final = struct.Struct("<IIB")  # length of the payload, CRC-32 of kind and payload, kind
+_POSITION: Final = struct.Struct("<QI")  # acknowledged bytes, their CRC-32
+COMPACT_BYTES: Final = 4 * 1024 * 1024
+
+
+class SpoolFull(Exception):
+    """The spool has reached its size limit; it empties when the server is reached."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Record:
+    """One thing to ship. ``end``: the position after it, to be acknowledged."""
+
+    kind: Kind
+    payload: bytes
+    end: int
+
+
+class Spool:
+    """An append-only file of one run and writer: ``RUN_ID.WRITER.spool``, beside it ``.acked`` and ``.lock``.
+
+    One thread appends, another reads and acknowledges. While the object lives its lock file is held (flock), so that
+    nobody else takes a living run's spool for one left behind. A torn last record reads as the end.
+    """
+
+    def __init__(self, path: Path, *, max_bytes: int = 2**63) -> None:
+        self.path = path
+        self.run_id = path.name.split(".")[0]
+        self._max_bytes = max_bytes
+        self._guard = threading.Lock()
+        self._lock_file: int | None = None
+        self._file: int | None = None
+        self._size = 0
+        self._acked = 0
+
+    @classmethod
+    def create(cls, directory: Path, *, run_id: str, writer: int, max_bytes: int) -> Spool:
+        """A new spool. Raises OSError where the folder cannot be written."""
+        directory.mkdir(parents=True, exist_ok=True)
+        spool = cls(directory / f"{run_id}.{writer}.spool", max_bytes=max_bytes)
+        if not spool.open():
+            raise FileExistsError(f"spool {spool.path} is in use by another process")
+        return spool
+
+    def open(self) -> bool:
+        """Take the lock and open the file; False where a living process has it."""
+        lock = os.open(self._lock_path, os.O_RDWR | os.O_CREAT, 0o600)
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            os.close(lock)
+            return False
+        self._lock_file = lock
+        try:
+            self._file = os.open(self.path, os.O_RDWR | os.O_CREAT, 0o600)
+        except OSError:
+            self.close()
+            raise
+        self._size = os.fstat(self._file).st_size
+        self._acked = self._read_acked()
+        return True
+
+    def append(self, kind: Kind, payload: bytes) -> None:
+        """Add a record, durable against the death of the process. Raises SpoolFull, OSError (nothing half-written)."""
+        number = KINDS.index(kind)
+        record = _HEADER.pack(len(payload), zlib.crc32(payload, number), number) + payload
+        with self._guard:
+            if self._file is None:
+                raise OSError(f"spool {self.path} is closed")
+            if kind == "frame" and self._size + len(record) > self._max_bytes:
+                raise SpoolFull(f"spool {self.path} has reached {self._size} bytes")
+            written = 0
+            try:
+                while written < len(record):
+                    written += os.pwrite(self._file, record[written:], self._size + written)
+            except OSError:
+                with contextlib.suppress(OSError):
+                    os.ftruncate(self._file, self._size)
+                raise
+            self._size += len(record)
+
+    def next(self) -> Record | None:
+        """The oldest record that is not acknowledged, or None."""
+        with self._guard:
+            return self._read_at(self._acked)
+
+    def acknowledge(self, record: Record) -> None:
+        """Never read this record again."""
+        with self._guard:
+            if self._file is None:
+                return
+            self._acked = record.end
+            if self._acked == self._size and self._size >= COMPACT_BYTES:
+                # the position first: if the process dies in between, records are sent twice, which is harmless
+                self._acked = 0
+                self._write_acked()
+                os.ftruncate(self._file, 0)
+                self._size = 0
+                return
+            self._write_acked()
+
+    @property
+    def unacknowledged_bytes(self) -> int:
+        """How much is still to be shipped."""
+        return self._size - self._acked
+
+    def remove(self) -> None:
+        """Delete the files: all was delivered."""
+        for path in (self.path, self._acked_path, self._lock_path):
+            path.unlink(missing_ok=True)
+        self.close()
+
+    def close(self) -> None:
+        """Let go of the files, and of the lock."""
+        with self._guard:
+            self.abandon()
+
+    def abandon(self) -> None:
+        """Close without waiting for anybody: for a forked child, which must not keep its parent's lock alive."""
+        for number in (self._file, self._lock_file):
+            if number is not None:
+                os.close(number)
+        self._file = self._lock_file = None
+
+    def _read_at(self, position: int) -> Record | None:
+        if self._file is None:
+            return None
+        header = os.pread(self._file, _HEADER.size, position)
+        if len(header) < _HEADER.size:
+            return None
+        length, crc, number = _HEADER.unpack(header)
+        start = position + _HEADER.size
+        if number >= len(KINDS) or start + length > self._size:
+            return None
+        payload = os.pread(self._file, length, start)
+        if len(payload) != length or zlib.crc32(payload, number) != crc:
+            return None
+        return Record(kind=KINDS[number], payload=payload, end=start + length)
+
+    @property
+    def _lock_path(self) -> Path:
+        return self.path.with_suffix(".lock")
+
+    @property
+    def _acked_path(self) -> Path:
+        return self.path.with_suffix(".acked")
+
+    def _read_acked(self) -> int:
+        try:
+            data = self._acked_path.read_bytes()
+        except FileNotFoundError:
+            return 0
+        if len(data) != _POSITION.size:
+            return 0
+        position, crc = _POSITION.unpack(data)
+        intact = zlib.crc32(data[:8]) == crc and position <= self._size
+        return cast(int, position) if intact else 0
+
+    def _write_acked(self) -> None:
+        position = struct.pack("<Q", self._acked)
+        with contextlib.suppress(OSError):  # an old position only means that records are sent twice
+            self._acked_path.write_bytes(_POSITION.pack(self._acked, zlib.crc32(position)))
+
+
+def left_over(directory: Path) -> Iterator[Spool]:
+    """The spools whose process is dead, opened, oldest first; close each."""
+    for path in sorted(directory.glob("*.spool")):
+        spool = Spool(path)
+        if spool.open():
+            yield spool

@@ -1,0 +1,26 @@
+"""How large the gradients of a layer are, as the optimizer sees them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+
+import torch
+from torch import Tensor
+
+from trainvitals.stats.norms import norms, norms_of_layers
+
+STATS: Final = ("grad_norm", "grad_max")
+
+
+def reduce(gradients: Sequence[Tensor]) -> Tensor:
+    """Gradients to float32 [2, gradients] on the device: Euclidean norms, absolute maxima."""
+    dense = [gradient.coalesce().values() if gradient.is_sparse else gradient for gradient in gradients]
+    return torch.stack((norms(dense), norms(dense, order=torch.inf)))
+
+
+def of_layers(reduced: Tensor, *, owners: Tensor, layers: int) -> Tensor:
+    """[2, gradients] to [2 stats, layers] (order of STATS); NaN where a layer has no gradient."""
+    maxima = torch.full((layers,), -1.0).scatter_reduce_(0, owners, reduced[1], "amax")
+    maxima = torch.where(maxima == -1, torch.nan, maxima)
+    return torch.stack((norms_of_layers(reduced[0], owners=owners, layers=layers), maxima))

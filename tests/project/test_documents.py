@@ -1,0 +1,83 @@
+"""What can be set, asked or found is documented."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from trainvitals_server.app import create_app
+from trainvitals_server.settings import settings_from
+from trainvitals_server.store.opening import open_store
+
+ROOT = Path(__file__).parents[2]
+ROOMS = ("client_sdk", "server", "dashboard", "migrations")
+RULES = ROOT / "server/trainvitals_server/diagnosis/rules"
+HEADINGS = ["What it checks", "Why it matters", "How to confirm", "What to try", "When it is wrong", "Options"]
+VARIABLE = re.compile(r"TRAINVITALS_[A-Z][A-Z_]*[A-Z]")
+
+
+def sources() -> str:
+    return "\n".join(path.read_text() for room in ROOMS for path in sorted((ROOT / room).rglob("*.py")))
+
+
+def document(name: str) -> str:
+    return (ROOT / name).read_text()
+
+
+def test_every_environment_variable_is_documented() -> None:
+    assert set(VARIABLE.findall(sources())) - set(VARIABLE.findall(document("docs/environment.md"))) == set()
+
+
+def test_no_environment_variable_is_documented_that_nothing_reads() -> None:
+    assert set(VARIABLE.findall(document("docs/environment.md"))) - set(VARIABLE.findall(sources())) == set()
+
+
+def test_every_route_of_the_api_is_documented(tmp_path: Path) -> None:
+    text = document("docs/api.md")
+    settings = settings_from({}, data=tmp_path)
+    store = open_store(settings.database)
+    app = create_app(settings, store=store)
+    store.close()
+    routes = {
+        f"{method.upper()} {path}"
+        for path, operations in app.openapi()["paths"].items()
+        if path.startswith("/api/") or path == "/healthz"
+        for method in operations
+    }
+
+    assert routes
+    assert {route for route in routes if f"`{route}" not in text} == set()
+
+
+RULE_NAMES = sorted(path.stem for path in RULES.glob("*.py") if not path.stem.startswith("_"))
+
+
+@pytest.mark.parametrize("rule", RULE_NAMES)
+def test_a_rule_has_a_page_with_the_same_headings_as_all(rule: str) -> None:
+    page = (RULES / f"{rule}.md").read_text()
+
+    assert re.findall(r"^## (.+)$", page, flags=re.MULTILINE) == HEADINGS
+
+
+def test_a_page_belongs_to_a_rule() -> None:
+    assert {path.stem for path in RULES.glob("*.md")} == set(RULE_NAMES)
+
+
+def test_the_readme_names_every_rule() -> None:
+    text = document("README.md")
+
+    assert [rule for rule in RULE_NAMES if f"`{rule}`" not in text] == []
+
+
+def test_links_between_documents_lead_somewhere() -> None:
+    pages = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *(ROOT / "docs").rglob("*.md")]
+    broken = {
+        f"{page.relative_to(ROOT)} → {target}"
+        for page in pages
+        for target in re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", page.read_text())
+        if not (page.parent / target).exists() and "docs/pictures" not in target
+    }
+
+    assert broken == set()

@@ -1,0 +1,220 @@
+"""What reaches the server, through refusals, absences and deaths."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import trainvitals
+from trainvitals.command import main
+from trainvitals.spool import Spool, SpoolFull
+from trainvitals.wire import coding
+from trainvitals.wire.messages import RunEnd, RunStart
+
+
+def online(receiver: Any, directory: Path, **more: Any) -> trainvitals.Run:
+    return trainvitals.init(
+        project="tests", name="online", server_url=receiver.url, mode="online", directory=directory, **more
+    )
+
+
+def free_port() -> int:
+    import socket
+
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def test_sends_a_run_from_start_to_end_and_leaves_nothing_on_disk(receiver: Any, tmp_path: Path) -> None:
+    run = online(receiver, tmp_path, config={"lr": 0.1, "path": Path("x")})
+    for step in range(5):
+        run.log({"loss": float(step)})
+    run.finish()
+
+    base = f"/api/v1/runs/{run.run_id}"
+    assert receiver.paths == [f"PUT {base}", f"POST {base}/frames", f"PUT {base}/end"]
+    start = coding.decode(receiver.requests[0][2], RunStart)
+    assert (start.project, start.config) == ("tests", {"lr": 0.1, "path": "x"})
+    assert receiver.points("loss") == [(step, float(step)) for step in range(5)]
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("status", [429, 500, 503, 408])
+def test_sends_again_what_a_busy_server_did_not_take(receiver: Any, tmp_path: Path, status: int) -> None:
+    receiver.refusals.extend([(status, {"Retry-After": "0.01"})] * 3)
+    run = online(receiver, tmp_path)
+    run.log({"loss": 1.0})
+    run.finish()
+    assert receiver.points("loss") == [(0, 1.0)]
+    assert receiver.ended
+
+
+def test_drops_what_the_server_refuses_and_says_so(
+    receiver: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    receiver.refusals.append((422, {}))
+    run = online(receiver, tmp_path)
+    run.finish()
+    assert receiver.ended
+    assert "dropped: 1 (refused by the server)" in capsys.readouterr().err
+
+
+def test_introduces_the_run_again_to_a_server_that_lost_it(receiver: Any, tmp_path: Path) -> None:
+    run = online(receiver, tmp_path)
+    receiver.wait_for(lambda: len(receiver.paths) == 1)
+    receiver.refusals.append((404, {}))
+    run.log({"loss": 1.0})
+    run.finish()
+    assert receiver.paths.count(f"PUT /api/v1/runs/{run.run_id}") == 2
+    assert receiver.points("loss") == [(0, 1.0)]
+
+
+def test_explains_a_missing_token_once(receiver: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    receiver.refusals.extend([(401, {})] * 5)
+    run = online(receiver, tmp_path)
+    run.finish()
+    assert capsys.readouterr().err.count("set TRAINVITALS_TOKEN") == 1
+    assert len(list(tmp_path.glob("*.spool"))) == 1
+
+
+def test_delivers_when_the_server_appears_late(serving: Callable[[int], Any], tmp_path: Path) -> None:
+    port = free_port()
+    run = trainvitals.init(mode="online", directory=tmp_path, server_url=f"http://127.0.0.1:{port}")
+    run.log({"loss": 1.0})
+    receiver = serving(port)
+    receiver.wait_for(lambda: receiver.points("loss") == [(0, 1.0)])
+    run.finish()
+    assert receiver.ended
+
+
+def test_ships_what_an_earlier_training_left_behind(receiver: Any, offline: Any) -> None:
+    earlier = offline.init()
+    earlier.log({"loss": 3.0})
+    earlier.finish()
+    run = online(receiver, offline.directory)
+    receiver.wait_for(lambda: f"PUT /api/v1/runs/{earlier.run_id}/end" in receiver.paths)
+    run.finish()
+    assert receiver.points("loss") == [(0, 3.0)]
+
+
+def test_sync_ships_and_says_so(receiver: Any, offline: Any, capsys: pytest.CaptureFixture[str]) -> None:
+    run = offline.init()
+    run.log({"loss": 2.0})
+    run.finish()
+    assert main(["sync", str(offline.directory), "--server-url", receiver.url]) == 0
+    assert "Shipped 1 runs" in capsys.readouterr().out
+    assert receiver.points("loss") == [(0, 2.0)]
+    assert main(["sync", str(offline.directory), "--server-url", receiver.url]) == 0
+
+
+def test_sync_fails_in_plain_words_where_there_is_no_token(
+    receiver: Any, offline: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
+    offline.init().finish()
+    receiver.refusals.append((401, {}))
+    assert main(["sync", str(offline.directory), "--server-url", receiver.url]) == 1
+    assert "1 of 1 runs" in capsys.readouterr().out
+
+
+def test_a_torn_tail_reads_as_the_end(tmp_path: Path) -> None:
+    spool = Spool.create(tmp_path, run_id="r", writer=1, max_bytes=2**30)
+    spool.append("start", b"one")
+    spool.append("frame", b"two" * 100)
+    spool.close()
+    with spool.path.open("r+b") as file:
+        file.truncate(spool.path.stat().st_size - 5)
+    again = Spool(spool.path)
+    assert again.open()
+    first = again.next()
+    assert first is not None
+    assert first.payload == b"one"
+    again.acknowledge(first)
+    assert again.next() is None
+    again.remove()
+
+
+def test_a_spool_remembers_what_was_acknowledged(tmp_path: Path) -> None:
+    spool = Spool.create(tmp_path, run_id="r", writer=1, max_bytes=2**30)
+    for payload in (b"a", b"b"):
+        spool.append("frame", payload)
+    record = spool.next()
+    assert record is not None
+    spool.acknowledge(record)
+    spool.close()
+    again = Spool(spool.path)
+    assert again.open()
+    rest = again.next()
+    assert rest is not None
+    assert rest.payload == b"b"
+    again.remove()
+
+
+def test_a_living_run_s_spool_is_nobody_else_s(tmp_path: Path) -> None:
+    spool = Spool.create(tmp_path, run_id="r", writer=1, max_bytes=2**30)
+    assert not Spool(spool.path).open()
+    spool.remove()
+
+
+def test_a_full_spool_takes_no_more_frames_but_the_end(tmp_path: Path) -> None:
+    spool = Spool.create(tmp_path, run_id="r", writer=1, max_bytes=64)
+    with pytest.raises(SpoolFull):
+        spool.append("frame", bytes(100))
+    spool.append("end", bytes(100))
+    spool.remove()
+
+
+SCRIPT = """
+import os, signal, sys, trainvitals as tv
+run = tv.init(project="tests", name="script")
+run.log({"loss": 1.0})
+{body}
+"""
+
+ENDINGS = {
+    "pass": ("finished", None),
+    "raise ValueError('boom')": ("failed", "ValueError: boom"),
+    "raise KeyboardInterrupt": ("stopped", "interrupted from the keyboard"),
+    "os.kill(os.getpid(), signal.SIGTERM); signal.pause()": ("stopped", "ended by SIGTERM"),
+    "with run: raise ValueError('in with')": ("failed", "ValueError: in with"),
+    "os.fork() or os._exit(0); os.wait(); run.log({'loss': 2.0})": ("finished", None),
+    "child = os.fork()\nif child == 0: run.log({'loss': 9.0}); run.finish(); sys.exit()\nos.wait()": ("finished", None),
+}
+
+
+def script(body: str, url: str, directory: Path) -> subprocess.Popen[str]:
+    environment = {**os.environ, "TRAINVITALS_SERVER_URL": url, "TRAINVITALS_DIR": str(directory)}
+    code = SCRIPT.replace("{body}", body)
+    return subprocess.Popen([sys.executable, "-c", code], env=environment, stderr=subprocess.PIPE, text=True)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("body", list(ENDINGS))
+def test_tells_the_server_how_a_run_ended(receiver: Any, tmp_path: Path, body: str) -> None:
+    process = script(body, receiver.url, tmp_path)
+    process.communicate(timeout=30)
+    (end,) = [coding.decode(data, RunEnd) for _, path, data in receiver.requests if path.endswith("/end")]
+    assert (end.status, end.error) == ENDINGS[body]
+    assert 9.0 not in [value for _, value in receiver.points("loss")]
+
+
+@pytest.mark.slow
+def test_sync_ships_what_a_killed_trainer_left_behind(receiver: Any, tmp_path: Path) -> None:
+    process = script("import time\nwhile True: run.log({'loss': 1.0}); time.sleep(0.01)", "http://127.0.0.1:1", tmp_path)
+    assert process.stderr is not None
+    while "they wait in" not in process.stderr.readline():
+        pass
+    process.send_signal(signal.SIGKILL)
+    process.communicate(timeout=30)
+
+    assert main(["sync", str(tmp_path), "--server-url", receiver.url]) == 0
+    assert receiver.paths[0].startswith("PUT")
+    assert list(tmp_path.iterdir()) == []

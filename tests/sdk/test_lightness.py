@@ -1,0 +1,101 @@
+"""The SDK is light, obeys its settings, and says what it needs."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+import trainvitals
+from trainvitals import active
+from trainvitals.command import main
+from trainvitals.environment import new_run_id
+from trainvitals.outbox import Outbox, Point
+from trainvitals.settings import InvalidSetting, read_settings
+
+
+def test_import_loads_neither_torch_nor_urllib3_nor_numpy() -> None:
+    code = "import trainvitals, sys; print([name for name in ('torch', 'urllib3', 'numpy') if name in sys.modules])"
+    answer = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert answer.stdout.strip() == "[]"
+
+
+def test_arguments_beat_the_environment_which_beats_defaults(tmp_path: Path) -> None:
+    environment = {"TRAINVITALS_MODE": "offline", "TRAINVITALS_PROJECT": "theirs", "TRAINVITALS_DIR": str(tmp_path)}
+    settings = read_settings(project="mine", environment=environment)
+    assert (settings.project, settings.mode, settings.directory) == ("mine", "offline", tmp_path)
+    assert settings.server_url == "http://127.0.0.1:7360"
+
+
+@pytest.mark.parametrize("environment", [{"TRAINVITALS_MODE": "of"}, {"TRAINVITALS_EVERY": "0"}])
+def test_a_setting_that_makes_no_sense_is_named(environment: dict[str, str]) -> None:
+    with pytest.raises(InvalidSetting, match="of|EVERY"):
+        read_settings(environment=environment)
+
+
+def test_a_disabled_run_does_nothing(tmp_path: Path) -> None:
+    model = torch.nn.Linear(2, 1)
+    run = trainvitals.init(mode="disabled", directory=tmp_path / "none")
+    run.watch(model, torch.optim.SGD(model.parameters(), lr=0.1))
+    trainvitals.log({"loss": 1.0})
+    trainvitals.finish()
+    assert not (tmp_path / "none").exists()
+    assert not model._forward_hooks
+
+
+def test_module_functions_need_a_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(active, "_runs", [])
+    with pytest.raises(trainvitals.NoActiveRun, match=r"call trainvitals.init\(\) first"):
+        trainvitals.log({"loss": 1.0})
+
+
+def test_metrics_without_an_optimizer_begin_a_step_when_they_come_again(offline: Any) -> None:
+    run = offline.init()
+    for value in (1.0, 2.0):
+        run.log({"loss": value})
+        run.log({"accuracy": value})
+    run.log({"loss": torch.tensor(3.0, requires_grad=True)}, step=7)
+    run.finish()
+    assert offline.points("loss") == [(0, 1.0), (1, 2.0), (7, 3.0)]
+    assert offline.points("accuracy") == [(0, 1.0), (1, 2.0)]
+    assert offline.kinds[0] == "start"
+    assert offline.kinds[-1] == "end"
+
+
+def test_a_logged_tensor_may_be_changed_in_place_afterwards(offline: Any) -> None:
+    run = offline.init()
+    total = torch.tensor(1.0)
+    run.log({"loss": total})
+    total += 1
+    run.finish()
+    assert offline.points("loss") == [(0, 1.0)]
+
+
+def test_what_is_no_number_is_refused(offline: Any) -> None:
+    run = offline.init()
+    with pytest.raises(TypeError, match="'loss' has 2 values"):
+        run.log({"loss": torch.ones(2)})
+    run.finish()
+
+
+def test_a_full_outbox_drops_the_oldest_and_counts_them() -> None:
+    outbox = Outbox(max_points=2)
+    outbox.put_points([Point("loss", step, 0.0) for step in range(2)])
+    outbox.put_points([Point("loss", 2, 0.0)])
+    assert outbox.drops.total() == 1
+    assert [point.step for point in outbox.take(seconds=0).points] == [1, 2]
+
+
+def test_run_ids_sort_by_time() -> None:
+    earlier, later = new_run_id(now=1.8e9), new_run_id(now=1.8e9 + 0.001)
+    assert earlier < later
+    assert len(earlier) == 14
+
+
+def test_the_version_is_printed(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["--version"]) == 0
+    assert capsys.readouterr().out.strip() == f"trainvitals {trainvitals.__version__}"
