@@ -18,6 +18,9 @@ if TYPE_CHECKING:
     from torch import Tensor, nn
     from torch.optim import Optimizer
 
+    from trainvitals.console import Console
+    from trainvitals.pipeline import Pipeline
+    from trainvitals.settings import Settings
     from trainvitals.wire.messages import RunStart
 
 _runs: list[Run] = []
@@ -39,23 +42,16 @@ def init(
 ) -> Run:
     """Begin a run. What is not given comes from TRAINVITALS_… variables, then from defaults. Raises InvalidSetting."""
     from trainvitals.console import Console
-    from trainvitals.environment import describe, new_name, new_run_id, new_writer
-    from trainvitals.pipeline import Pipeline
+    from trainvitals.environment import describe, new_name, new_run_id
     from trainvitals.settings import read_settings
-    from trainvitals.spool import Spool
     from trainvitals.wire.messages import RunStart
 
     settings = read_settings(
         server_url=server_url, mode=mode, directory=directory, token=token, project=project, name=name
     )
     now = time.time()
-    run_id, writer, console, pipeline = new_run_id(now=now), new_writer(), Console(), None
-    if settings.mode != "disabled":
-        try:
-            spool = Spool.create(settings.directory, run_id=run_id, writer=writer, max_bytes=settings.spool_max_bytes)
-            pipeline = Pipeline(settings, spool, console, writer=writer)
-        except OSError as error:
-            console.say(f"the spool in {settings.directory} cannot be written ({error}): nothing is recorded")
+    run_id, console = new_run_id(now=now), Console()
+    pipeline = None if settings.mode == "disabled" else _pipeline(settings, console, run_id=run_id)
     run = Run(run_id, settings, console, pipeline=pipeline, started_at=now)
     _prepare_process()
     _runs.append(run)
@@ -76,6 +72,21 @@ def init(
         pipeline.start(start)
         console.say(f"run {run_id} at {run.url}" if settings.mode == "online" else f"run {run_id}, offline")
     return run
+
+
+def _pipeline(settings: Settings, console: Console, *, run_id: str) -> Pipeline | None:
+    """None, and a word about it, where the spool cannot be written: the training goes on without us."""
+    from trainvitals.environment import new_writer
+    from trainvitals.pipeline import Pipeline
+    from trainvitals.spool import Spool
+
+    writer = new_writer()
+    try:
+        spool = Spool.create(settings.directory, run_id=run_id, writer=writer, max_bytes=settings.spool_max_bytes)
+    except OSError as error:
+        console.say(f"the spool in {settings.directory} cannot be written ({error}): nothing is recorded")
+        return None
+    return Pipeline(settings, spool, console, writer=writer)
 
 
 def watch(

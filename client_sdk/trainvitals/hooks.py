@@ -45,7 +45,7 @@ class Hook:
     def __call__(self, *arguments: Any) -> None:  # Any: whatever torch hands to hooks
         if torch.compiler.is_compiling():
             return
-        if _is_tracing() or self._faults.too_many:  # type: ignore[no-untyped-call]  # torch leaves it untyped
+        if _is_tracing() or self._faults.too_many:
             return
         try:
             self._body(*arguments)

@@ -95,7 +95,7 @@ def pack(sample: Sample, *, layers: int) -> Pending:
     if flat.device.type == "cuda":
         host = torch.empty(flat.shape, dtype=flat.dtype, pin_memory=True)
         host.copy_(flat, non_blocking=True)
-        event = torch.cuda.Event()  # type: ignore[no-untyped-call]  # torch leaves it untyped
+        event = torch.cuda.Event()
         event.record(torch.cuda.current_stream(flat.device))
         flat = host
     return Pending(
@@ -117,7 +117,9 @@ def measure(pending: Pending) -> Measured:
     layers = pending.layers
     calls, grads, parameters = len(pending.row_owners), len(pending.gradient_owners), len(pending.parameter_owners)
     numbers = pending.numbers.cpu()
-    rows, reduced, before, moved = torch.split(numbers, [calls * activations.COLUMNS, 2 * grads, parameters, parameters])
+    rows, reduced, before, moved = torch.split(
+        numbers, [calls * activations.COLUMNS, 2 * grads, parameters, parameters]
+    )
     gradient_parts = reduced.view(2, grads)
     matrix = torch.cat(
         (

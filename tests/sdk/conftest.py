@@ -70,7 +70,7 @@ def _handler(receiver: Receiver) -> type[BaseHTTPRequestHandler]:
             frame = self.path.endswith("/frames")
             self.answer(200 if frame else 204, coding.encode(FrameAccepted(seq=0)) if frame else b"", {})
 
-        do_PUT = do_POST
+        do_PUT = do_POST  # noqa: N815 - http.server's own name
 
         def answer(self, status: int, body: bytes, headers: dict[str, str]) -> None:
             self.send_response(status)

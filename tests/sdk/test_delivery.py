@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
 import subprocess
 import sys
 from collections.abc import Callable
@@ -26,8 +27,6 @@ def online(receiver: Any, directory: Path, **more: Any) -> trainvitals.Run:
 
 
 def free_port() -> int:
-    import socket
-
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]
@@ -208,7 +207,9 @@ def test_tells_the_server_how_a_run_ended(receiver: Any, tmp_path: Path, body: s
 
 @pytest.mark.slow
 def test_sync_ships_what_a_killed_trainer_left_behind(receiver: Any, tmp_path: Path) -> None:
-    process = script("import time\nwhile True: run.log({'loss': 1.0}); time.sleep(0.01)", "http://127.0.0.1:1", tmp_path)
+    process = script(
+        "import time\nwhile True: run.log({'loss': 1.0}); time.sleep(0.01)", "http://127.0.0.1:1", tmp_path
+    )
     assert process.stderr is not None
     while "they wait in" not in process.stderr.readline():
         pass

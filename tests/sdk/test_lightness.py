@@ -33,7 +33,7 @@ def test_arguments_beat_the_environment_which_beats_defaults(tmp_path: Path) -> 
 
 @pytest.mark.parametrize("environment", [{"TRAINVITALS_MODE": "of"}, {"TRAINVITALS_EVERY": "0"}])
 def test_a_setting_that_makes_no_sense_is_named(environment: dict[str, str]) -> None:
-    with pytest.raises(InvalidSetting, match="of|EVERY"):
+    with pytest.raises(InvalidSetting, match=r"of|EVERY"):
         read_settings(environment=environment)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
-from dash import html, no_update
+from dash import ALL, Dash, Input, Output, State, ctx, html, no_update
 
 from trainvitals.wire.answers import Curve
 from trainvitals.wire.messages import Finding
@@ -69,3 +69,23 @@ def _plot(curve: Curve, name: str, *, mark: int | None) -> Piece:
     colour = "s2" if mark is None else "crit"
     figure = single(curve, colour=colour, log=log, name=words.stat(name), live=False, mark=mark)
     return graph(f"g-drawer-{name}", figure, height=165, label=f"{words.stat(name)} over steps")
+
+
+def register_drawer(app: Dash, api: Api) -> None:
+    """Open the drawer on a click on a finding or a layer."""
+
+    @app.callback(
+        Output("drawer", "opened"),
+        Output("drawer", "title"),
+        Output("drawer", "children"),
+        Input({"kind": "finding", "name": ALL}, "n_clicks"),
+        Input({"kind": "layer", "name": ALL}, "n_clicks"),
+        State("live-run", "data"),
+        prevent_initial_call=True,
+    )
+    async def open_drawer(_findings: list[int], _layers: list[int], live: dict[str, Any]) -> Opened:
+        clicked = ctx.triggered_id if ctx.triggered and ctx.triggered[0]["value"] else None
+        if clicked and clicked["kind"] == "layer":
+            return await layer_drawer(api, live["run"], clicked["name"])
+        name = clicked["name"] if clicked else ""
+        return await finding_drawer(api, live["run"], name) if name else (no_update, no_update, no_update)

@@ -8,14 +8,14 @@ from typing import Any, Final
 
 import dash
 import dash_mantine_components as dmc
-from dash import ClientsideFunction, Dash, Input, Output, State, dcc, html
+from dash import ClientsideFunction, Dash, Input, Output, State, html
 
 from trainvitals.wire.answers import RunDetail
 from trainvitals_dashboard import words
 from trainvitals_dashboard.api import Api
 from trainvitals_dashboard.figures.lines import NamedCurve, overlay
-from trainvitals_dashboard.parts.cards import Piece, card, graph, legend, notice, pill
-from trainvitals_dashboard.parts.health import state_of
+from trainvitals_dashboard.parts.cards import Piece, card, graph, legend, notice
+from trainvitals_dashboard.parts.outcome import differences, outcome
 from trainvitals_dashboard.parts.page import page, plainly
 from trainvitals_dashboard.theme import SERIES
 
@@ -88,36 +88,5 @@ def _body(details: Sequence[RunDetail], curves: list[NamedCurve], metric: str) -
     missing = [detail.summary.name for detail in details if metric not in detail.metrics]
     sub = f"not logged by {', '.join(missing)}" if missing else None
     left = [card(words.metric(metric), plot, right=legend(key), sub=sub)]
-    right = [card("Outcome", _outcome(details, metric), name="tv-outcome"), *_differences(details)]
+    right = [card("Outcome", outcome(details, metric), name="tv-outcome"), *differences(details)]
     return [html.Div([html.Div(left, className="tv-col"), html.Div(right, className="tv-col")], className="tv-grid")]
-
-
-def _outcome(details: Sequence[RunDetail], metric: str) -> html.Table:
-    head = html.Thead(html.Tr([html.Th(word) for word in ("Run", words.metric(metric), "Step", "Health")]))
-    rows = []
-    for index, detail in enumerate(details):
-        summary = detail.summary
-        last = summary.last.get(metric)
-        mark = html.I(className="tv-sw", style={"--c": f"var(--tv-{SERIES[index % MAX_RUNS]})"})
-        name = html.Td([mark, dcc.Link(summary.name, href=f"/runs/{summary.run_id}")])
-        health = pill(state_of(summary.health), "–" if summary.health is None else str(summary.health))
-        cells = [words.number(last.value if last else None), f"{summary.last_step or 0:,}", health]
-        rows.append(html.Tr([name, *(html.Td(cell) for cell in cells)]))
-    return html.Table([head, html.Tbody(rows)], className="tv-table")
-
-
-def _differences(details: Sequence[RunDetail]) -> list[Piece]:
-    keys = sorted({key for detail in details for key in detail.config})
-    different = [key for key in keys if len({repr(detail.config.get(key)) for detail in details}) > 1]
-    if not different:
-        return []
-    rows = [
-        html.Tr([html.Td(html.Code(key)), *(html.Td(html.Code(_setting(detail, key))) for detail in details)])
-        for key in different
-    ]
-    table = html.Table(html.Tbody(rows), className="tv-table")
-    return [card("Settings that differ", table, sub=f"{len(different)} of {len(keys)}", name="tv-outcome")]
-
-
-def _setting(detail: RunDetail, key: str) -> str:
-    return str(detail.config[key]) if key in detail.config else "–"

@@ -6,26 +6,19 @@ from typing import Any
 
 import dash
 import plotly.graph_objects as go
-from dash import ALL, Dash, Input, Output, State, ctx, html, no_update
+from dash import Dash, Input, Output, State, ctx, html, no_update
 
 from trainvitals_dashboard.api import Api
-from trainvitals_dashboard.pages.drawer import Opened, finding_drawer, layer_drawer
-from trainvitals_dashboard.pages.run_view import (
-    HEAT_STATS,
-    RunView,
-    gather_run,
-    head,
-    heat_bar,
-    heat_figure,
-    left_column,
-    small_figure,
-)  # fmt: skip
+from trainvitals_dashboard.gathering import RunView, gather_run
+from trainvitals_dashboard.pages.drawer import register_drawer
 from trainvitals_dashboard.pages.zoom import Zoom, zoom_of, zoomed
 from trainvitals_dashboard.parts.cards import Piece
 from trainvitals_dashboard.parts.findings import findings_card
 from trainvitals_dashboard.parts.kpi import kpis
 from trainvitals_dashboard.parts.layers import layers_card
 from trainvitals_dashboard.parts.page import page, plainly
+from trainvitals_dashboard.parts.run_charts import HEAT_STATS, heat_bar, heat_figure, left_column, small_figure
+from trainvitals_dashboard.parts.run_head import head
 
 Data = dict[str, Any]  # what browser stores hold
 
@@ -47,6 +40,7 @@ def register(app: Dash, api: Api) -> None:
     )
     _register_plots(app, api)
     _register_panels(app, api)
+    register_drawer(app, api)
 
 
 def body(view: RunView, *, stat: str) -> list[Piece]:
@@ -117,19 +111,3 @@ def _register_panels(app: Dash, api: Api) -> None:
     async def redraw_panels(_found: Any, _reload: Any, live: Data) -> tuple[Piece, Piece, Piece]:
         view = await gather_run(api, live["run"], stat=HEAT_STATS[0])
         return head(view), findings_card(view.findings), _layers(view)
-
-    @app.callback(
-        Output("drawer", "opened"),
-        Output("drawer", "title"),
-        Output("drawer", "children"),
-        Input({"kind": "finding", "name": ALL}, "n_clicks"),
-        Input({"kind": "layer", "name": ALL}, "n_clicks"),
-        State("live-run", "data"),
-        prevent_initial_call=True,
-    )
-    async def open_drawer(_findings: list[int], _layers: list[int], live: Data) -> Opened:
-        clicked = ctx.triggered_id if ctx.triggered and ctx.triggered[0]["value"] else None
-        if clicked and clicked["kind"] == "layer":
-            return await layer_drawer(api, live["run"], clicked["name"])
-        name = clicked["name"] if clicked else ""
-        return await finding_drawer(api, live["run"], name) if name else (no_update, no_update, no_update)

@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import json
-from typing import Any, Final
+from typing import Final
 
 import dash
-import dash_ag_grid as dag
 import dash_mantine_components as dmc
 from dash import ClientsideFunction, Dash, Input, Output, dcc, html
 
-from trainvitals.wire import coding
-from trainvitals.wire.answers import RunPage, RunSummary
+from trainvitals.wire.answers import RunPage
 from trainvitals_dashboard.api import Api
 from trainvitals_dashboard.parts.cards import Piece
 from trainvitals_dashboard.parts.icons import icon
 from trainvitals_dashboard.parts.page import page, plainly
+from trainvitals_dashboard.parts.runs_grid import runs_grid
 
 FIRST_RUN: Final = """import trainvitals as tv
 
@@ -28,7 +26,6 @@ with tv.init(project="first-steps", name="hello") as run:
         optimizer.zero_grad()
         run.log({"loss": loss})
 """
-ROW_PX: Final = 50
 
 
 def register(app: Dash, api: Api) -> None:
@@ -67,7 +64,7 @@ def body(found: RunPage, *, text: str) -> list[Piece]:
     title = html.Div([html.H1("Runs", className="tv-h1"), count], className="tv-title")
     return [
         html.Div([title, html.Div([search, link], className="tv-head-r")], className="tv-runhead tv-runhead-runs"),
-        html.Section(_grid(found), className="tv-card tv-gridcard", **{"aria-label": "Runs"}),
+        html.Section(runs_grid(found), className="tv-card tv-gridcard", **{"aria-label": "Runs"}),
     ]
 
 
@@ -89,60 +86,4 @@ def empty() -> list[Piece]:
             ],
             className="tv-empty",
         )
-    ]
-
-
-def row(summary: RunSummary) -> dict[str, Any]:  # Any: JSON
-    """A row of the table: the very message that live updates bring."""
-    return dict(json.loads(coding.encode(summary, media_type=coding.JSON)))
-
-
-def _grid(found: RunPage) -> dag.AgGrid:
-    return dag.AgGrid(
-        id="runs-grid",
-        rowData=[row(summary) for summary in found.runs],
-        columnDefs=_columns(),
-        getRowId="params.data.run_id",
-        columnSize="responsiveSizeToFit",
-        defaultColDef={"sortable": True, "resizable": False, "suppressMovable": True},
-        dashGridOptions={
-            "theme": {"function": "tvGridTheme(agGrid)"},
-            "domLayout": "autoHeight",
-            "rowHeight": ROW_PX,
-            "headerHeight": 38,
-            "rowSelection": {"mode": "multiRow", "checkboxes": True, "headerCheckbox": False},
-            "selectionColumnDef": {"width": 44, "maxWidth": 44, "minWidth": 44},
-            "animateRows": False,
-            "suppressCellFocus": True,
-            "pagination": len(found.runs) > 100,
-            "paginationPageSize": 100,
-        },
-        style={"width": "100%", "height": None},
-    )
-
-
-def _columns() -> list[dict[str, Any]]:  # Any: ag-grid's own options
-    def column(title: str, getter: str, **more: Any) -> dict[str, Any]:
-        return {
-            "headerName": title,
-            "valueGetter": {"function": f"tvRow.{getter}(params.data)"},
-            "colId": getter,
-        } | more
-
-    return [
-        column("Run", "name", cellRenderer="TvRun", minWidth=190, flex=3),
-        column("Status", "status", cellRenderer="TvStatus", width=112, minWidth=104),
-        column("Health", "health", cellRenderer="TvHealth", width=96, minWidth=84),
-        column("Open findings", "findings", cellRenderer="TvFindings", width=130, minWidth=110),
-        column("Loss", "loss", valueFormatter={"function": "tvNumber(params.value)"}, width=96, minWidth=76),
-        column("Loss over time", "spark", cellRenderer="TvSpark", width=150, minWidth=140, sortable=False),
-        column("Step", "step", valueFormatter={"function": "tvInteger(params.value)"}, width=96, minWidth=76),
-        column(
-            "Started",
-            "created",
-            valueFormatter={"function": "tvAgo(params.value)"},
-            width=110,
-            minWidth=96,
-            sort="desc",
-        ),
     ]

@@ -11,9 +11,9 @@ import plotly.graph_objects as go
 
 from trainvitals.wire.answers import Curve
 from trainvitals_dashboard.api import Api
+from trainvitals_dashboard.conventions import VALIDATION_LOSSES, pick
 from trainvitals_dashboard.figures.lines import loss
-from trainvitals_dashboard.pages.run_view import empty_curve, loss_metric
-from trainvitals_dashboard.parts.kpi import VALIDATION_LOSSES, pick
+from trainvitals_dashboard.gathering import empty_curve, loss_metric
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -14,8 +14,6 @@ from trainvitals_dashboard import words
 from trainvitals_dashboard.figures.lines import values
 from trainvitals_dashboard.figures.spark import spark
 
-LOSSES: Final = ("loss", "train_loss", "train/loss")
-VALIDATION_LOSSES: Final = ("val_loss", "validation_loss", "val/loss")
 SPEED_OVER_POINTS: Final = 20
 
 
@@ -42,11 +40,6 @@ def kpis(summary: RunSummary, curves: Mapping[str, Curve], *, loss: str | None) 
         _overhead(summary, curves),
     ]
     return html.Div([_tile(kpi) for kpi in shown], className="tv-kpis", id="kpis")
-
-
-def pick(names: Sequence[str], candidates: Sequence[str]) -> str | None:
-    """The first of ``candidates`` among ``names``."""
-    return next((name for name in candidates if name in names), None)
 
 
 def _last(

@@ -84,3 +84,13 @@ def word(value: float) -> float | str:
     if math.isinf(value):
         return "Infinity" if value > 0 else "-Infinity"
     return float(value)
+
+
+def depth_profile(window: Window, gradients: Floats32) -> tuple[NDArray[np.intp], NDArray[np.float64]]:
+    """Columns of layers with weights that a gradient reaches, in forward order, and its root mean square per
+    parameter."""
+    columns = weighted(window)
+    sizes = np.sqrt([window.info[window.layers[column]].trainable for column in columns])
+    rms = typical(gradients[:, columns]) / sizes
+    alive = np.isfinite(rms) & (rms > 0)
+    return columns[alive], rms[alive]

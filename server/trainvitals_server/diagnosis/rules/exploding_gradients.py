@@ -11,6 +11,18 @@ from trainvitals_server.diagnosis.reading import MAD_TO_SIGMA, loss_trend, weigh
 from trainvitals_server.diagnosis.symptom import Symptom
 from trainvitals_server.diagnosis.window import Window
 
+CAUSES = (
+    "a learning rate too high for this phase",
+    "no gradient clipping in a deep or recurrent network",
+    "a batch with broken data",
+)
+ADVICE = (
+    "Clip: torch.nn.utils.clip_grad_norm_(model.parameters(), max_norm=1.0), at about the 90th percentile of "
+    "the healthy norm.",
+    "Divide the learning rate by 3, and warm it up over the first steps.",
+    "Look at the batch of the first step named here.",
+)
+
 
 def exploding_gradients(
     window: Window, *, growth: float = 100.0, sigmas: float = 6.0, samples: int = 3, past: int = 16
@@ -56,15 +68,6 @@ def exploding_gradients(
             last_step=window.step,
             numbers={"gradient norm": float(total[-1]), "usual": float(10**middle)},
         ),
-        causes=(
-            "a learning rate too high for this phase",
-            "no gradient clipping in a deep or recurrent network",
-            "a batch with broken data",
-        ),
-        advice=(
-            "Clip: torch.nn.utils.clip_grad_norm_(model.parameters(), max_norm=1.0), at about the 90th percentile of "
-            "the healthy norm.",
-            "Divide the learning rate by 3, and warm it up over the first steps.",
-            "Look at the batch of the first step named here.",
-        ),
+        causes=CAUSES,
+        advice=ADVICE,
     )

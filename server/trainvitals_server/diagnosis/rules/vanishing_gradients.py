@@ -7,11 +7,22 @@ from collections.abc import Iterator
 import numpy as np
 
 from trainvitals.wire.messages import Evidence
-from trainvitals_server.diagnosis.reading import EPS, loss_trend, recent, typical, weighted
+from trainvitals_server.diagnosis.reading import EPS, depth_profile, loss_trend, recent, typical
 from trainvitals_server.diagnosis.symptom import Symptom
 from trainvitals_server.diagnosis.window import Window
 
 DEPTH = 4  # fewer layers have no depth to fade over
+FALLS = 0.7  # rank correlation of gradient and depth
+CAUSES = (
+    "saturating activations (sigmoid, tanh) multiplied over many layers",
+    "weights drawn too small for the activation",
+    "depth without residual connections or normalisation",
+)
+ADVICE = (
+    "Replace sigmoid or tanh in hidden layers by ReLU or GELU.",
+    "Draw weights for the activation: torch.nn.init.kaiming_normal_(layer.weight) for ReLU, xavier_uniform_ for tanh.",
+    "Put a BatchNorm or LayerNorm before each activation, or residual connections around blocks.",
+)
 
 
 def vanishing_gradients(
@@ -24,56 +35,40 @@ def vanishing_gradients(
     consequence follow AutoTrainer (Zhang et al., ICSE 2021).
     """
     gradients, updates = recent(window, "grad_norm", samples=samples), recent(window, "update_ratio", samples=samples)
-    trend, columns = loss_trend(window.loss), weighted(window)
+    trend = loss_trend(window.loss)
     if gradients is None or updates is None or trend is None or trend.fallen > loss_fallen:
         return
-    sizes = np.sqrt([max(1, window.info[window.layers[column]].trainable) for column in columns])
-    rms = typical(gradients[:, columns]) / sizes if len(columns) else np.empty(0)
-    alive = np.isfinite(rms) & (rms > 0)
-    columns, rms = columns[alive], rms[alive]
-    if len(columns) < DEPTH:
+    columns, rms = depth_profile(window, gradients)
+    if len(columns) < DEPTH or np.corrcoef(np.argsort(np.argsort(rms)), np.arange(len(rms)))[0, 1] < FALLS:
         return
     third = max(1, len(columns) // 3)
-    front, back = float(np.median(rms[:third])), float(np.median(rms[-third:]))
-    order = np.argsort(np.argsort(rms))
-    falls_with_depth = float(np.corrcoef(order, np.arange(len(rms)))[0, 1])
-    moves = typical(updates[:, columns[:third]])
-    moves = moves[np.isfinite(moves)]
-    if front >= ratio * back or falls_with_depth < 0.7 or not len(moves) or np.median(moves) >= update_ratio:
+    share = float(np.median(rms[:third])) / max(float(np.median(rms[-third:])), EPS)
+    moves = float(np.median(np.nan_to_num(typical(updates[:, columns[:third]]))))
+    if share >= ratio or moves >= update_ratio:
         return
-    ill = columns[rms < np.sqrt(ratio) * back]
-    layers = tuple(window.layers[column] for column in ill)
+    ill = columns[rms < np.sqrt(ratio) * np.median(rms[-third:])]
     yield Symptom(
         rule="vanishing_gradients",
         severity="critical",
-        summary=f"Gradients fade by a factor of {back / max(front, EPS):.0e} from the last layers to the first, which "
-        f"hardly move (update ratio {np.median(moves):.0e})",
+        summary=f"Gradients fade by a factor of {1 / max(share, EPS):.0e} from the last layers to the first, which "
+        f"hardly move (update ratio {moves:.0e})",
         first_step=int(window.steps[0]),
         last_step=window.step,
-        layers=layers,
+        layers=tuple(window.layers[column] for column in ill),
         evidence=Evidence(
             stat="grad_norm",
             layers=[window.layers[columns[0]], window.layers[columns[-1]]],
-            value=front / max(back, EPS),
+            value=share,
             threshold=ratio,
             comparison="<",
             first_step=int(window.steps[-samples]),
             last_step=window.step,
             numbers={
-                "first ÷ last gradient": front / max(back, EPS),
-                "update ratio of the first": float(np.median(moves)),
+                "first ÷ last gradient": share,
+                "update ratio of the first": moves,
                 "loss fallen": f"{trend.fallen:.0%}",
             },
         ),
-        causes=(
-            "saturating activations (sigmoid, tanh) multiplied over many layers",
-            "weights drawn too small for the activation",
-            "depth without residual connections or normalisation",
-        ),
-        advice=(
-            "Replace sigmoid or tanh in hidden layers by ReLU or GELU.",
-            "Draw weights for the activation: torch.nn.init.kaiming_normal_(layer.weight) for ReLU, "
-            "xavier_uniform_ for tanh.",
-            "Put a BatchNorm or LayerNorm before each activation, or residual connections around blocks.",
-        ),
+        causes=CAUSES,
+        advice=ADVICE,
     )

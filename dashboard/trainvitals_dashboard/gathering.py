@@ -1,0 +1,71 @@
+"""What the page of one run asks for, gathered at once."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from trainvitals.wire.answers import Curve, Heatmap, RunDetail, Snapshot
+from trainvitals.wire.floats import Floats
+from trainvitals.wire.messages import Finding
+from trainvitals_dashboard.api import Api, ApiError
+from trainvitals_dashboard.conventions import LOSSES, VALIDATION_LOSSES, pick
+
+OWN_METRICS: Final = ("lr", "grad_norm", "elapsed_seconds", "overhead_fraction")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunView:
+    """A run with the series that its page draws."""
+
+    detail: RunDetail
+    curves: dict[str, Curve] = field(default_factory=dict)
+    findings: list[Finding] = field(default_factory=list)
+    heatmap: Heatmap | None = None
+    snapshot: Snapshot | None = None
+
+    @property
+    def loss(self) -> str:
+        """The metric that the big chart shows."""
+        return loss_metric(self.detail)
+
+    def curve(self, metric: str) -> Curve:
+        """The metric's curve; an empty one if nothing was logged yet."""
+        return self.curves.get(metric) or empty_curve(self.detail.summary.run_id, metric)
+
+
+async def gather_run(api: Api, run_id: str, *, stat: str) -> RunView:
+    """Everything at once. Raises ApiError if there is no such run; what has no values yet is left out."""
+    detail = await api.run(run_id)
+    validation = pick(detail.metrics, VALIDATION_LOSSES)
+    wanted = [name for name in (loss_metric(detail), validation, *OWN_METRICS) if name in detail.metrics]
+    found = await asyncio.gather(
+        api.findings(run_id),
+        _or_none(api.heatmap(run_id, stat)),
+        _or_none(api.snapshot(run_id)),
+        *(_or_none(api.metric_curve(run_id, name)) for name in wanted),
+    )
+    curves = {name: curve for name, curve in zip(wanted, found[3:], strict=True) if curve is not None}
+    return RunView(detail=detail, curves=curves, findings=found[0].findings, heatmap=found[1], snapshot=found[2])
+
+
+async def _or_none(question: Any) -> Any:  # Any: an awaitable of any answer
+    try:
+        return await question
+    except ApiError as error:
+        if error.status >= 500:
+            raise
+        return None
+
+
+def loss_metric(detail: RunDetail) -> str:
+    """The training loss, else the first metric of the user's own."""
+    own = [name for name in detail.metrics if name.partition("/")[0] not in OWN_METRICS]
+    return pick(detail.metrics, LOSSES) or (own[0] if own else "loss")
+
+
+def empty_curve(run_id: str, metric: str) -> Curve:
+    """A curve before its first point."""
+    none = Floats()
+    return Curve(run_id=run_id, metric=metric, steps=[], last_steps=[], low=none, mean=none, high=none, nonfinite=[])

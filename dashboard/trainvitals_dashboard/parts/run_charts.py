@@ -1,0 +1,90 @@
+"""The charts of a run's page: loss, heatmap, learning rate, gradient norm."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+
+import dash_mantine_components as dmc
+import plotly.graph_objects as go
+from dash import html
+
+from trainvitals.wire.answers import Heatmap, RunDetail
+from trainvitals.wire.floats import Floats
+from trainvitals_dashboard import words
+from trainvitals_dashboard.conventions import VALIDATION_LOSSES, pick
+from trainvitals_dashboard.figures.heat import heat, scale
+from trainvitals_dashboard.figures.lines import loss, single
+from trainvitals_dashboard.gathering import RunView
+from trainvitals_dashboard.parts.cards import Piece, card, graph, legend
+from trainvitals_dashboard.parts.colorbar import colorbar
+
+HEAT_STATS: Final = ("update_ratio", "grad_norm", "zero_fraction", "activation_std")
+HEAT_HEIGHT_PX: Final = (200, 420)
+ROW_PX: Final = 9
+
+
+def left_column(view: RunView, *, stat: str) -> list[Piece]:
+    """The curves and the heatmap."""
+    key = [("smoothed", "s1", "ln"), ("as logged, low to high", "s1", "fa")]
+    if pick(list(view.curves), VALIDATION_LOSSES):
+        key.append(("validation", "s2", "do"))
+    if view.findings:
+        key.append(("finding", "crit", "dm"))
+    control = dmc.SegmentedControl(
+        id="heat-stat", value=stat, size="xs", data=[{"value": name, "label": words.stat(name)} for name in HEAT_STATS]
+    )
+    low, high = HEAT_HEIGHT_PX
+    height = min(high, max(low, ROW_PX * len(view.heatmap.layers if view.heatmap else ()) + 40))
+    loss_plot = graph("g-loss", loss_figure(view), height=240, label=f"{words.metric(view.loss)} over steps")
+    lr_plot = graph("g-lr", small_figure(view, "lr"), height=150, label="Learning rate over steps")
+    norm_plot = graph("g-norm", small_figure(view, "grad_norm"), height=150, label="Gradient norm over steps")
+    heat_plot = graph("g-heat", heat_figure(view), height=height, label="Layers over steps")
+    bar = html.Div(heat_bar(view), id="heat-bar")
+    return [
+        card(words.metric(view.loss), loss_plot, right=legend(key)),
+        card("Layers over time", heat_plot, right=[bar, control], name="tv-heatcard"),
+        html.Div(
+            [card("Learning rate", lr_plot), card("Gradient norm", norm_plot, sub="global L2, log")], className="tv-two"
+        ),
+    ]
+
+
+def loss_figure(view: RunView, *, live: bool = True) -> go.Figure:
+    """The loss chart of the view."""
+    validation = pick(list(view.curves), VALIDATION_LOSSES)
+    beside = view.curves[validation] if validation and validation != view.loss else None
+    return loss(view.curve(view.loss), validation=beside, findings=view.findings, live=live)
+
+
+def small_figure(view: RunView, metric: str) -> go.Figure:
+    """Learning rate or gradient norm."""
+    colour = "s3" if metric == "grad_norm" else "fg-2"
+    return single(view.curve(metric), colour=colour, log=metric == "grad_norm", name=words.metric(metric))
+
+
+def heat_figure(view: RunView) -> go.Figure:
+    """The heatmap of the view; empty if the stat has no values yet."""
+    if view.heatmap is None:
+        return heat(
+            Heatmap(
+                run_id="",
+                stat="update_ratio",
+                layers=[],
+                steps=[],
+                last_step=0,
+                mean=Floats(),
+                high=Floats(),
+                nonfinite=[],
+            )
+        )
+    return heat(view.heatmap, applicable=_with_parameters(view.detail))
+
+
+def heat_bar(view: RunView) -> Piece:
+    """The heatmap's colour bar."""
+    return colorbar(scale(view.heatmap)) if view.heatmap else None
+
+
+def _with_parameters(detail: RunDetail) -> Sequence[str] | None:
+    return [layer.name for layer in detail.layers if layer.parameters] or None

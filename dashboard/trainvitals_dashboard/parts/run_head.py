@@ -1,0 +1,53 @@
+"""The head of a run's page: what it is, how far it is, how it does."""
+
+from __future__ import annotations
+
+import time
+
+import dash_mantine_components as dmc
+from dash import html
+
+from trainvitals.wire.answers import RunDetail
+from trainvitals_dashboard import words
+from trainvitals_dashboard.gathering import RunView
+from trainvitals_dashboard.parts.cards import Piece, pill
+from trainvitals_dashboard.parts.health import health_ring
+
+
+def head(view: RunView) -> list[Piece]:
+    """Name, status, what is known of the run in one line, progress; health to the right."""
+    summary, now = view.detail.summary, time.time()
+    facts: list[Piece] = [
+        html.Span(["step ", html.B(f"{summary.last_step or 0:,}", **{"data-live": "step"}), _of(view)])
+    ]
+    facts.append(html.Span(f"{_parameters(view.detail)} parameters")) if view.detail.layers else None
+    facts += [html.Span(opt.kind) for opt in view.detail.optimizers]
+    ended = summary.ended_at or (now if summary.status == "running" else summary.heartbeat_at)
+    facts.append(
+        html.Span(
+            f"{'running for' if summary.status == 'running' else 'ran'} {words.duration(ended - summary.created_at)}"
+        )
+    )
+    facts += [html.Span(tag, className="tv-tag") for tag in summary.tags]
+    left = [
+        html.Div([html.H1(summary.name, className="tv-h1"), pill(summary.status)], className="tv-title"),
+        html.Div(facts, className="tv-meta"),
+    ]
+    if view.detail.planned_steps:
+        done = min(100.0, 100 * (summary.last_step or 0) / view.detail.planned_steps)
+        left.append(dmc.Progress(value=done, size=4, radius="xl", color="tv", className="tv-prog"))
+    if view.detail.error:
+        left.append(html.Div(view.detail.error, className="tv-error tv-crit"))
+    return [html.Div(left, className="tv-runhead-l"), health_ring(summary)]
+
+
+def _of(view: RunView) -> str:
+    return f" / {view.detail.planned_steps:,}" if view.detail.planned_steps else ""
+
+
+def _parameters(detail: RunDetail) -> str:
+    total = float(sum(layer.parameters for layer in detail.layers))
+    for size, unit in ((1e9, " B"), (1e6, " M"), (1e3, " k")):
+        if total >= size:
+            return f"{total / size:.3g}{unit}"
+    return f"{total:.0f}"

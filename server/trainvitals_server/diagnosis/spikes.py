@@ -1,0 +1,61 @@
+"""Finds sudden jumps in a series of points."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from trainvitals_server.diagnosis.reading import MAD_TO_SIGMA
+from trainvitals_server.diagnosis.window import Series
+
+LONGEST = 10  # points above the line in a row; more is a new level
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Spike:
+    """Points above ``line``, from the first to the last step; ``before`` and ``noise`` are the median and robust
+    deviation of the points before it."""
+
+    first_step: int
+    last_step: int
+    length: int
+    before: float
+    peak: float
+    line: float
+    noise: float
+    recovered: bool
+
+
+def find_spike(loss: Series | None, *, past: int, sigmas: float, share_of_start: float, recent: int) -> Spike | None:
+    """The highest spike among the newest points, against the ``past`` points before each; more than ten points in a row
+    are a new level and no spike."""
+    finite = np.isfinite(loss.values) if loss is not None else np.empty(0, bool)
+    if loss is None or finite.sum() <= past:
+        return None
+    steps, values = loss.steps[finite], loss.values[finite].astype(np.float64)
+    begin = max(past, len(values) - recent)
+    pasts = np.lib.stride_tricks.sliding_window_view(values, past)[begin - past : len(values) - past]
+    middle = np.median(pasts, axis=1)
+    spread = MAD_TO_SIGMA * np.median(np.abs(pasts - middle[:, None]), axis=1)
+    least = share_of_start * abs(float(np.median(values[: max(3, len(values) // 50)])))
+    line = middle + np.maximum(sigmas * spread, least)
+    above = values[begin:] > line
+    if not above.any():
+        return None
+    top = int(np.argmax(np.where(above, values[begin:] - middle, -np.inf)))
+    quiet = np.flatnonzero(~above)
+    first = int(quiet[quiet < top].max(initial=-1)) + 1
+    last = int(quiet[quiet > top].min(initial=len(above)))
+    if last - first > LONGEST:
+        return None
+    return Spike(
+        first_step=int(steps[begin + first]),
+        last_step=int(steps[begin + last - 1]),
+        length=last - first,
+        before=float(middle[first]),
+        peak=float(values[begin + top]),
+        line=float(line[top]),
+        noise=float(spread[first]),
+        recovered=not above[-1],
+    )
