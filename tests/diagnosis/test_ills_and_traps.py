@@ -1,0 +1,170 @@
+"""Every rule speaks on its ill, and is silent on the healthy twin and on what tempts naive rules."""
+
+from __future__ import annotations
+
+import inspect
+import re
+from typing import Any
+
+import numpy as np
+import pytest
+
+from trainvitals.wire.messages import LayerInfo
+from trainvitals_server.diagnosis.catalogue import page, rules
+from trainvitals_server.diagnosis.grouping import group_layers
+from trainvitals_server.diagnosis.window import Series, Window
+from trainvitals_server.evaluator.history import nonfinite_of
+
+LAYERS = tuple(f"fc{index}" for index in range(8))
+SNAPSHOTS = 64
+
+
+def layer(name: str, **more: Any) -> LayerInfo:
+    return LayerInfo(**({"name": name, "kind": "Linear", "parameters": 1000, "trainable": 1000} | more))
+
+
+def series(values: Any) -> Series:
+    found = np.asarray(values, np.float32)
+    return Series(steps=np.arange(len(found), dtype=np.int64), values=found)
+
+
+def falling(points: int = 400, *, start: float = 2.3, end: float = 0.2, noise: float = 0.05) -> Any:
+    curve = end + (start - end) * np.exp(-np.arange(points) / (points / 6))
+    return curve + noise * np.random.default_rng(0).standard_normal(points)
+
+
+def flat(points: int = 400, *, level: float = 2.3, noise: float = 0.02) -> Any:
+    return level + noise * np.random.default_rng(0).standard_normal(points)
+
+
+def window(*, loss: Any = None, lr: Any = None, info: Any = None, **stats: Any) -> Window:
+    """Eight linear layers over 64 snapshots; each stat a number, one a layer, or [snapshots, layers]."""
+    described = {name: layer(name) for name in LAYERS} | {found.name: found for found in info or ()}
+    healthy = {"grad_norm": 1.0, "weight_norm": np.linspace(10, 11, SNAPSHOTS)[:, None], "update_ratio": 1e-3}
+    filled = {
+        name: np.broadcast_to(np.asarray(value, np.float32), (SNAPSHOTS, len(LAYERS))).copy()
+        for name, value in (healthy | stats).items()
+    }
+    metrics = {"loss": series(falling() if loss is None else loss)}
+    if lr is not None:
+        metrics["lr"] = series(lr)
+    return Window(
+        run_id="r",
+        step=len(metrics["loss"].steps) - 1,
+        layers=LAYERS,
+        steps=np.arange(SNAPSHOTS, dtype=np.int64) * 5,
+        stats=filled,
+        nonfinite=nonfinite_of(filled, LAYERS, described),
+        metrics=metrics,
+        info=described,
+    )
+
+
+def spoken(found: Window) -> set[str]:
+    return {symptom.rule for rule in rules().values() for symptom in rule(found)}
+
+
+def with_nan(row: int, column: int) -> Any:
+    gradients = np.ones((SNAPSHOTS, len(LAYERS)))
+    gradients[row:, column] = np.nan
+    return gradients
+
+
+def late_explosion() -> Any:
+    norms = np.ones(SNAPSHOTS)
+    norms[-4:] = 1e4
+    return norms[:, None]
+
+
+def risen() -> Any:
+    return np.concatenate([falling(300), np.linspace(0.3, 4.0, 100)])
+
+
+def jumped(*, back: bool) -> Any:
+    curve = falling(400, noise=0.01)
+    curve[380 if back else 398 : 383 if back else 400] += 3.0
+    return curve
+
+
+FADED = np.logspace(-8, 0, len(LAYERS))
+ILLS = [
+    ("non_finite_values", window(grad_norm=with_nan(40, 5))),
+    ("non_finite_values", window(loss=[*falling(), np.nan])),
+    ("vanishing_gradients", window(loss=flat(), grad_norm=FADED, update_ratio=1e-3 * FADED)),
+    ("exploding_gradients", window(loss=risen(), grad_norm=late_explosion())),
+    ("dead_activations", window(info=[layer("fc3", kind="ReLU", parameters=0, trainable=0)], zero_fraction=1.0)),
+    ("updates_too_large", window(loss=flat(), update_ratio=0.2)),
+    ("updates_too_small", window(loss=flat(), update_ratio=1e-7)),
+    ("layer_not_learning", window(weight_norm=10.0, update_ratio=0.0)),
+    ("loss_not_decreasing", window(loss=flat())),
+    ("loss_spike", window(loss=jumped(back=True))),
+    ("loss_spike", window(loss=jumped(back=False))),
+    ("loss_diverging", window(loss=risen())),
+]
+
+
+@pytest.mark.parametrize(("rule", "sick"), ILLS, ids=[f"{number}-{rule}" for number, (rule, _) in enumerate(ILLS)])
+def test_a_rule_speaks_on_its_ill(rule: str, sick: Window) -> None:
+    assert rule in spoken(sick)
+
+
+TRAPS = {
+    "a healthy run": window(),
+    "a loss that falls for all of the run": window(loss=np.linspace(5, 1, 500)),
+    "a converged loss that jumps by large factors near zero": window(loss=falling(end=0.001, noise=0.004)),
+    "a negative loss that falls": window(loss=falling(start=1.0, end=-5.0)),
+    "a new level of the loss": window(loss=np.concatenate([falling(300), falling(60) * 0 + 0.9])),
+    "warm-up": window(loss=flat(60), update_ratio=1e-7, lr=np.linspace(0, 1e-3, 60)),
+    "a schedule's tail": window(loss=falling(), update_ratio=1e-7, lr=np.linspace(1e-3, 0, 400)),
+    "a converged network": window(grad_norm=1e-9, update_ratio=1e-6),
+    "frozen layers": window(
+        info=[layer(name, trainable=0) for name in LAYERS[:4]],
+        weight_norm=np.where(np.arange(8) < 4, 10.0, np.linspace(10, 11, SNAPSHOTS)[:, None]),
+        update_ratio=np.where(np.arange(8) < 4, np.nan, 1e-3),
+        grad_norm=np.where(np.arange(8) < 4, np.nan, 1.0),
+    ),
+    "healthy sparsity": window(info=[layer("fc3", kind="ReLU", parameters=0, trainable=0)], zero_fraction=0.9),
+    "zeros of dropout": window(info=[layer("fc3", kind="Dropout", parameters=0, trainable=0)], zero_fraction=1.0),
+    "faded gradients while the loss falls": window(grad_norm=FADED, update_ratio=1e-3 * FADED),
+    "large steps that pay": window(update_ratio=0.1),
+    "too few points to say anything": window(loss=flat(10), grad_norm=1.0),
+}
+
+
+@pytest.mark.parametrize("name", TRAPS)
+def test_no_rule_cries_wolf(name: str) -> None:
+    assert spoken(TRAPS[name]) == set()
+
+
+def test_the_first_layer_with_nan_leads_its_finding() -> None:
+    (symptom,) = rules()["non_finite_values"](window(grad_norm=with_nan(40, 5)))
+
+    assert symptom.layers[0] == "fc5"
+    assert symptom.first_step == 200
+
+
+def test_a_layer_outside_the_optimizer_is_told_from_one_without_gradient() -> None:
+    stray = [layer("fc1", in_optimizer=False)]
+    still = np.where(np.arange(8) == 1, 0.0, 1e-3)
+    norms = np.where(np.arange(8) == 1, 10.0, np.linspace(10, 11, SNAPSHOTS)[:, None])
+
+    (symptom,) = rules()["layer_not_learning"](window(info=stray, update_ratio=still, weight_norm=norms))
+
+    assert (symptom.layers, symptom.key) == (("fc1",), "not in the optimizer")
+
+
+HEADINGS = ["What it checks", "Why it matters", "How to confirm", "What to try", "When it is wrong", "Options"]
+
+
+@pytest.mark.parametrize("name", rules())
+def test_a_page_has_the_headings_and_the_options_of_its_rule(name: str) -> None:
+    text = page(name)
+    options = [p for p in inspect.signature(rules()[name]).parameters.values() if p.kind is p.KEYWORD_ONLY]
+
+    assert re.findall(r"^## (.*)$", text, re.M) == HEADINGS
+    assert re.findall(r"^\| `(\w+)` \| `(.*?)` \|", text, re.M) == [(p.name, repr(p.default)) for p in options]
+
+
+def test_layers_that_differ_in_a_number_are_named_together() -> None:
+    assert group_layers([f"blocks.{n}.mlp" for n in (20, 21, 22, 23)]) == "blocks.20–23.mlp"
+    assert group_layers(["a", "b", "c", "d", "e"]) == "a, b, c and 2 more"
