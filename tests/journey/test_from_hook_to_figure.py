@@ -88,7 +88,7 @@ def test_a_number_travels_from_the_hook_to_the_figure(app: FastAPI, url: str, tm
     assert curve.mean.tolist() == np.float32(losses).tolist()
     drawn = loss_figure(curve, findings=findings).to_json()
     assert all(finding.finding_id in drawn or finding.summary in drawn for finding in findings)
-    assert heat(heatmap).data[0].z.shape[1] == len(heatmap.layers)
+    assert heat(heatmap).data[0].z.shape[1] == sum(layer.parameters > 0 for layer in detail.layers)
 
 
 async def ask(app: FastAPI, run_id: str) -> Any:
