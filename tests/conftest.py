@@ -79,3 +79,8 @@ def postgres_server() -> Iterator[str]:
     process.send_signal(signal.SIGQUIT)  # at once: nothing of it is kept
     process.wait(timeout=30)
     shutil.rmtree(folder, ignore_errors=True)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Browser tests come last: Playwright keeps an event loop running in this thread until the session ends."""
+    items.sort(key=lambda item: item.get_closest_marker("browser") is not None)
