@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import argparse
+import io
 import statistics
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, redirect_stderr
 
 import torch
 from torch import Tensor, nn
@@ -76,7 +77,7 @@ def stepping(make: Callable[[], tuple[nn.Module, Tensor]], every: int | None) ->
     torch.manual_seed(0)
     model, data = make()
     optimizer = torch.optim.AdamW(model.parameters(), lr=1e-4)
-    with tempfile.TemporaryDirectory() as folder, ExitStack() as stack:
+    with tempfile.TemporaryDirectory() as folder, ExitStack() as stack, redirect_stderr(io.StringIO()):
         run = None
         if every is not None:
             run = stack.enter_context(tv.init(project="benchmarks", mode="offline", directory=folder))

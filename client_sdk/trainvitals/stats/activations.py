@@ -17,34 +17,14 @@ def reduce_rows(values: Tensor) -> Tensor:
     The variance is the population's. NaN and infinities reach mean, variance and maximum.
     """
     rows = values if values.dtype == torch.float32 else values.float()
-    if len(rows) == 1:
-        return _reduce_one(rows[0]).unsqueeze(0)
-    variance, mean = torch.var_mean(rows, dim=1, correction=0)
-    return torch.stack(
-        (
-            mean,
-            variance,
-            torch.linalg.vector_norm(rows, torch.inf, dim=1),
-            torch.count_nonzero(rows, dim=1).float(),
-            torch.count_nonzero(rows - rows, dim=1).float(),  # x - x is NaN, hence not zero, where x is not finite
-        ),
-        dim=1,
-    )
-
-
-def _reduce_one(row: Tensor) -> Tensor:
-    # on a CPU the reductions over a whole tensor are vectorised and those over a dimension are not: 7 times faster
-    mean = row.mean()
-    low, high = torch.aminmax(row)
-    return torch.stack(
-        (
-            mean,
-            torch.linalg.vector_norm(row - mean).square() / row.numel(),
-            torch.maximum(low.abs(), high.abs()),
-            torch.count_nonzero(row).float(),
-            torch.count_nonzero(row - row).float(),
-        )
-    )
+    mean = rows.mean(dim=1)
+    scratch = rows - mean.unsqueeze(1)
+    variance = torch.linalg.vector_norm(scratch, dim=1).square() / rows.shape[1]
+    # not var_mean, count_nonzero and the norm of infinite order: on a CPU those are 15 times slower
+    largest = torch.maximum(rows.amax(dim=1), -rows.amin(dim=1))
+    nonzero = torch.ne(rows, 0, out=scratch).sum(dim=1)
+    nonfinite = torch.sub(rows, rows, out=scratch).ne_(0).sum(dim=1)  # x - x is NaN, hence not 0, where x is not finite
+    return torch.stack((mean, variance, largest, nonzero, nonfinite), dim=1)
 
 
 def of_layers(rows: Tensor, *, owners: Tensor, sizes: Tensor, layers: int) -> Tensor:

@@ -8,7 +8,7 @@ from typing import Final
 import torch
 from torch import Tensor
 
-from trainvitals.stats.norms import norms, norms_of_layers
+from trainvitals.stats.norms import maxima, norms, norms_of_layers
 
 STATS: Final = ("grad_norm", "grad_max")
 
@@ -16,11 +16,11 @@ STATS: Final = ("grad_norm", "grad_max")
 def reduce(gradients: Sequence[Tensor]) -> Tensor:
     """Gradients to float32 [2, gradients] on the device: Euclidean norms, absolute maxima."""
     dense = [gradient.coalesce().values() if gradient.is_sparse else gradient for gradient in gradients]
-    return torch.stack((norms(dense), norms(dense, order=torch.inf)))
+    return torch.stack((norms(dense), maxima(dense)))
 
 
 def of_layers(reduced: Tensor, *, owners: Tensor, layers: int) -> Tensor:
     """[2, gradients] to [2 stats, layers] (order of STATS); NaN where a layer has no gradient."""
-    maxima = torch.full((layers,), -1.0).scatter_reduce_(0, owners, reduced[1], "amax")
-    maxima = torch.where(maxima == -1, torch.nan, maxima)
-    return torch.stack((norms_of_layers(reduced[0], owners=owners, layers=layers), maxima))
+    largest = torch.full((layers,), -1.0).scatter_reduce_(0, owners, reduced[1], "amax")
+    largest = torch.where(largest == -1, torch.nan, largest)
+    return torch.stack((norms_of_layers(reduced[0], owners=owners, layers=layers), largest))

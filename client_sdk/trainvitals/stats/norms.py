@@ -8,13 +8,22 @@ import torch
 from torch import Tensor
 
 
-def norms(tensors: Sequence[Tensor], *, order: float = 2.0) -> Tensor:
-    """Float32 [tensors] on the first one's device. NaN and infinities reach the result."""
-    each = list(torch._foreach_norm(list(tensors), order, torch.float32))
+def norms(tensors: Sequence[Tensor]) -> Tensor:
+    """Euclidean norms, float32 [tensors] on the first one's device. NaN and infinities reach the result."""
+    return _together(torch._foreach_norm(list(tensors), 2.0, torch.float32))
+
+
+def maxima(tensors: Sequence[Tensor]) -> Tensor:
+    """Absolute maxima, float32 [tensors] on the first one's device. NaN and infinities reach the result."""
+    if any(tensor.device.type != "cpu" for tensor in tensors):
+        return _together(torch._foreach_norm(list(tensors), torch.inf, torch.float32))
+    # on a CPU the norm of infinite order is not vectorised
+    return _together(torch._foreach_max(torch._foreach_abs(list(tensors)))).float()
+
+
+def _together(each: Sequence[Tensor]) -> Tensor:
     device = each[0].device
-    if any(norm.device != device for norm in each):
-        each = [norm.to(device, non_blocking=True) for norm in each]
-    return torch.stack(each)
+    return torch.stack([part if part.device == device else part.to(device, non_blocking=True) for part in each])
 
 
 def norms_of_layers(parts: Tensor, *, owners: Tensor, layers: int) -> Tensor:
