@@ -25,6 +25,12 @@ class Console:
         with contextlib.suppress(OSError, ValueError):  # a closed stderr must not stop a training
             print(f"trainvitals: {line}", file=sys.stderr, flush=True)
 
+    def forget(self, once: str) -> bool:
+        """Let a line be said again, for what it tells of is over; False if it was not said."""
+        said = once in self._said
+        self._said.discard(once)
+        return said
+
     def finding(self, finding: Finding) -> None:
         """Print a finding as it opens or resolves."""
         if finding.state == "resolved":

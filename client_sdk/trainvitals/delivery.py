@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import time
 from collections import Counter
 from collections.abc import Callable
-from typing import Literal
+from typing import Final, Literal
 
-from trainvitals.client import Answer, Client
+from trainvitals.client import Answer, Client, Outcome
 from trainvitals.console import Console
 from trainvitals.spool import Record, Spool
 
 Progress = Literal["sent", "empty", "ended", "stuck"]
+TROUBLES: Final[tuple[Outcome, ...]] = ("unreachable", "busy")
 
 
 class Delivery:
@@ -41,6 +43,8 @@ class Delivery:
         elif answer.outcome != "taken":
             self._explain(answer)
             return "stuck"
+        else:
+            self._tell_of_recovery()
         for finding in answer.findings:
             self._console.finding(finding)
         self.spool.acknowledge(record)
@@ -65,8 +69,15 @@ class Delivery:
         else:
             say(
                 f"{url} cannot take data now ({answer.detail}); they wait in {self._folder}",
-                once=f"unreachable {url}",
+                once=self._trouble(answer.outcome),
             )
+
+    def _tell_of_recovery(self) -> None:
+        if [outcome for outcome in TROUBLES if self._console.forget(self._trouble(outcome))]:
+            self._console.say(f"{self._client.server_url} takes data again", once=f"again {time.time()}")
+
+    def _trouble(self, outcome: Outcome) -> str:
+        return f"{outcome} {self._client.server_url}"
 
     @property
     def _folder(self) -> str:

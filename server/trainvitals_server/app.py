@@ -11,8 +11,12 @@ from http import HTTPStatus
 from typing import Final
 
 from fastapi import FastAPI
+from fastapi.routing import APIRoute
 from starlette.concurrency import run_in_threadpool
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
 from starlette.responses import Response
+from starlette.routing import Match
 
 from trainvitals.version import __version__
 from trainvitals_server.api import health, ingest, live, queries, rules
@@ -28,6 +32,7 @@ from trainvitals_server.settings import Settings
 from trainvitals_server.store.interface import ReceivedFrame, Store, StoreError
 
 METHODS: Final = ["GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS"]
+ROUTERS: Final = (ingest.router, queries.router, rules.router, live.router, health.router)
 SWEEP_SECONDS: Final = 10.0
 log = logging.getLogger(__name__)
 
@@ -60,7 +65,7 @@ def create_app(
     )
     app.state.services = services
     handle_problems(app)
-    for router in (ingest.router, queries.router, rules.router, live.router, health.router):
+    for router in ROUTERS:
         app.include_router(router)
     app.include_router(login_routes(settings.token))
     _close_off(app)
@@ -126,5 +131,17 @@ def _close_off(app: FastAPI) -> None:
     """What the API does not know is a problem, and never a page: Dash would answer it with 200."""
 
     @app.api_route("/api/{rest:path}", methods=METHODS, include_in_schema=False)
-    async def nothing_here(rest: str) -> Response:
+    async def nothing_here(rest: str, request: Request) -> Response:
+        routes = [route for router in ROUTERS for route in router.routes if isinstance(route, APIRoute)]
+        allowed = sorted(
+            {
+                method
+                for route in routes
+                if route.matches(request.scope)[0] is Match.PARTIAL
+                for method in route.methods or ()
+            }
+        )
+        if allowed:
+            detail = f"{request.method} is not for {request.url.path}: use {' or '.join(allowed)}"
+            raise HTTPException(HTTPStatus.METHOD_NOT_ALLOWED, detail, {"Allow": ", ".join(allowed)})
         raise Refused(HTTPStatus.NOT_FOUND, "no-such-endpoint", f"no endpoint /api/{rest}: see /api/openapi.json")

@@ -15,7 +15,7 @@ from trainvitals.wire.frame import Limits
 DEFAULT_HOST: Final = "127.0.0.1"
 DEFAULT_PORT: Final = 7360
 QUEUE_BYTES: Final = 32 * 1024 * 1024
-LOST_AFTER_SECONDS: Final = 120.0  # twelve heartbeats
+LOST_AFTER_SECONDS: Final = 120  # twelve heartbeats
 
 
 class SettingsError(ValueError):
@@ -32,7 +32,7 @@ class Settings:
     token: str | None = None
     limits: Limits = field(default_factory=Limits)
     queue_bytes: int = QUEUE_BYTES
-    lost_after_seconds: float = LOST_AFTER_SECONDS
+    lost_after_seconds: int = LOST_AFTER_SECONDS
 
 
 def data_folder() -> Path:
@@ -65,6 +65,7 @@ def settings_from(
         token=token,
         limits=Limits(max_bytes=_number(environment, "TRAINVITALS_MAX_FRAME_BYTES", Limits().max_bytes)),
         queue_bytes=_number(environment, "TRAINVITALS_QUEUE_BYTES", QUEUE_BYTES),
+        lost_after_seconds=_number(environment, "TRAINVITALS_LOST_AFTER_SECONDS", LOST_AFTER_SECONDS),
     )
 
 

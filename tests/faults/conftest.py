@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import os
-import socket
+import resource
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import pytest
 import urllib3
+
+from tests.postgres import Postgres, free_port
 
 PATIENCE_SECONDS = 60.0
 
@@ -34,6 +37,7 @@ class Server:
     data: Path
     port: int
     database: str | None = None
+    settings: dict[str, str] = field(default_factory=dict)
     process: subprocess.Popen[bytes] | None = None
     http: urllib3.PoolManager = field(default_factory=lambda: urllib3.PoolManager(retries=False, timeout=10))
 
@@ -54,7 +58,7 @@ class Server:
         ]
         if self.database:
             command += ["--database", self.database]
-        environment = {**os.environ, "TRAINVITALS_DIR": str(self.data / "spool-of-the-server")}
+        environment = {**os.environ, "TRAINVITALS_DIR": str(self.data / "spool-of-the-server"), **self.settings}
         with (self.data / "server.log").open("ab") as log:
             self.process = subprocess.Popen(command, stdout=log, stderr=log, env=environment)
         wait_until(self.answers, what="the server to answer")
@@ -64,6 +68,17 @@ class Server:
             return self.http.request("GET", f"{self.url}/healthz").status == 200
         except urllib3.exceptions.HTTPError:
             return False
+
+    @property
+    def complaint(self) -> str:
+        """What the server says it cannot do; empty while it is well."""
+        answer = self.http.request("GET", f"{self.url}/healthz")
+        detail: str = "" if answer.status == 200 else answer.json()["detail"]
+        return detail
+
+    @property
+    def terminal(self) -> str:
+        return (self.data / "server.log").read_text()
 
     def get(self, path: str) -> dict[str, object]:
         answer = self.http.request("GET", f"{self.url}{path}")
@@ -82,13 +97,6 @@ class Server:
         self.http.clear()
 
 
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
-
-
 @pytest.fixture
 def server(tmp_path: Path) -> Iterator[Server]:
     data = tmp_path / "server"
@@ -97,6 +105,20 @@ def server(tmp_path: Path) -> Iterator[Server]:
     running.start()
     yield running
     running.close()
+
+
+@pytest.fixture
+def postgres() -> Iterator[Postgres]:
+    cluster = Postgres()
+    cluster.start()
+    yield cluster
+    cluster.remove()
+
+
+def limit_files(process: subprocess.Popen[Any], size: int | None) -> None:
+    """Let no file of a process grow beyond ``size``, as a full disk would; None: without limit."""
+    limit = resource.RLIM_INFINITY if size is None else size
+    resource.prlimit(process.pid, resource.RLIMIT_FSIZE, (limit, resource.RLIM_INFINITY))
 
 
 TRAINING = """
@@ -124,6 +146,11 @@ class Training:
 
     process: subprocess.Popen[str]
     run_file: Path
+    stderr: Path
+
+    @property
+    def terminal(self) -> str:
+        return self.stderr.read_text()
 
     def step(self, count: int) -> None:
         assert self.process.stdin is not None
@@ -151,14 +178,17 @@ def train(tmp_path: Path, server: Server) -> Iterator[Callable[[int], Training]]
             "TRAINVITALS_DIR": str(tmp_path / "spool"),
             "OMP_NUM_THREADS": "1",
         }
-        process = subprocess.Popen(
-            [sys.executable, str(script), str(steps), str(run_file)],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.DEVNULL,
-            text=True,
-            env=environment,
-        )
-        training = Training(process=process, run_file=run_file)
+        stderr = tmp_path / f"terminal-{len(started)}"
+        with stderr.open("w") as terminal:
+            process = subprocess.Popen(
+                [sys.executable, str(script), str(steps), str(run_file)],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.DEVNULL,
+                stderr=terminal,
+                text=True,
+                env=environment,
+            )
+        training = Training(process=process, run_file=run_file, stderr=stderr)
         started.append(training)
         return training
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-import socket
 import subprocess
 import sys
 from collections.abc import Callable
@@ -14,6 +13,7 @@ from typing import Any
 import pytest
 
 import trainvitals
+from tests.postgres import free_port
 from trainvitals.command import main
 from trainvitals.spool import Spool, SpoolFull
 from trainvitals.wire import coding
@@ -24,13 +24,6 @@ def online(receiver: Any, directory: Path, **more: Any) -> trainvitals.Run:
     return trainvitals.init(
         project="tests", name="online", server_url=receiver.url, mode="online", directory=directory, **more
     )
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 def test_sends_a_run_from_start_to_end_and_leaves_nothing_on_disk(receiver: Any, tmp_path: Path) -> None:

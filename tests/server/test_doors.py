@@ -73,3 +73,8 @@ def test_describes_the_api_without_a_reference_that_leads_nowhere(client: TestCl
     names = set(document.json()["components"]["schemas"])
     references = {part.split('"')[0] for part in document.text.split("#/components/schemas/")[1:]}
     assert {"Frame", "Curve", "Problem"} <= references <= names
+
+
+def test_says_which_method_an_endpoint_takes(client: TestClient) -> None:
+    answer = client.delete(f"/api/v1/runs/{RUN}/frames")
+    assert (answer.status_code, answer.headers["allow"], answer.json()["status"]) == (405, "POST", 405)

@@ -10,6 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import msgspec
+import numpy as np
 import pytest
 from starlette.testclient import TestClient
 
@@ -17,7 +18,7 @@ from tests.server.sending import FRAMES, MSGPACK, RUN, START, layer_frame, loss_
 from trainvitals.wire import coding
 from trainvitals.wire.answers import Curve
 from trainvitals.wire.floats import Floats
-from trainvitals.wire.frame import LayerStats, Section, encode_frame, sealed
+from trainvitals.wire.frame import LayerStats, Section, encode_frame, sealed, section
 from trainvitals_server.app import create_app
 from trainvitals_server.settings import Settings
 from trainvitals_server.store.interface import ReceivedFrame, Store, StoreUnavailable
@@ -58,6 +59,14 @@ def _damaged() -> bytes:
     return encode_frame(msgspec.structs.replace(sealed(loss_frame(0, 1.0)), checksum=7))
 
 
+def _damaged_inside() -> bytes:
+    whole = section("grad_norm", np.arange(64, dtype="<f4").tobytes())
+    data = whole.data[:-4] + bytes(4)
+    part = msgspec.structs.replace(whole, data=data)
+    stats = LayerStats(steps=list(range(64)), layers=["a"], sections=[part])
+    return encode_frame(sealed(msgspec.structs.replace(loss_frame(0, 1.0), layer_stats=stats)))
+
+
 def _absurd() -> bytes:
     stats = LayerStats(steps=[1, 2], layers=["a"], sections=[Section(stat="grad_norm", data=Floats.of([1.0]).data)])
     return encode_frame(sealed(msgspec.structs.replace(loss_frame(0, 1.0), layer_stats=stats)))
@@ -70,9 +79,10 @@ def _absurd() -> bytes:
         (msgspec.msgpack.encode({"version": 1, "run_id": 5}), "malformed"),
         (msgspec.msgpack.encode({"version": 99}), "unknown-version"),
         (_damaged(), "checksum-mismatch"),
+        (_damaged_inside(), "malformed"),
         (_absurd(), "absurd-shape"),
     ],
-    ids=["truncated", "wrong type", "unknown version", "wrong checksum", "absurd shape"],
+    ids=["truncated", "wrong type", "unknown version", "wrong checksum", "damaged inside", "absurd shape"],
 )
 def test_says_what_is_wrong_with_a_frame(client: TestClient, body: bytes, kind: str) -> None:
     answer = client.post(FRAMES, content=body, headers=MSGPACK)

@@ -12,7 +12,7 @@ import zstandard
 from trainvitals.wire import coding
 from trainvitals.wire.errors import AbsurdShape, ChecksumMismatch, Malformed, UnknownVersion
 from trainvitals.wire.floats import FLOAT_BYTES, Floats
-from trainvitals.wire.packing import Codec, pack, unpack
+from trainvitals.wire.packing import Codec, decompress, pack, unpack
 
 VERSION: Final[Literal[1]] = 1
 MAX_STEP: Final = 2**53  # larger integers lose their last digit in JavaScript
@@ -131,6 +131,7 @@ def decode_frame(data: bytes, *, media_type: str = coding.MSGPACK, limits: Limit
         raise ChecksumMismatch("the frame carries no checksum: seal it before it is sent")
     if frame.checksum != -1 and frame.checksum != checksum_of(frame):
         raise ChecksumMismatch(f"frame {frame.seq} of writer {frame.writer} was damaged on its way: send it again")
+    _check_data(frame)
     return frame
 
 
@@ -185,6 +186,14 @@ def _check_section(part: Section, *, layers: int, steps: int) -> None:
         raise AbsurdShape(
             f"stat {part.stat!r}: {stated} bytes of data where {layers} layers × {steps} steps take {size}"
         )
+
+
+def _check_data(frame: Frame) -> None:
+    """Unpack what is compressed, now that its size is known to be bearable: no one can ask for it anew later."""
+    stats = frame.layer_stats
+    for part in stats.sections if stats else ():
+        if stats and part.values is None and part.codec == "zstd":
+            decompress(part.data, size=len(stats.layers) * len(stats.steps) * FLOAT_BYTES)
 
 
 def _check_steps(steps: list[int], limits: Limits) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from http import HTTPStatus
 from typing import Final
 from urllib.parse import quote
@@ -22,6 +23,7 @@ from trainvitals_server.api.services import Given, Services
 from trainvitals_server.store.interface import ReceivedFrame
 
 MAX_RUN_ID_LENGTH: Final = 128
+LARGE_BYTES: Final = 256 * 1024  # decoding more takes milliseconds, in which the event loop has better things to do
 NO_CONTENT: Final = HTTPStatus.NO_CONTENT
 router = APIRouter(prefix="/api/v1/runs/{run_id}", tags=["ingest"])
 
@@ -84,7 +86,8 @@ async def take_frame(run_id: str, request: Request, services: Given) -> Response
 async def _received(run_id: str, request: Request, services: Services, media_type: str) -> ReceivedFrame:
     limits = services.settings.limits
     payload = await read_body(request, max_bytes=limits.max_bytes)
-    frame = decode_frame(payload, media_type=media_type, limits=limits)
+    decode = partial(decode_frame, media_type=media_type, limits=limits)
+    frame = decode(payload) if len(payload) < LARGE_BYTES else await run_in_threadpool(decode, payload)
     if frame.run_id != run_id:
         raise Malformed(f"a frame of run {frame.run_id!r} was sent to run {run_id!r}")
     if media_type != coding.MSGPACK:

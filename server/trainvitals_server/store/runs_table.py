@@ -98,8 +98,11 @@ def heartbeat(connection: Connection, run_ids: Sequence[str], *, now: float) -> 
 def mark_lost(connection: Connection, *, silent_since: float) -> list[str]:
     """See Store.mark_lost."""
     run = tables.run
-    silent = sa.update(run).where(run.c.status == "running", run.c.heartbeat_at < silent_since)
-    return [row.uid for row in connection.execute(silent.values(status="lost").returning(run.c.uid))]
+    silent = (run.c.status == "running", run.c.heartbeat_at < silent_since)
+    # a row that an append holds is not silent; waiting for it could wait for ever
+    free = sa.select(run.c.id).where(*silent).with_for_update(skip_locked=True)
+    lost = sa.update(run).where(run.c.id.in_(free)).values(status="lost").returning(run.c.uid)
+    return [row.uid for row in connection.execute(lost)]
 
 
 def delete_run(database: Database, run_id: str) -> None:
