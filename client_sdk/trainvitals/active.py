@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import atexit
+import contextlib
 import os
 import signal
 import sys
@@ -21,9 +22,9 @@ if TYPE_CHECKING:
     from trainvitals.console import Console
     from trainvitals.pipeline import Pipeline
     from trainvitals.settings import Settings
-    from trainvitals.wire.messages import RunStart
 
-_runs: list[Run] = []
+_runs: list[Run] = []  # that have not ended
+_last: Run | None = None  # the newest of all
 _prepared = False
 
 
@@ -31,7 +32,7 @@ def init(
     *,
     project: str | None = None,
     name: str | None = None,
-    config: Mapping[str, Any] | None = None,  # Any: settings are the user's own
+    config: Mapping[str, Any] | object | None = None,  # Any: settings are the user's own
     tags: Sequence[str] = (),
     group: str | None = None,
     planned_steps: int | None = None,
@@ -40,9 +41,13 @@ def init(
     token: str | None = None,
     directory: str | os.PathLike[str] | None = None,
 ) -> Run:
-    """Begin a run. What is not given comes from TRAINVITALS_… variables, then from defaults. Raises InvalidSetting."""
+    """Begin a run. What is not given comes from TRAINVITALS_… variables, then from defaults. Raises InvalidSetting.
+
+    ``config``: a mapping, or an object with attributes (argparse's Namespace); it is copied as it is now.
+    """
     from trainvitals.console import Console
-    from trainvitals.environment import describe, new_name, new_run_id
+    from trainvitals.environment import new_name, new_run_id
+    from trainvitals.plain import plain, text
     from trainvitals.settings import read_settings
     from trainvitals.wire.messages import RunStart
 
@@ -52,23 +57,19 @@ def init(
     now = time.time()
     run_id, console = new_run_id(now=now), Console()
     pipeline = None if settings.mode == "disabled" else _pipeline(settings, console, run_id=run_id)
-    run = Run(run_id, settings, console, pipeline=pipeline, started_at=now)
+    run = Run(run_id, settings, console, pipeline=pipeline, started_at=now, on_end=_let_go)
     _prepare_process()
-    _runs.append(run)
+    _hold(run)
     if pipeline is not None:
-
-        def start() -> RunStart:
-            return RunStart(
-                project=settings.project,
-                name=settings.name or new_name(now=now),
-                started_at=now,
-                config=_plain(dict(config or {})),
-                tags=list(tags),
-                group=group,
-                environment=describe(),
-                planned_steps=planned_steps,
-            )
-
+        start = RunStart(
+            project=text(settings.project),
+            name=text(settings.name or new_name(now=now)),
+            started_at=now,
+            config=_config(config),
+            tags=[text(tag) for tag in ([tags] if isinstance(tags, str) else tags)],
+            group=None if group is None else text(group),
+            planned_steps=None if planned_steps is None else plain(planned_steps),
+        )
         pipeline.start(start)
         console.say(f"run {run_id} at {run.url}" if settings.mode == "online" else f"run {run_id}, offline")
     return run
@@ -82,7 +83,7 @@ def _pipeline(settings: Settings, console: Console, *, run_id: str) -> Pipeline 
 
     writer = new_writer()
     try:
-        spool = Spool.create(settings.directory, run_id=run_id, writer=writer, max_bytes=settings.spool_max_bytes)
+        spool = Spool.create(settings.spool_folder, run_id=run_id, writer=writer, max_bytes=settings.spool_max_bytes)
     except OSError as error:
         console.say(f"the spool in {settings.directory} cannot be written ({error}): nothing is recorded")
         return None
@@ -107,18 +108,33 @@ def finish() -> None:
 
 
 def _latest(what: str) -> Run:
-    if not _runs:
+    if _runs:
+        return _runs[-1]
+    if _last is None:
         raise NoActiveRun(what)
-    return _runs[-1]
+    return _last
 
 
-def _plain(value: Any) -> Any:  # Any: settings are the user's own
-    """Settings as JSON can hold them; what it cannot, as text."""
-    if isinstance(value, Mapping):
-        return {str(key): _plain(item) for key, item in value.items()}
-    if isinstance(value, (list, tuple, set)):
-        return [_plain(item) for item in value]
-    return value if value is None or isinstance(value, (bool, int, float, str)) else str(value)
+def _hold(run: Run) -> None:
+    global _last
+    _last = run
+    _runs.append(run)
+
+
+def _let_go(run: Run) -> None:
+    """A run that has ended holds no model and no optimizer any more, and is not held by us."""
+    if run in _runs:
+        _runs.remove(run)
+
+
+def _config(config: object) -> dict[str, Any]:  # Any: settings are the user's own
+    from trainvitals.plain import plain
+
+    if config is None or isinstance(config, Mapping):
+        found = plain(config or {})
+    else:
+        found = plain(getattr(config, "__dict__", None) or {"config": config})
+    return found if isinstance(found, dict) else {"config": found}
 
 
 def _prepare_process() -> None:
@@ -137,7 +153,7 @@ def _note_uncaught_errors() -> None:
     earlier = sys.excepthook
 
     def note(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
-        for run in _runs:
+        for run in list(_runs):
             run.note(error)
         earlier(kind, error, trace)
 
@@ -145,16 +161,20 @@ def _note_uncaught_errors() -> None:
 
 
 def _stop(number: int, frame: FrameType | None) -> None:
-    for run in _runs:
+    for run in list(_runs):
         run.outcome = ("stopped", "ended by SIGTERM")
     raise SystemExit(128 + number)
 
 
 def _finish_all() -> None:
-    for run in _runs:
+    for run in list(_runs):
         run.finish()
 
 
 def _abandon_all() -> None:
-    for run in _runs:
+    """In a forked child: our runs are the parent's, and SIGTERM is to end the child at once, as it would without us."""
+    for run in list(_runs):
         run.abandon()
+    with contextlib.suppress(ValueError):  # not in the main thread
+        if signal.getsignal(signal.SIGTERM) is _stop:
+            signal.signal(signal.SIGTERM, signal.SIG_DFL)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import random
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Literal
@@ -22,8 +23,9 @@ FIRST_DELAY_SECONDS: Final = 0.25
 LONGEST_DELAY_SECONDS: Final = 15.0
 REFUSED_DELAY_SECONDS: Final = 30.0
 RETRIED: Final = frozenset({408, 425, 429})
+REFUSALS: Final = frozenset({400, 409, 413, 415, 422})  # of this very record; sending it again is of no use
 
-Outcome = Literal["taken", "unreachable", "busy", "unauthorized", "unknown run", "refused"]
+Outcome = Literal["taken", "unreachable", "busy", "unauthorized", "unknown run", "misled", "refused"]
 _PATHS: Final = {"start": "", "model": "/model", "end": "/end", "frame": "/frames"}
 
 
@@ -71,7 +73,7 @@ class Client:
         headers = {**self._headers, "Content-Type": coding.MSGPACK}
         try:
             response = self._pool.request(method, self.server_url + path, body=body, headers=headers)
-        except urllib3.exceptions.HTTPError as error:
+        except (urllib3.exceptions.HTTPError, ValueError) as error:  # ValueError: an address or token that cannot be
             return Answer(outcome="unreachable", detail=f"{type(error).__name__}")
         return _understand(response, frame=path.endswith("/frames"))
 
@@ -80,14 +82,17 @@ def _understand(response: BaseHTTPResponse, *, frame: bool) -> Answer:
     status = response.status
     if 200 <= status < 300:
         return Answer(outcome="taken", findings=_findings(response.data) if frame else ())
-    detail = _detail(response)
+    problem = _problem(response)
+    detail = f"{status}: {problem.detail}" if problem else f"{status} {response.reason or ''}".strip()
     if status in RETRIED or status >= 500:
         return Answer(outcome="busy", detail=detail, wait_seconds=_retry_after(response))
     if status in (401, 403):
         return Answer(outcome="unauthorized", detail=detail)
-    if status == 404:
+    if problem is not None and problem.type.endswith("run-not-found"):
         return Answer(outcome="unknown run", detail=detail)
-    return Answer(outcome="refused", detail=detail)
+    if problem is not None and status in REFUSALS:
+        return Answer(outcome="refused", detail=detail)
+    return Answer(outcome="misled", detail=detail)  # a wrong path, a proxy, a redirect, some other server
 
 
 def _findings(data: bytes) -> tuple[Finding, ...]:
@@ -97,25 +102,26 @@ def _findings(data: bytes) -> tuple[Finding, ...]:
         return ()  # stored all the same; a newer server may answer more than we can read
 
 
-def _detail(response: BaseHTTPResponse) -> str:
+def _problem(response: BaseHTTPResponse) -> Problem | None:
     media_type = coding.MSGPACK if "msgpack" in response.headers.get("Content-Type", "") else coding.JSON
     try:
-        return f"{response.status}: {coding.decode(response.data, Problem, media_type=media_type).detail}"
+        return coding.decode(response.data, Problem, media_type=media_type)
     except WireError:
-        return f"{response.status} {response.reason or ''}".strip()
+        return None
 
 
 def _retry_after(response: BaseHTTPResponse) -> float | None:
     try:
-        return max(0.0, float(response.headers["Retry-After"]))
+        seconds = float(response.headers["Retry-After"])
     except (KeyError, ValueError):
         return None
+    return min(max(FIRST_DELAY_SECONDS, seconds), REFUSED_DELAY_SECONDS) if math.isfinite(seconds) else None
 
 
 def delay(failures: int, answer: Answer) -> float:
     """Seconds until the next try: what the server asks for, else doubling with jitter."""
     if answer.wait_seconds is not None:
         return answer.wait_seconds * random.uniform(1.0, 1.2)
-    if answer.outcome in ("unauthorized", "unknown run"):
+    if answer.outcome in ("unauthorized", "unknown run", "misled"):
         return REFUSED_DELAY_SECONDS
     return min(LONGEST_DELAY_SECONDS, FIRST_DELAY_SECONDS * 2.0 ** min(failures, 10)) * random.uniform(0.5, 1.0)

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from importlib import metadata
 from pathlib import Path
 
-from trainvitals.settings import read_settings
+from trainvitals.settings import OFFLINE, folder_of, read_settings
 from trainvitals.sync import adopt
 from trainvitals.version import __version__
 
@@ -38,10 +38,14 @@ def _sync(arguments: Sequence[str]) -> int:
     parser.add_argument("directory", nargs="?", help="the spool folder (default: TRAINVITALS_DIR, else the user's)")
     parser.add_argument("--server-url", help="default: TRAINVITALS_SERVER_URL, else http://127.0.0.1:7360")
     parser.add_argument("--token", help="default: TRAINVITALS_TOKEN")
+    parser.add_argument(
+        "--own", action="store_true", help="only what was meant for this server, or measured in mode offline"
+    )
     options = parser.parse_args(arguments)
     settings = read_settings(server_url=options.server_url, directory=options.directory, token=options.token)
     directory: Path = settings.directory
-    shipped, kept = adopt(directory, settings.server_url, settings.token)
+    own = [directory / folder_of(settings.server_url), directory / OFFLINE]
+    shipped, kept = adopt(own if options.own else [directory], settings.server_url, settings.token)
     if kept:
         print(f"{kept} of {shipped + kept} runs in {directory} could not be shipped to {settings.server_url}.")
         return 1

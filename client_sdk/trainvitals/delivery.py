@@ -25,7 +25,6 @@ class Delivery:
         self._console = console
         self._drops: Counter[str] = Counter() if drops is None else drops
         self._introductions: dict[str, Record] = {}
-        self._introduced_again = False
 
     def step(self) -> Progress:
         """Ship the oldest record, or say that there is none, or that the server did not take it (``last`` says why)."""
@@ -51,11 +50,8 @@ class Delivery:
         return "ended" if record.kind == "end" else "sent"
 
     def _introduce_again(self) -> bool:
-        """A server that lost its data learns of the run again, once."""
-        if self._introduced_again or "start" not in self._introductions:
-            return False
-        self._introduced_again = True
-        return all(
+        """A server that lost its data learns of the run again."""
+        return "start" in self._introductions and all(
             self._client.send(record.kind, self.spool.run_id, record.payload).outcome == "taken"
             for record in list(self._introductions.values())
         )
@@ -64,6 +60,8 @@ class Delivery:
         url, say = self._client.server_url, self._console.say
         if answer.outcome == "unauthorized":
             say(f"{url} wants another token ({answer.detail}): set TRAINVITALS_TOKEN; data wait in {self._folder}")
+        elif answer.outcome == "misled":
+            say(f"{url} does not answer like a trainvitals server ({answer.detail}); data wait in {self._folder}")
         elif answer.outcome == "unknown run":
             say(f"{url} does not know run {self.spool.run_id} (deleted there?); its data wait in {self._folder}")
         else:

@@ -11,6 +11,7 @@ import time
 from importlib import metadata
 from typing import Any, Final
 
+from trainvitals.plain import plain
 from trainvitals.version import __version__
 
 GIT_TIMEOUT_SECONDS: Final = 2.0
@@ -34,7 +35,15 @@ def new_name(*, now: float) -> str:
 
 
 def describe() -> dict[str, Any]:  # Any: goes into RunStart.environment as it is
-    """What is known of this process and machine. Starts git, so call it off the training's thread."""
+    """What is known of this process and machine. Starts git, so call it off the training's thread. Never raises."""
+    try:
+        found: dict[str, Any] = plain(_describe())
+    except Exception as error:  # noqa: BLE001  # a run is not lost because its machine is odd
+        return {"error": f"{type(error).__name__}: {error}"}
+    return found
+
+
+def _describe() -> dict[str, Any]:
     return {
         "python": platform.python_version(),
         "torch": _version_of("torch"),

@@ -44,11 +44,19 @@ def _section(stat: str, matrix: Tensor) -> Section:
     return section(stat, ctypes.string_at(matrix.data_ptr(), matrix.numel() * matrix.element_size()))
 
 
-def metric_points(points: list[Point]) -> list[MetricPoints]:
-    """Points grouped by metric, in the order in which they were logged. Waits for tensors."""
+def metric_points(points: list[Point]) -> tuple[list[MetricPoints], int]:
+    """Points grouped by metric, in the order in which they were logged, and how many could not be read. Waits for
+    tensors."""
     steps: dict[str, list[int]] = {}
     values: dict[str, list[float]] = {}
+    failed = 0
     for point in points:
+        try:
+            value = float(point.value)
+        except Exception:  # noqa: BLE001  # a tensor whose device failed; the others are good
+            failed += 1
+            continue
         steps.setdefault(point.metric, []).append(point.step)
-        values.setdefault(point.metric, []).append(float(point.value))
-    return [MetricPoints(metric=metric, steps=steps[metric], values=Floats.of(values[metric])) for metric in steps]
+        values.setdefault(point.metric, []).append(value)
+    found = [MetricPoints(metric=metric, steps=steps[metric], values=Floats.of(values[metric])) for metric in steps]
+    return found, failed

@@ -9,6 +9,7 @@ from typing import Any, Final
 from torch import nn
 from torch.optim import Optimizer
 
+from trainvitals.plain import plain
 from trainvitals.wire.messages import LayerInfo, ModelInfo, OptimizerInfo, ParameterGroup
 
 MAX_NAME: Final = 512  # the wire's limit
@@ -84,7 +85,7 @@ def _describe_optimizer(layers: Layers, optimizer: Optimizer) -> OptimizerInfo:
     groups = []
     for group in optimizer.param_groups:
         owners = sorted({owner_of[id(parameter)] for parameter in group["params"] if id(parameter) in owner_of})
-        settings = {key: value for key, value in group.items() if isinstance(value, (int, float, str))}
+        settings = {key: plain(value) for key, value in group.items() if isinstance(value, (int, float, str))}
         groups.append(ParameterGroup(settings=settings, layers=[layers.names[owner] for owner in owners]))
     return OptimizerInfo(kind=type(optimizer).__name__, groups=groups)
 
@@ -94,7 +95,7 @@ def _parameters(optimizer: Optimizer) -> list[Any]:  # Any: torch does not type 
 
 
 def _source(module: nn.Module) -> str | None:
-    code = getattr(type(module).forward, "__code__", None)
+    code = getattr(getattr(type(module), "forward", None), "__code__", None)
     if code is None or type(module).__module__.startswith("torch."):
         return None
     return f"{code.co_filename}:{code.co_firstlineno}"

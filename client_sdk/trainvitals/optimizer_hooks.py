@@ -20,21 +20,16 @@ class OptimizerWatch:
         self._owners = [owner for _, owner in pairs]
         self._copies: list[Tensor] = []
         self._copied = False
+        self._gradients_to_come = False
 
-    def before(self, sample: Sample) -> None:
-        """Before the step: gradients accumulated, and unscaled, as the optimizer sees them; weights copied."""
+    def before(self, sample: Sample, *, has_closure: bool) -> None:
+        """Before the step: gradients accumulated, and unscaled, as the optimizer sees them; weights copied. A closure
+        makes the gradients in the step, so that they are looked at when it is over."""
+        self._gradients_to_come = has_closure
         if not self._parameters:
             return
-        held = [
-            (parameter.grad, owner)
-            for parameter, owner in zip(self._parameters, self._owners, strict=True)
-            if parameter.grad is not None
-        ]
-        if held:
-            reduced = gradients.reduce([gradient for gradient, _ in held])
-            scale = getattr(self._optimizer, "grad_scale", None)  # a GradScaler leaves unscaling to fused optimizers
-            sample.gradients.append(reduced if scale is None else reduced / scale)
-            sample.gradient_owners.extend(owner for _, owner in held)
+        if not has_closure:
+            self._take_gradients(sample)
         if [copy.shape for copy in self._copies] != [parameter.shape for parameter in self._parameters]:
             self._copies = [torch.empty_like(parameter) for parameter in self._parameters]
         torch._foreach_copy_(self._copies, self._parameters)
@@ -45,7 +40,22 @@ class OptimizerWatch:
         if not self._copied:
             return
         self._copied = False
+        if self._gradients_to_come:
+            self._take_gradients(sample)
         sample.before.append(norms(self._copies))
         torch._foreach_sub_(self._copies, self._parameters)
         sample.moved.append(norms(self._copies))
         sample.parameter_owners.extend(self._owners)
+
+    def _take_gradients(self, sample: Sample) -> None:
+        held = [
+            (parameter.grad, owner)
+            for parameter, owner in zip(self._parameters, self._owners, strict=True)
+            if parameter.grad is not None
+        ]
+        if not held:
+            return
+        reduced = gradients.reduce([gradient for gradient, _ in held])
+        scale = getattr(self._optimizer, "grad_scale", None)  # a GradScaler leaves unscaling to fused optimizers
+        sample.gradients.append(reduced if scale is None else reduced / scale)
+        sample.gradient_owners.extend(owner for _, owner in held)

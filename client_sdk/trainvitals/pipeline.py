@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import os
+import threading
 import time
-from collections.abc import Callable
 from typing import TYPE_CHECKING
+
+from msgspec.structs import replace
 
 from trainvitals.client import Client
 from trainvitals.console import Console
 from trainvitals.delivery import Delivery
+from trainvitals.environment import describe
 from trainvitals.outbox import Outbox
 from trainvitals.recorder import Recorder
 from trainvitals.sender import Sender
@@ -31,25 +34,31 @@ class Pipeline:
         self.outbox = Outbox()
         self._client = Client(settings.server_url, settings.token)
         delivery = Delivery(spool, self._client, console, drops=self.outbox.drops)
-        self._sender = Sender(delivery, self._client, console) if settings.mode == "online" else None
+        self._parts = 1
+        self._guard = threading.Lock()
+        self._sender: Sender | None = None
+        if settings.mode == "online":
+            self._parts = 2
+            self._sender = Sender(delivery, self._client, console, ended=self._part_ended)
         self._recorder = Recorder(
             self.outbox,
             spool,
             writer=writer,
             rank=_rank(),
             appended=self._sender.notify if self._sender else _nothing,
+            ended=self._part_ended,
             tell=lambda key, line: console.say(line, once=key),
         )
 
-    def start(self, start: Callable[[], RunStart]) -> None:
-        """Begin; ``start`` is called on the background thread, so it may take its time."""
-        self._recorder.start(lambda: coding.encode(start()))
+    def start(self, start: RunStart) -> None:
+        """Begin; the environment is found out on the background thread, for it takes its time."""
+        self._recorder.start(lambda: coding.encode(replace(start, environment=describe())))
         if self._sender is not None:
             self._sender.start()
 
     def introduce(self, model: ModelInfo) -> None:
         """The layers that snapshots have from now on."""
-        self._recorder.introduce([layer.name for layer in model.layers], coding.encode(model))
+        self._recorder.introduce(coding.encode(model))
 
     def close(self, end: RunEnd, *, seconds: float) -> None:
         """Deliver what can be within the deadline; the rest stays in the spool, and the terminal says so."""
@@ -59,12 +68,8 @@ class Pipeline:
         delivered = False
         if self._sender is not None:
             delivered = self._sender.close(seconds=max(0.1, deadline - time.monotonic()))
-        if recorded and delivered:
-            self._spool.remove()
-        else:
+        if not (recorded and delivered):
             self._console.say(self._left_over())
-            if recorded and (self._sender is None or not self._sender.alive):
-                self._spool.close()
         if self.outbox.drops:
             reasons = ", ".join(f"{count} ({reason})" for reason, count in self.outbox.drops.items())
             self._console.say(f"dropped: {reasons}")
@@ -72,6 +77,18 @@ class Pipeline:
     def abandon(self) -> None:
         """Let go of the files in a forked child; the parent goes on."""
         self._spool.abandon()
+
+    def _part_ended(self) -> None:
+        """The last of recorder and sender to end closes the spool, however long after the deadline that is."""
+        with self._guard:
+            self._parts -= 1
+            if self._parts:
+                return
+        if self._sender is not None and self._sender.delivered:
+            self._spool.remove()
+            return
+        if lost := self._spool.close():
+            self.outbox.drops["disk full"] += lost
 
     def _left_over(self) -> str:
         directory, url = self._settings.directory, self._settings.server_url

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import threading
-from collections import Counter, deque
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Iterator
+from itertools import groupby
 from typing import TYPE_CHECKING, Final, TypeVar
 
 from trainvitals.frames import layer_stats, measure_all, metric_points
@@ -13,17 +14,17 @@ from trainvitals.spool import Kind, Spool, SpoolFull
 from trainvitals.wire.frame import Frame, encode_frame
 
 if TYPE_CHECKING:
-    from trainvitals.snapshots import Measured
+    from trainvitals.snapshots import Measured, Pending
 
 FLUSH_SECONDS: Final = 0.5
-MAX_HELD_BYTES: Final = 64 * 1024 * 1024  # in memory, while the disk does not take more
+MAX_VALUES: Final = 500_000  # of layer stats in one frame: half of what a server takes by default
 
 T = TypeVar("T")
 
 
 class Recorder:
-    """Takes batches, makes frames, appends them to the spool. ``appended`` is called after each; ``tell`` says what
-    went wrong, once."""
+    """Takes batches, makes frames, appends them to the spool. ``appended`` is called after each, ``ended`` when the
+    thread has done its work; ``tell`` says what went wrong, once."""
 
     def __init__(
         self,
@@ -33,6 +34,7 @@ class Recorder:
         writer: int,
         rank: int,
         appended: Callable[[], None],
+        ended: Callable[[], None],
         tell: Callable[[str, str], None],
     ) -> None:
         self._outbox = outbox
@@ -40,13 +42,11 @@ class Recorder:
         self._writer = writer
         self._rank = rank
         self._appended = appended
+        self._ended = ended
         self._tell = tell
         self._seq = 0
-        self._layers: list[str] = []
-        self._held: deque[tuple[Kind, bytes]] = deque()
-        self._held_bytes = 0
         self._reported: Counter[str] = Counter()
-        self._model: tuple[list[str], bytes] | None = None
+        self._model: bytes | None = None
         self._end: bytes | None = None
         self._start: Callable[[], bytes] | None = None
         self._thread = threading.Thread(target=self._work, name="trainvitals-recorder", daemon=True)
@@ -56,9 +56,9 @@ class Recorder:
         self._start = start
         self._thread.start()
 
-    def introduce(self, layers: list[str], model: bytes) -> None:
-        """The layers that the snapshots from now on have, and the record that describes them."""
-        self._model = (layers, model)
+    def introduce(self, model: bytes) -> None:
+        """The record that describes the layers of the snapshots from now on."""
+        self._model = model
 
     def close(self, end: bytes) -> None:
         """Take no more, and write the last record when all before it is written."""
@@ -71,30 +71,17 @@ class Recorder:
         return not self._thread.is_alive()
 
     def write(self, kind: Kind, payload: bytes) -> None:
-        """Append a record behind those that the disk has not taken yet."""
-        self._held.append((kind, payload))
-        self._held_bytes += len(payload)
-        while self._held:
-            oldest, data = self._held[0]
-            try:
-                self._spool.append(oldest, data)
-            except SpoolFull:
-                self._drop_oldest("spool full")
-                self._tell("spool full", f"{self._spool.path} is full: snapshots are dropped until the server is back")
-                continue
-            except OSError as error:
-                self._tell("disk", f"the spool cannot be written ({error}): keeping what fits in memory")
-                while self._held_bytes > MAX_HELD_BYTES:
-                    self._drop_oldest("disk full")
-                return
-            self._held.popleft()
-            self._held_bytes -= len(data)
-            self._appended()
-
-    def _drop_oldest(self, reason: str) -> None:
-        _, data = self._held.popleft()
-        self._held_bytes -= len(data)
-        self._outbox.drops[reason] += 1
+        """Append a record."""
+        drops = self._outbox.drops
+        try:
+            trouble = self._spool.append(kind, payload)
+        except SpoolFull:
+            drops["spool full"] += 1
+            self._tell("spool full", f"{self._spool.path} is full: snapshots are dropped until the server is back")
+            return
+        if trouble is not None:
+            self._tell("disk", f"the spool cannot be written ({trouble}): keeping what fits in memory")
+        self._appended()
 
     def _work(self) -> None:
         if self._start is not None:
@@ -104,6 +91,7 @@ class Recorder:
         self._guarded(self._record, Batch(snapshots=[], points=[]))
         if self._end is not None:
             self._guarded(lambda end: self.write("end", end), self._end)
+        self._ended()
 
     def _guarded(self, work: Callable[[T], None], subject: T) -> None:
         try:
@@ -115,19 +103,36 @@ class Recorder:
     def _record(self, batch: Batch) -> None:
         model, self._model = self._model, None
         if model is not None:
-            self._layers, payload = model
-            self.write("model", payload)
-        if not batch.snapshots and not batch.points:
-            return
-        measured = measure_all(batch.snapshots)
-        points = [*batch.points, *self._own_points(measured)]
+            self.write("model", model)
+        points = list(batch.points)
+        for snapshots in _of_one_frame(batch.snapshots):
+            self._guarded(lambda group: points.extend(self._record_snapshots(group)), snapshots)
+        if points:
+            self._write_frame(points=points)
+
+    def _record_snapshots(self, snapshots: list[Pending]) -> list[Point]:
+        """Write a frame of snapshots of the same layers; the points that come of them are left to the next frame."""
+        measured = measure_all(snapshots)
+        self._write_frame(measured=measured, layers=snapshots[0].layers)
+        return self._own_points(measured)
+
+    def _write_frame(
+        self,
+        *,
+        measured: list[Measured] | None = None,
+        layers: list[str] | None = None,
+        points: list[Point] | None = None,
+    ) -> None:
+        metrics, failed = metric_points(points or [])
+        if failed:
+            self._outbox.drops["not readable"] += failed
         frame = Frame(
             run_id=self._spool.run_id,
             writer=self._writer,
             seq=self._seq,
             rank=self._rank,
-            layer_stats=layer_stats(measured, self._layers) if measured else None,
-            metrics=metric_points(points),
+            layer_stats=layer_stats(measured, layers) if measured and layers else None,
+            metrics=metrics,
         )
         self._seq += 1
         self.write("frame", encode_frame(frame))
@@ -139,3 +144,13 @@ class Recorder:
             self._reported = Counter(drops)
             points.append(Point("dropped_snapshots", measured[-1].step, float(drops.total())))
         return points
+
+
+def _of_one_frame(snapshots: list[Pending]) -> Iterator[list[Pending]]:
+    """Cut where the layers change, because ``watch`` was called again, and where a frame would grow too large."""
+    from trainvitals.snapshots import STATS
+
+    for _, group in groupby(snapshots, key=lambda snapshot: id(snapshot.layers)):
+        same = list(group)
+        size = max(1, MAX_VALUES // (len(STATS) * len(same[0].layers)))
+        yield from (same[start : start + size] for start in range(0, len(same), size))

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Literal
 
 from trainvitals.outbox import Point
+from trainvitals.points import checked_name, checked_step, checked_value
 from trainvitals.steps import Sampling, StepCounter
 
 if TYPE_CHECKING:
@@ -39,7 +40,14 @@ class Run:
     """
 
     def __init__(
-        self, run_id: str, settings: Settings, console: Console, *, pipeline: Pipeline | None, started_at: float
+        self,
+        run_id: str,
+        settings: Settings,
+        console: Console,
+        *,
+        pipeline: Pipeline | None,
+        started_at: float,
+        on_end: Callable[[Run], None],
     ) -> None:
         self.run_id = run_id
         self.settings = settings
@@ -47,6 +55,7 @@ class Run:
         self._console = console
         self._pipeline = pipeline
         self._started_at = started_at
+        self._on_end = on_end
         self._reported_at = time.perf_counter()
         self._steps = StepCounter()
         self._watches: list[Watch] = []
@@ -68,12 +77,25 @@ class Run:
 
     def log(self, metrics: Mapping[str, float | Tensor], step: int | None = None) -> None:
         """Record values at a step (None: the current one). One-element tensors are taken without waiting for the
-        device. Raises TypeError for what is no number."""
-        if self._pipeline is None:
+        device. What is no number is left out, and the terminal says so: a training does not end for a log line."""
+        pipeline = self._pipeline
+        if pipeline is None:
             return
-        values = {name: _value(name, value) for name, value in metrics.items()}
-        at = self._steps.for_log(list(values)) if step is None else step
-        self._pipeline.outbox.put_points([Point(name, at, value) for name, value in values.items()])
+        try:
+            at = None if step is None else checked_step(step)
+            values = dict(filter(None, (self._checked(name, value) for name, value in metrics.items())))
+            if at is None:
+                at = self._steps.for_log(list(values), tell=self._console.say)
+            pipeline.outbox.put_points([Point(name, at, value) for name, value in values.items()])
+        except Exception as error:  # noqa: BLE001  # the border: no error of ours may reach the training
+            self._console.say(f"log() left values out: {error}", once=f"log {type(error).__name__}")
+
+    def _checked(self, name: object, value: object) -> tuple[str, float | Tensor] | None:
+        try:
+            return checked_name(name), checked_value(value)
+        except (TypeError, ValueError, OverflowError) as error:
+            self._console.say(f"metric {name!r} is left out: {error}", once=f"metric {name!r}")
+            return None
 
     def watch(
         self,
@@ -85,46 +107,64 @@ class Run:
     ) -> None:
         """Record the stats of every layer at the first ``dense`` steps and then at every ``every``-th.
 
-        The first optimizer counts the steps. Raises ValueError for a model without parameters, or every < 1.
+        The first optimizer counts the steps. Raises ValueError for a model without parameters, or every < 1; whatever
+        else goes wrong is said in the terminal, and the training goes on unwatched.
         """
         if self._pipeline is None:
             return
-        from trainvitals.layers import describe
-        from trainvitals.watch import Watch
-
         interval = self.settings.every if every is None else every
         if interval < 1:
             raise ValueError(f"every={interval}: sample every step (1) or fewer")
-        for earlier in self._watches:
-            earlier.stop()
         optimizers = list(optimizer) if isinstance(optimizer, Sequence) else [optimizer]
+        if not optimizers:
+            raise ValueError("watch() needs an optimizer: its steps are the run's")
+        self._stop_watching()
+        try:
+            self._watch(self._pipeline, model, optimizers, Sampling(every=interval, dense=dense))
+        except ValueError:
+            raise
+        except Exception as error:  # noqa: BLE001  # the border: no error of ours may reach the training
+            self._stop_watching()
+            self._console.say(f"this model cannot be watched ({type(error).__name__}: {error}); metrics are recorded")
+
+    def _watch(self, pipeline: Pipeline, model: nn.Module, optimizers: Sequence[Optimizer], sampling: Sampling) -> None:
+        from trainvitals.layers import describe
+        from trainvitals.watch import Watch
+
         watch = Watch(
             model,
             optimizers,
             steps=self._steps,
-            sampling=Sampling(every=interval, dense=dense),
+            sampling=sampling,
             emit=self._emit,
             tell=self._console.say,
         )
         self._watches = [watch]
-        self._pipeline.introduce(describe(watch.layers, optimizers))
+        pipeline.introduce(describe(watch.layers, optimizers))
         watch.start()
+
+    def _stop_watching(self) -> None:
+        """Hand over the snapshot that was begun, and let go of model and optimizers."""
+        watches, self._watches = self._watches, []
+        for watch in watches:
+            watch.stop()
 
     def finish(self, status: EndStatus | None = None, *, error: str | None = None) -> None:
         """End the run: deliver what is waiting, for at most five seconds; what is left is shipped later."""
         if self._pipeline is None:
             return
+        from trainvitals.plain import text
         from trainvitals.wire.messages import RunEnd
 
-        for watch in self._watches:
-            watch.stop()  # hands over the snapshot that was begun
+        self._stop_watching()
         pipeline, self._pipeline = self._pipeline, None
+        self._on_end(self)
         noted = self.outcome or ("finished", None)
         end = RunEnd(
             status=status or noted[0],
             ended_at=time.time(),
             last_step=self._steps.current,
-            error=error or noted[1],
+            error=text(error or noted[1] or "") or None,
         )
         pipeline.close(end, seconds=SHUTDOWN_SECONDS)
 
@@ -136,6 +176,8 @@ class Run:
     def abandon(self) -> None:
         """In a forked child: from now on do nothing; the run is the parent's."""
         pipeline, self._pipeline = self._pipeline, None
+        self._watches = []  # their hooks find nothing to do
+        self._on_end(self)
         if pipeline is not None:
             pipeline.abandon()
 
@@ -170,17 +212,3 @@ def outcome_of(error: BaseException) -> tuple[EndStatus, str | None]:
     if isinstance(error, SystemExit):
         return ("finished", None) if error.code in (None, 0) else ("failed", f"exit status {error.code}")
     return "failed", f"{type(error).__name__}: {error}"
-
-
-def _value(name: str, value: object) -> float | Tensor:
-    if isinstance(value, (int, float)):
-        return float(value)
-    if hasattr(value, "detach") and hasattr(value, "numel"):
-        if value.numel() != 1:
-            raise TypeError(f"metric {name!r} has {value.numel()} values: log a mean, or one name for each")
-        # a copy, because the training may go on in place (loss += …)
-        copy: Tensor = value.detach().clone()
-        return copy
-    if hasattr(value, "__float__"):
-        return float(value)
-    raise TypeError(f"metric {name!r} is a {type(value).__name__}: log numbers or one-element tensors")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from typing import Final
 
 from trainvitals.client import Client, delay
@@ -16,14 +16,16 @@ HEARTBEAT_SECONDS: Final = 10.0
 
 class Sender:
     """Ships the run's spool as it grows, then what dead trainings left beside it; heartbeats when there is nothing.
+    ``ended`` is called when the thread has done its work.
 
     ``close`` gives it a deadline; what is not shipped by then stays in the spool.
     """
 
-    def __init__(self, delivery: Delivery, client: Client, console: Console) -> None:
+    def __init__(self, delivery: Delivery, client: Client, console: Console, *, ended: Callable[[], None]) -> None:
         self._delivery = delivery
         self._client = client
         self._console = console
+        self._ended = ended
         self._wake = threading.Condition()
         self._news = False
         self._closing = False
@@ -35,11 +37,6 @@ class Sender:
     def start(self) -> None:
         """Begin to work."""
         self._thread.start()
-
-    @property
-    def alive(self) -> bool:
-        """Whether the thread still works."""
-        return self._thread.is_alive()
 
     def notify(self) -> None:
         """There is a new record."""
@@ -66,6 +63,7 @@ class Sender:
         finally:
             self._adoption.close()
             self._client.close()
+            self._ended()
 
     def _turn(self) -> bool:
         with self._wake:
@@ -97,17 +95,20 @@ class Sender:
             )
 
     def _adopt(self) -> Generator[bool, None, None]:
-        """One record of what others left behind at a time; True while there may be more."""
-        for spool in left_over(self._delivery.spool.path.parent):
-            yield from self._adopt_one(spool)
+        """One record of what others left behind at a time; False: the server does not take it, try the next later."""
+        for spool in left_over(self._delivery.spool.path.parent, tell=self._console.say):
+            try:
+                yield from self._adopt_one(spool)
+            except OSError as error:
+                self._console.say(f"{spool.path} could not be shipped ({error}): `trainvitals sync` tries again")
 
     def _adopt_one(self, spool: Spool) -> Generator[bool, None, None]:
         delivery = Delivery(spool, self._client, self._console)
         try:
             while (progress := delivery.step()) != "empty":
+                yield progress != "stuck"
                 if progress == "stuck":
                     return
-                yield True
             spool.remove()
             self._console.say(f"shipped what run {spool.run_id} had left behind")
         finally:

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final, Literal, cast, get_args
 
 Mode = Literal["online", "offline", "disabled"]
 
 DEFAULT_SERVER_URL: Final = "http://127.0.0.1:7360"
+OFFLINE: Final = "offline"
 DEFAULT_EVERY: Final = 10
 DEFAULT_SPOOL_MAX_BYTES: Final = 2 * 1024**3
 
@@ -26,11 +28,22 @@ class Settings:
     server_url: str
     mode: Mode
     directory: Path
-    token: str | None
+    token: str | None = field(repr=False)
     project: str
     name: str | None
     every: int
     spool_max_bytes: int
+
+    @property
+    def spool_folder(self) -> Path:
+        """Where this run's spool lies: beside others of the same destination, so that none goes to a wrong server."""
+        return self.directory / (OFFLINE if self.mode == "offline" else folder_of(self.server_url))
+
+
+def folder_of(server_url: str) -> str:
+    """The name of the folder of spools that are meant for a server."""
+    address = server_url.split("://")[-1].replace("localhost", "127.0.0.1")
+    return re.sub(r"[^A-Za-z0-9.-]+", "_", address).strip("_.") or "server"
 
 
 def read_settings(
@@ -48,12 +61,15 @@ def read_settings(
     chosen_mode = mode or env.get("TRAINVITALS_MODE") or "online"
     if chosen_mode not in get_args(Mode):
         raise InvalidSetting(f"mode {chosen_mode!r} is unknown: choose online, offline or disabled")
+    address = (server_url or env.get("TRAINVITALS_SERVER_URL") or DEFAULT_SERVER_URL).strip().rstrip("/")
+    if not re.match(r"https?://[^/\s]+", address):
+        raise InvalidSetting(f"server URL {address!r} is none: it looks like http://host:7360 or https://host")
     chosen_directory = directory or env.get("TRAINVITALS_DIR")
     return Settings(
-        server_url=(server_url or env.get("TRAINVITALS_SERVER_URL") or DEFAULT_SERVER_URL).rstrip("/"),
+        server_url=address,
         mode=cast(Mode, chosen_mode),
         directory=Path(chosen_directory) if chosen_directory else _default_directory(),
-        token=token or env.get("TRAINVITALS_TOKEN") or None,
+        token=(token or env.get("TRAINVITALS_TOKEN") or "").strip() or None,
         project=project or env.get("TRAINVITALS_PROJECT") or "default",
         name=name or env.get("TRAINVITALS_NAME") or None,
         every=_positive(env, "TRAINVITALS_EVERY", DEFAULT_EVERY),

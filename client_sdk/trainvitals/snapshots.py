@@ -15,6 +15,7 @@ SMALL_VALUES: Final = 16_384  # activations up to this size are copied and reduc
 MAX_WAITING: Final = (
     256  # copies of one size, so that gradient accumulation takes no more memory with every micro-batch
 )
+MAX_CALLS: Final = 50_000  # of layers in a step: an optimizer that never steps must not make it grow for ever
 
 
 @dataclass(slots=True, kw_only=True)
@@ -32,12 +33,14 @@ class Sample:
     before: list[Tensor] = field(default_factory=list)
     moved: list[Tensor] = field(default_factory=list)
     parameter_owners: list[int] = field(default_factory=list)
+    room: int = MAX_CALLS
 
     def add_activation(self, layer: int, output: Tensor) -> None:
         """Take an output of a layer; large ones are reduced now, small ones together at the end."""
         size = output.numel()
-        if size == 0 or not output.is_floating_point():
+        if size == 0 or not output.is_floating_point() or self.room == 0:
             return
+        self.room -= 1
         flat = output.detach().reshape(-1)
         if size > SMALL_VALUES:
             self.rows.append(activations.reduce_rows(flat.unsqueeze(0)))
@@ -67,7 +70,7 @@ class Pending:
     """A snapshot whose numbers are being copied to the host; ``event`` is None if they are there already."""
 
     step: int
-    layers: int
+    layers: list[str]
     numbers: Tensor
     event: torch.cuda.Event | None
     row_owners: list[int]
@@ -85,15 +88,15 @@ class Measured:
     grad_norm: float
 
 
-def pack(sample: Sample, *, layers: int) -> Pending:
+def pack(sample: Sample, *, layers: list[str]) -> Pending:
     """Start the one copy of a sample to the host."""
     sample.reduce_small()
     grads = [torch.cat(_on_one_device(sample.gradients), dim=1)] if sample.gradients else []
     pieces = [*sample.rows, *grads, *sample.before, *sample.moved]
-    flat = torch.cat(_on_one_device([piece.reshape(-1) for piece in pieces])) if pieces else torch.empty(0)
+    flat = torch.cat(_on_one_device([piece.reshape(-1) for piece in pieces]))
     event = None
     if flat.device.type == "cuda":
-        host = torch.empty(flat.shape, dtype=flat.dtype, pin_memory=True)
+        host = torch.empty(flat.shape, dtype=flat.dtype, device="cpu", pin_memory=True)
         host.copy_(flat, non_blocking=True)
         event = torch.cuda.Event()
         event.record(torch.cuda.current_stream(flat.device))
@@ -114,7 +117,7 @@ def measure(pending: Pending) -> Measured:
     """The stats of a snapshot. Waits for the device; belongs on the background thread."""
     if pending.event is not None:
         pending.event.synchronize()
-    layers = pending.layers
+    layers = len(pending.layers)
     calls, grads, parameters = len(pending.row_owners), len(pending.gradient_owners), len(pending.parameter_owners)
     numbers = pending.numbers.cpu()
     rows, reduced, before, moved = torch.split(

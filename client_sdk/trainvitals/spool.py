@@ -8,7 +8,8 @@ import os
 import struct
 import threading
 import zlib
-from collections.abc import Iterator
+from collections import deque
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Literal, cast
@@ -18,6 +19,8 @@ Kind = Literal["start", "model", "frame", "end"]
 KINDS: Final[tuple[Kind, ...]] = ("start", "model", "frame", "end")
 _HEADER: Final = struct.Struct("<IIB")  # length of the payload, CRC-32 of kind and payload, kind
 _POSITION: Final = struct.Struct("<QI")  # acknowledged bytes, their CRC-32
+HELD: Final = -1
+MAX_HELD_BYTES: Final = 64 * 1024 * 1024
 COMPACT_BYTES: Final = 4 * 1024 * 1024
 
 
@@ -27,7 +30,7 @@ class SpoolFull(Exception):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Record:
-    """One thing to ship. ``end``: the position after it, to be acknowledged."""
+    """One thing to ship. ``end``: the position after it, to be acknowledged; HELD where it is not on disk."""
 
     kind: Kind
     payload: bytes
@@ -37,8 +40,9 @@ class Record:
 class Spool:
     """An append-only file of one run and writer: ``RUN_ID.WRITER.spool``, beside it ``.acked`` and ``.lock``.
 
-    One thread appends, another reads and acknowledges. While the object lives its lock file is held (flock), so that
-    nobody else takes a living run's spool for one left behind. A torn last record reads as the end.
+    One thread appends, another reads and acknowledges. What the disk does not take is held in memory, up to 64 MiB, and
+    written when it does; meanwhile it is read like the rest. While the object lives its lock file is held (flock), so
+    that nobody else takes a living run's spool for one left behind. A torn last record reads as the end.
     """
 
     def __init__(self, path: Path, *, max_bytes: int = 2**63) -> None:
@@ -50,6 +54,9 @@ class Spool:
         self._file: int | None = None
         self._size = 0
         self._acked = 0
+        self._held: deque[tuple[Kind, bytes]] = deque()
+        self._held_bytes = 0
+        self._lost = 0
 
     @classmethod
     def create(cls, directory: Path, *, run_id: str, writer: int, max_bytes: int) -> Spool:
@@ -68,6 +75,9 @@ class Spool:
         except BlockingIOError:
             os.close(lock)
             return False
+        except OSError:
+            os.close(lock)
+            raise
         self._lock_file = lock
         try:
             self._file = os.open(self.path, os.O_RDWR | os.O_CREAT, 0o600)
@@ -78,33 +88,62 @@ class Spool:
         self._acked = self._read_acked()
         return True
 
-    def append(self, kind: Kind, payload: bytes) -> None:
-        """Add a record, durable against the death of the process. Raises SpoolFull, OSError (nothing half-written)."""
+    def append(self, kind: Kind, payload: bytes) -> OSError | None:
+        """Add a record. None: it survives the death of the process; an error: it is held in memory for now, and why.
+        Raises SpoolFull."""
+        with self._guard:
+            if kind == "frame" and self._size + len(payload) + _HEADER.size > self._max_bytes:
+                raise SpoolFull(f"spool {self.path} has reached {self._size} bytes")
+            self._held.append((kind, payload))
+            self._held_bytes += len(payload)
+            try:
+                while self._held:
+                    self._write(*self._held[0])
+                    self._let_go()
+            except OSError as error:
+                while self._held_bytes > MAX_HELD_BYTES:
+                    self._let_go()
+                    self._lost += 1
+                return error
+            return None
+
+    def _let_go(self) -> None:
+        _, payload = self._held.popleft()
+        self._held_bytes -= len(payload)
+
+    def _write(self, kind: Kind, payload: bytes) -> None:
+        """All or nothing. Raises OSError."""
+        if self._file is None:
+            raise OSError(f"spool {self.path} is closed")
         number = KINDS.index(kind)
         record = _HEADER.pack(len(payload), zlib.crc32(payload, number), number) + payload
-        with self._guard:
-            if self._file is None:
-                raise OSError(f"spool {self.path} is closed")
-            if kind == "frame" and self._size + len(record) > self._max_bytes:
-                raise SpoolFull(f"spool {self.path} has reached {self._size} bytes")
-            written = 0
-            try:
-                while written < len(record):
-                    written += os.pwrite(self._file, record[written:], self._size + written)
-            except OSError:
-                with contextlib.suppress(OSError):
-                    os.ftruncate(self._file, self._size)
-                raise
-            self._size += len(record)
+        written = 0
+        try:
+            while written < len(record):
+                written += os.pwrite(self._file, record[written:], self._size + written)
+        except OSError:
+            with contextlib.suppress(OSError):
+                os.ftruncate(self._file, self._size)
+            raise
+        self._size += len(record)
 
     def next(self) -> Record | None:
         """The oldest record that is not acknowledged, or None."""
         with self._guard:
-            return self._read_at(self._acked)
+            record = self._read_at(self._acked)
+            if record is None and self._held:
+                kind, payload = self._held[0]
+                return Record(kind=kind, payload=payload, end=HELD)
+            return record
 
     def acknowledge(self, record: Record) -> None:
         """Never read this record again."""
         with self._guard:
+            if record.end == HELD:
+                # if the disk has taken it meanwhile it is sent again, which is harmless
+                if self._held and self._held[0][1] is record.payload:
+                    self._let_go()
+                return
             if self._file is None:
                 return
             self._acked = record.end
@@ -125,13 +164,17 @@ class Spool:
     def remove(self) -> None:
         """Delete the files: all was delivered."""
         for path in (self.path, self._acked_path, self._lock_path):
-            path.unlink(missing_ok=True)
+            with contextlib.suppress(OSError):
+                path.unlink(missing_ok=True)
         self.close()
 
-    def close(self) -> None:
-        """Let go of the files, and of the lock."""
+    def close(self) -> int:
+        """Let go of the files, and of the lock; how many records were lost because the disk never took them."""
         with self._guard:
+            lost = self._lost + len(self._held)
+            self._held.clear()
             self.abandon()
+            return lost
 
     def abandon(self) -> None:
         """Close without waiting for anybody: for a forked child, which must not keep its parent's lock alive."""
@@ -180,9 +223,14 @@ class Spool:
             self._acked_path.write_bytes(_POSITION.pack(self._acked, zlib.crc32(position)))
 
 
-def left_over(directory: Path) -> Iterator[Spool]:
-    """The spools whose process is dead, opened, oldest first; close each."""
-    for path in sorted(directory.glob("*.spool")):
+def left_over(directory: Path, *, tell: Callable[[str], None]) -> Iterator[Spool]:
+    """The spools in a folder, and in those beneath it, whose process is dead: opened, oldest first; close each."""
+    for path in sorted(directory.rglob("*.spool"), key=lambda path: path.name):
         spool = Spool(path)
-        if spool.open():
+        try:
+            is_free = spool.open()
+        except OSError as error:  # another user's, perhaps
+            tell(f"{path} cannot be read and stays where it is ({error})")
+            continue
+        if is_free:
             yield spool

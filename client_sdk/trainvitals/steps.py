@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Final
+
+MOST_REPEATS: Final = 64  # of one metric before the first step: more than gradients are accumulated over
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,6 +33,8 @@ class StepCounter:
         self.current = 0
         self.driven = False  # by an optimizer
         self._taken = False
+        self._ever_taken = False
+        self._repeats = 0
         self._logged: set[str] = set()
 
     def begin(self) -> None:
@@ -44,18 +50,25 @@ class StepCounter:
 
     def take(self) -> None:
         """The optimizer has stepped."""
-        self._taken = True
+        self._taken = self._ever_taken = True
 
     @property
     def upcoming(self) -> int:
         """The step that the next forward belongs to."""
         return self.current + 1 if self._taken else self.current
 
-    def for_log(self, metrics: list[str]) -> int:
-        """The step that metrics logged now belong to."""
+    def for_log(self, metrics: list[str], *, tell: Callable[[str], None]) -> int:
+        """The step that metrics logged now belong to. An optimizer that never steps, because a compiler or a CUDA graph
+        steps in its place, is given up in time, and ``tell`` told."""
+        again = not self._logged.isdisjoint(metrics)
         if self.driven:
-            return self.current
-        if not self._logged.isdisjoint(metrics):
+            self._repeats = self._repeats + 1 if again and not self._ever_taken else 0
+            if self._repeats < MOST_REPEATS:
+                self._logged.update(metrics)
+                return self.current
+            self.driven = False
+            tell("the optimizer's steps are not seen (is its step compiled?): from now on log() counts the steps")
+        if again:
             self.advance()
         self._logged.update(metrics)
         return self.current

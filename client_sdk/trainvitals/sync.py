@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
@@ -14,12 +15,12 @@ from trainvitals.spool import left_over
 ATTEMPTS: Final = 5
 
 
-def adopt(directory: Path, server_url: str, token: str | None) -> tuple[int, int]:
-    """Ship the spools of dead processes in a folder; how many were shipped, and how many could not be."""
+def adopt(directories: Sequence[Path], server_url: str, token: str | None) -> tuple[int, int]:
+    """Ship the spools of dead processes in folders; how many were shipped, and how many could not be."""
     client, console = Client(server_url, token), Console()
     shipped = kept = 0
     try:
-        for spool in left_over(directory):
+        for spool in (spool for directory in directories for spool in left_over(directory, tell=console.say)):
             try:
                 if drain(Delivery(spool, client, console), wait=_patiently):
                     spool.remove()
@@ -34,7 +35,7 @@ def adopt(directory: Path, server_url: str, token: str | None) -> tuple[int, int
 
 
 def _patiently(failures: int, answer: Answer) -> bool:
-    if failures >= ATTEMPTS or answer.outcome in ("unauthorized", "unknown run"):
+    if failures >= ATTEMPTS or answer.outcome in ("unauthorized", "unknown run", "misled"):
         return False
     time.sleep(delay(failures, answer))
     return True

@@ -22,6 +22,7 @@ class Watch:
 
     Activations are recorded in training mode with gradients enabled, so evaluation passes are left out; a layer that is
     called several times in a step (shared, or under gradient accumulation) counts as one with all the values together.
+    Of an optimizer that steps several times in one step of the first, the first time is recorded.
     ``emit`` gets the snapshot, the learning rates and the seconds that watching has cost since the one before.
     """
 
@@ -38,6 +39,7 @@ class Watch:
         self._steps = steps
         self._sampling = sampling
         self._emit = emit
+        self._tell = tell
         self._faults = Faults(tell)
         self._outer = model
         inner = getattr(model, "_orig_mod", model)  # torch.compile wraps the module
@@ -51,7 +53,8 @@ class Watch:
             tell("compiled layers run without hooks: activation stats are left out; gradients and updates are recorded")
         self._parts = self._split(self.optimizers)
         self._sample: Sample | None = None
-        self._waiting: set[int] = set()
+        self._waiting: set[int] = set()  # optimizers that have not stepped in the sampled step
+        self._prepared: int | None = None  # the step that forward hooks are there for, or not there
         self._handles: list[RemovableHandle] = []
         self._permanent: list[RemovableHandle] = []
         self._seconds = 0.0
@@ -59,18 +62,24 @@ class Watch:
     def start(self) -> None:
         """Install the hooks."""
         self._steps.driven = True
-        hook = Hook(self._begin_forward, self._faults)
-        self._permanent.append(self._outer.register_forward_pre_hook(hook))
+        first = self.optimizers[0]
+        counting = Faults(self._tell)  # of its own: steps are counted even when measuring has failed for good
+        keep = self._permanent.append
+        keep(self._outer.register_forward_pre_hook(Hook(self._begin_forward, counting)))
+        keep(first.register_step_pre_hook(Hook(lambda *_: self._steps.begin(), counting)))
         for index, (optimizer, part) in enumerate(zip(self.optimizers, self._parts, strict=True)):
-            before = Hook(self._before(index, part), self._faults)
-            after = Hook(self._after(index, part), self._faults)
-            self._permanent.append(optimizer.register_step_pre_hook(before))
-            self._permanent.append(optimizer.register_step_post_hook(after))
+            keep(optimizer.register_step_pre_hook(Hook(self._before(index, part), self._faults)))
+            keep(optimizer.register_step_post_hook(Hook(self._after(index, part), self._faults)))
+        keep(first.register_step_post_hook(Hook(lambda *_: self._steps.take(), counting)))
+        keep(self.optimizers[-1].register_step_post_hook(Hook(lambda *_: self._prepare(), self._faults)))
         self._prepare()
 
     def stop(self) -> None:
-        """Remove every hook; the model is as it was."""
-        self._close()
+        """Remove every hook; the model is as it was. The snapshot that was begun is handed over."""
+        try:
+            self._close()
+        except Exception as error:  # noqa: BLE001  # the border: no error of ours may reach the training
+            self._faults.add(error)
         for handle in (*self._handles, *self._permanent):
             handle.remove()
         self._handles.clear()
@@ -93,20 +102,22 @@ class Watch:
         ]
 
     def _begin_forward(self, module: nn.Module, arguments: object) -> None:
-        if module.training and torch.is_grad_enabled():
-            self._begin_step()
-
-    def _begin_step(self) -> None:
-        if self._sample is not None and self._sample.step != self._steps.upcoming:
-            self._close()
-            self._steps.begin()
-            self._prepare()
+        if not module.training or not torch.is_grad_enabled():
+            return
         self._steps.begin()
+        try:
+            self._prepare()
+        except Exception as error:  # noqa: BLE001  # counting goes on
+            self._faults.add(error)
 
     def _prepare(self) -> None:
-        """After a step: forward hooks in or out, by whether the next one is sampled."""
+        """Once for each step, before its first forward: hooks in or out, by whether it is sampled."""
         step = self._steps.upcoming
-        if not self._sampling.wants(step):
+        if self._prepared == step:
+            return
+        self._prepared = step
+        self._close()
+        if self._faults.too_many or not self._sampling.wants(step):
             for handle in self._handles:
                 handle.remove()
             self._handles.clear()
@@ -132,16 +143,15 @@ class Watch:
         return record
 
     def _before(self, index: int, part: OptimizerWatch) -> Callable[..., None]:
-        def begin(optimizer: Optimizer, *arguments: object) -> None:
-            if index == 0:
-                self._begin_step()
-                if self._sample is None and self._sampling.wants(self._steps.current):
-                    self._sample = Sample(step=self._steps.current)
-            if self._sample is None or _capturing():
-                return
+        def begin(optimizer: Optimizer, arguments: tuple[object, ...] = (), named: object = None) -> None:
             started = time.perf_counter()
+            if index == 0:
+                self._prepare()
+            sample = self._sample
+            if sample is None or index not in self._waiting or _capturing():
+                return
             with torch.no_grad():
-                part.before(self._sample)
+                part.before(sample, has_closure=_has_closure(arguments, named))
             self._seconds += time.perf_counter() - started
 
         return begin
@@ -149,30 +159,24 @@ class Watch:
     def _after(self, index: int, part: OptimizerWatch) -> Callable[..., None]:
         def finish(optimizer: Optimizer, *arguments: object) -> None:
             started = time.perf_counter()
-            if self._sample is not None and not _capturing():
-                with torch.no_grad():
-                    part.after(self._sample)
-                self._waiting.discard(index)
-                if not self._waiting:
-                    self._close()
-            if index == 0:
-                self._steps.take()
-            if index == len(self.optimizers) - 1:
-                self._prepare_next()
+            sample = self._sample
+            if sample is None or index not in self._waiting or _capturing():
+                return
+            self._waiting.discard(index)
+            with torch.no_grad():
+                part.after(sample)
+            if not self._waiting:
+                self._close()
             self._seconds += time.perf_counter() - started
 
         return finish
-
-    def _prepare_next(self) -> None:
-        if self._sample is None:
-            self._prepare()
 
     def _close(self) -> None:
         sample, self._sample = self._sample, None
         if sample is None or not sample.gradients:
             return
         with torch.no_grad():
-            pending = pack(sample, layers=len(self.layers.names))
+            pending = pack(sample, layers=self.layers.names)
         rates: dict[str, float | Tensor] = {}
         for index, group in enumerate(group for optimizer in self.optimizers for group in optimizer.param_groups):
             rate = group.get("lr", float("nan"))
@@ -190,6 +194,11 @@ def _tensors(output: object) -> Iterator[Tensor]:
     elif isinstance(output, (tuple, list)):
         for value in output:
             yield from _tensors(value)
+
+
+def _has_closure(arguments: object, named: object) -> bool:
+    given = arguments[0] if isinstance(arguments, tuple) and arguments else None
+    return given is not None or (isinstance(named, dict) and named.get("closure") is not None)
 
 
 def _capturing() -> bool:

@@ -16,16 +16,18 @@ from trainvitals.spool import Record, Spool
 from trainvitals.wire import coding
 from trainvitals.wire.floats import Floats
 from trainvitals.wire.frame import Frame, decode_frame, matrix_of
-from trainvitals.wire.messages import FrameAccepted
+from trainvitals.wire.messages import FrameAccepted, Problem
 
 PATIENCE_SECONDS = 20.0
 
 
 @dataclass
 class Receiver:
-    """What arrived, in order; ``refusals`` are statuses to answer first, before anything is taken."""
+    """What arrived, in order; ``refusals`` are statuses to answer first, before anything is taken, in the API's own
+    words where ``speaks_api``."""
 
     url: str = ""
+    speaks_api: bool = True
     refusals: deque[tuple[int, dict[str, str]]] = field(default_factory=deque)
     requests: list[tuple[str, str, bytes]] = field(default_factory=list)
     changed: threading.Condition = field(default_factory=threading.Condition)
@@ -51,6 +53,13 @@ class Receiver:
         return any(path.endswith("/end") for path in self.paths)
 
 
+def _problem(status: int) -> bytes:
+    """A refusal in the API's own words."""
+    kind = {404: "run-not-found"}.get(status, "refused")
+    problem = Problem(type=f"urn:trainvitals:problem:{kind}", title=kind, status=status, detail="no")
+    return coding.encode(problem, media_type=coding.JSON)
+
+
 def _handler(receiver: Receiver) -> type[BaseHTTPRequestHandler]:
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
@@ -62,7 +71,7 @@ def _handler(receiver: Receiver) -> type[BaseHTTPRequestHandler]:
             with receiver.changed:
                 if receiver.refusals:
                     status, headers = receiver.refusals.popleft()
-                    self.answer(status, b"", headers)
+                    self.answer(status, _problem(status) if receiver.speaks_api else b"", headers)
                     receiver.changed.notify_all()
                     return
                 receiver.requests.append((self.command, self.path, body))
@@ -117,7 +126,7 @@ def receiver(serving: Callable[[int], Receiver]) -> Receiver:
 
 def records(directory: Path) -> list[Record]:
     """All records of the only spool in a folder, which no living run holds."""
-    (path,) = directory.glob("*.spool")
+    (path,) = directory.rglob("*.spool")
     spool = Spool(path)
     assert spool.open()
     found = []

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import resource
 import signal
 import subprocess
 import sys
@@ -15,6 +16,7 @@ import pytest
 import trainvitals
 from tests.postgres import free_port
 from trainvitals.command import main
+from trainvitals.settings import folder_of
 from trainvitals.spool import Spool, SpoolFull
 from trainvitals.wire import coding
 from trainvitals.wire.messages import RunEnd, RunStart
@@ -24,6 +26,10 @@ def online(receiver: Any, directory: Path, **more: Any) -> trainvitals.Run:
     return trainvitals.init(
         project="tests", name="online", server_url=receiver.url, mode="online", directory=directory, **more
     )
+
+
+def files(directory: Path) -> list[Path]:
+    return [path for path in directory.rglob("*") if path.is_file()]
 
 
 def test_sends_a_run_from_start_to_end_and_leaves_nothing_on_disk(receiver: Any, tmp_path: Path) -> None:
@@ -37,7 +43,7 @@ def test_sends_a_run_from_start_to_end_and_leaves_nothing_on_disk(receiver: Any,
     start = coding.decode(receiver.requests[0][2], RunStart)
     assert (start.project, start.config) == ("tests", {"lr": 0.1, "path": "x"})
     assert receiver.points("loss") == [(step, float(step)) for step in range(5)]
-    assert list(tmp_path.iterdir()) == []
+    assert files(tmp_path) == []
 
 
 @pytest.mark.parametrize("status", [429, 500, 503, 408])
@@ -75,7 +81,7 @@ def test_explains_a_missing_token_once(receiver: Any, tmp_path: Path, capsys: py
     run = online(receiver, tmp_path)
     run.finish()
     assert capsys.readouterr().err.count("set TRAINVITALS_TOKEN") == 1
-    assert len(list(tmp_path.glob("*.spool"))) == 1
+    assert [file.suffix for file in files(tmp_path)].count(".spool") == 1
 
 
 def test_delivers_when_the_server_appears_late(serving: Callable[[int], Any], tmp_path: Path) -> None:
@@ -88,14 +94,77 @@ def test_delivers_when_the_server_appears_late(serving: Callable[[int], Any], tm
     assert receiver.ended
 
 
-def test_ships_what_an_earlier_training_left_behind(receiver: Any, offline: Any) -> None:
-    earlier = offline.init()
-    earlier.log({"loss": 3.0})
-    earlier.finish()
-    run = online(receiver, offline.directory)
-    receiver.wait_for(lambda: f"PUT /api/v1/runs/{earlier.run_id}/end" in receiver.paths)
+@pytest.fixture
+def left_behind(receiver: Any, tmp_path: Path) -> str:
+    """The id of a run with one point of loss, 3.0, that could not be delivered when it ended."""
+    receiver.refusals.extend([(401, {})] * 5)
+    run = online(receiver, tmp_path)
+    run.log({"loss": 3.0})
+    run.finish()
+    receiver.refusals.clear()
+    return run.run_id
+
+
+def test_ships_what_an_earlier_training_left_behind(receiver: Any, tmp_path: Path, left_behind: str) -> None:
+    run = online(receiver, tmp_path)
+    receiver.wait_for(lambda: f"PUT /api/v1/runs/{left_behind}/end" in receiver.paths)
     run.finish()
     assert receiver.points("loss") == [(0, 3.0)]
+
+
+def test_leaves_alone_what_is_meant_for_another_server(
+    serving: Callable[[int], Any], tmp_path: Path, left_behind: str
+) -> None:
+    other = serving(0)
+    run = online(other, tmp_path)
+    run.finish()
+    assert main(["sync", "--own", str(tmp_path), "--server-url", other.url]) == 0
+    assert not [path for path in other.paths if left_behind in path]
+    assert [path.name.split(".")[0] for path in files(tmp_path) if path.suffix == ".spool"] == [left_behind]
+
+
+def test_goes_on_beside_a_spool_that_cannot_be_read(receiver: Any, tmp_path: Path, left_behind: str) -> None:
+    (tmp_path / folder_of(receiver.url) / "0.1.spool").mkdir()
+    run = online(receiver, tmp_path)
+    receiver.wait_for(lambda: f"PUT /api/v1/runs/{left_behind}/end" in receiver.paths)
+    run.log({"loss": 4.0})
+    run.finish()
+    assert receiver.points("loss") == [(0, 3.0), (0, 4.0)]
+    assert main(["sync", str(tmp_path), "--server-url", receiver.url]) == 0
+
+
+@pytest.mark.parametrize("status", [301, 405, 404])
+def test_keeps_what_some_other_server_turned_away(
+    receiver: Any, tmp_path: Path, status: int, capsys: pytest.CaptureFixture[str]
+) -> None:
+    receiver.speaks_api = False
+    receiver.refusals.extend([(status, {})] * 5)
+    run = online(receiver, tmp_path)
+    run.log({"loss": 5.0})
+    run.finish()
+    assert "does not answer like a trainvitals server" in capsys.readouterr().err
+
+    receiver.refusals.clear()
+    assert main(["sync", str(tmp_path), "--server-url", receiver.url]) == 0
+    assert receiver.points("loss") == [(0, 5.0)]
+
+
+def test_reads_what_the_disk_did_not_take_from_memory(tmp_path: Path) -> None:
+    spool = Spool.create(tmp_path, run_id="r", writer=1, max_bytes=2**30)
+    assert spool.append("start", b"on disk") is None
+    unlimited = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1, unlimited[1]))
+    try:
+        errors = [spool.append("frame", bytes(100)), spool.append("end", b"the last")]
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, unlimited)
+    assert all(isinstance(error, OSError) for error in errors)
+    seen = []
+    while (record := spool.next()) is not None:
+        seen.append(record.payload)
+        spool.acknowledge(record)
+    assert seen == [b"on disk", bytes(100), b"the last"]
+    assert spool.close() == 0
 
 
 def test_sync_ships_and_says_so(receiver: Any, offline: Any, capsys: pytest.CaptureFixture[str]) -> None:
@@ -211,4 +280,4 @@ def test_sync_ships_what_a_killed_trainer_left_behind(receiver: Any, tmp_path: P
 
     assert main(["sync", str(tmp_path), "--server-url", receiver.url]) == 0
     assert receiver.paths[0].startswith("PUT")
-    assert list(tmp_path.iterdir()) == []
+    assert files(tmp_path) == []

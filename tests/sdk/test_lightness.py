@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
+import argparse
 import subprocess
 import sys
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 
 import trainvitals
+from tests.sdk.conftest import records
 from trainvitals import active
 from trainvitals.command import main
 from trainvitals.environment import new_run_id
 from trainvitals.outbox import Outbox, Point
 from trainvitals.settings import InvalidSetting, read_settings
+from trainvitals.wire import coding
+from trainvitals.wire.messages import RunStart
 
 
 def test_import_loads_neither_torch_nor_urllib3_nor_numpy() -> None:
@@ -49,6 +54,7 @@ def test_a_disabled_run_does_nothing(tmp_path: Path) -> None:
 
 def test_module_functions_need_a_run(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(active, "_runs", [])
+    monkeypatch.setattr(active, "_last", None)
     with pytest.raises(trainvitals.NoActiveRun, match=r"call trainvitals.init\(\) first"):
         trainvitals.log({"loss": 1.0})
 
@@ -75,11 +81,46 @@ def test_a_logged_tensor_may_be_changed_in_place_afterwards(offline: Any) -> Non
     assert offline.points("loss") == [(0, 1.0)]
 
 
-def test_what_is_no_number_is_refused(offline: Any) -> None:
+@pytest.mark.parametrize(
+    "wrong",
+    [{"x": torch.ones(2)}, {"x": "much"}, {"x": None}, {3: 1.0}, {"": 1.0}, {"\ud800": 1.0}, {"x": torch.ones(1) * 1j}],
+)
+def test_what_is_no_metric_is_left_out_and_said(
+    offline: Any, wrong: dict[str, Any], capsys: pytest.CaptureFixture[str]
+) -> None:
     run = offline.init()
-    with pytest.raises(TypeError, match="'loss' has 2 values"):
-        run.log({"loss": torch.ones(2)})
+    run.log({"loss": 1.0, **wrong})
     run.finish()
+    assert offline.points("loss") == [(0, 1.0)]
+    assert "is left out" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("step", [-1, 1.5, 2**60, "3"])
+def test_what_is_no_step_is_left_out_and_said(offline: Any, step: Any, capsys: pytest.CaptureFixture[str]) -> None:
+    run = offline.init()
+    run.log({"loss": 1.0}, step=step)
+    run.log({"loss": 2.0}, step=np.int64(7))
+    run.finish()
+    assert offline.points("loss") == [(7, 2.0)]
+    assert "left values out" in capsys.readouterr().err
+
+
+def config_of(offline: Any, config: Any) -> dict[str, Any]:
+    trainvitals.init(mode="offline", directory=offline.directory, config=config).finish()
+    (start,) = [record for record in records(offline.directory) if record.kind == "start"]
+    return coding.decode(start.payload, RunStart).config
+
+
+def test_settings_are_kept_whatever_they_are_made_of(offline: Any) -> None:
+    endless: dict[str, Any] = {}
+    endless["again"] = endless
+    odd = {"lr": np.float64(0.1), "seed": 2**70, "text": "\ud800", "endless": endless, "deep": {1: [np.int64(3)]}}
+    kept = config_of(offline, odd)
+    assert (kept["lr"], kept["seed"], kept["deep"]) == (0.1, str(2**70), {"1": [3]})
+
+
+def test_settings_may_be_a_namespace(offline: Any) -> None:
+    assert config_of(offline, argparse.Namespace(lr=0.5)) == {"lr": 0.5}
 
 
 def test_a_full_outbox_drops_the_oldest_and_counts_them() -> None:

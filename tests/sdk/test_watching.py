@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import copy
+import gc
 import io
 import math
+import weakref
 from typing import Any
 
 import pytest
@@ -215,12 +217,12 @@ def test_an_error_in_a_hook_never_reaches_the_training(offline: Any, capsys: pyt
     optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
     run = offline.init()
     run.watch(model, optimizer)
-    for _ in range(20):
+    for step in range(20):
         model(torch.ones(1, 3)).sum().backward()
         optimizer.step()
-        run.log({"loss": 1.0})
+        run.log({"loss": float(step)})
     run.finish()
-    assert len(offline.points("loss")) == 20
+    assert offline.points("loss") == [(step, float(step)) for step in range(20)]
     assert "watching stopped after 10 errors" in capsys.readouterr().err
 
 
@@ -239,3 +241,112 @@ def test_compiled_models_train_on_without_graph_breaks(offline: Any, capsys: pyt
     assert offline.points("loss") == [(step, 1.0) for step in range(5)]
     assert offline.stats(4)["grad_norm"]["0"] > 0
     assert "activation stats are left out" in capsys.readouterr().err
+
+
+def two_linear(dtype: torch.dtype = torch.float32) -> nn.Sequential:
+    torch.manual_seed(0)
+    return nn.Sequential(nn.Linear(4, 8), nn.Tanh(), nn.Linear(8, 1)).to(dtype)
+
+
+def test_gradients_that_a_closure_makes_are_those_of_its_own_step(offline: Any) -> None:
+    model = two_linear()
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    run = offline.init()
+    run.watch(model, optimizer)
+    norms = []
+    for scale in (1.0, 2.0, 3.0):
+        inputs = torch.full((4, 4), scale)
+
+        def closure(inputs: Tensor = inputs) -> float:
+            optimizer.zero_grad()
+            loss = model(inputs).square().mean()
+            loss.backward()
+            return loss.item()
+
+        optimizer.step(closure)
+        norms.append(torch.cat([parameter.grad.flatten() for parameter in model.parameters()]).norm().item())
+    run.finish()
+    assert [value for _, value in offline.points("grad_norm")] == pytest.approx(norms, rel=1e-4)
+
+
+def test_a_model_in_double_precision_is_measured(offline: Any) -> None:
+    torch.set_default_dtype(torch.float64)
+    try:
+        model = two_linear(torch.float64)
+        optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+        run = offline.init()
+        run.watch(model, optimizer)
+        model(torch.randn(4, 4)).square().mean().backward()
+        norm = model[0].weight.grad.square().sum().add(model[0].bias.grad.square().sum()).sqrt().item()
+        optimizer.step()
+        run.finish()
+    finally:
+        torch.set_default_dtype(torch.float32)
+    assert offline.stats(0)["grad_norm"]["0"] == pytest.approx(norm, rel=1e-5)
+
+
+def test_an_optimizer_that_steps_more_often_than_the_first_is_recorded_once(offline: Any) -> None:
+    model = two_linear()
+    optimizers = [torch.optim.SGD(model[index].parameters(), lr=0.0) for index in (0, 2)]
+    run = offline.init()
+    run.watch(model, optimizers)
+    for _ in range(3):
+        for index in (1, 1, 1, 0):
+            model(torch.ones(2, 4)).square().mean().backward()
+            optimizers[index].step()
+    run.finish()
+    weights = torch.cat([parameter.flatten() for parameter in model[2].parameters()])
+    assert offline.stats(1)["weight_norm"]["2"] == pytest.approx(weights.norm().item())
+
+
+def test_activations_come_back_where_the_last_optimizer_rests(offline: Any) -> None:
+    model = two_linear()
+    optimizers = [torch.optim.SGD(model[index].parameters(), lr=0.1) for index in (0, 2)]
+    run = offline.init()
+    run.watch(model, optimizers, every=5, dense=2)
+    for step in range(11):
+        model(torch.ones(2, 4)).square().mean().backward()
+        optimizers[0].step()
+        if step % 2 == 0:
+            optimizers[1].step()
+    run.finish()
+    assert not math.isnan(offline.stats(5)["activation_mean"]["0"])
+    assert not math.isnan(offline.stats(10)["activation_mean"]["0"])
+
+
+def test_another_model_may_be_watched_in_the_same_run(offline: Any) -> None:
+    run = offline.init()
+    for model in (two_linear(), nn.Sequential(nn.Linear(4, 1))):
+        optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+        run.watch(model, optimizer)
+        model(torch.ones(2, 4)).square().mean().backward()
+        optimizer.step()
+    run.finish()
+    assert set(offline.stats(0)["grad_norm"]) == {"0", "1", "2"}
+    assert set(offline.stats(1)["grad_norm"]) == {"0"}
+
+
+def test_metrics_count_the_steps_where_a_compiler_hides_them(offline: Any, capsys: pytest.CaptureFixture[str]) -> None:
+    model = two_linear()
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    run = offline.init()
+    run.watch(model, optimizer)
+    for step in range(200):
+        run.log({"loss": float(step)})
+    run.finish()
+    assert max(step for step, _ in offline.points("loss")) > 100
+    assert "are not seen" in capsys.readouterr().err
+
+
+def test_a_run_that_has_ended_holds_no_model(offline: Any) -> None:
+    model = two_linear()
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    run = offline.init()
+    run.watch(model, optimizer)
+    model(torch.ones(2, 4)).square().mean().backward()
+    optimizer.step()
+    run.finish()
+    gone = weakref.ref(model)
+    del model, optimizer
+    gc.collect()
+    assert gone() is None

@@ -10,20 +10,28 @@ from torch import Tensor
 
 def norms(tensors: Sequence[Tensor]) -> Tensor:
     """Euclidean norms, float32 [tensors] on the first one's device. NaN and infinities reach the result."""
-    return _together(torch._foreach_norm(list(tensors), 2.0, torch.float32))
+    real = _real(tensors)
+    narrows = any(tensor.dtype == torch.float64 for tensor in real)
+    return _together(torch._foreach_norm(real, 2.0, None if narrows else torch.float32))
 
 
 def maxima(tensors: Sequence[Tensor]) -> Tensor:
     """Absolute maxima, float32 [tensors] on the first one's device. NaN and infinities reach the result."""
-    if any(tensor.device.type != "cpu" for tensor in tensors):
-        return _together(torch._foreach_norm(list(tensors), torch.inf, torch.float32))
+    real = _real(tensors)
+    if any(tensor.device.type != "cpu" for tensor in real):
+        return _together(torch._foreach_norm(real, torch.inf))
     # on a CPU the norm of infinite order is not vectorised
-    return _together(torch._foreach_max(torch._foreach_abs(list(tensors)))).float()
+    return _together(torch._foreach_max(torch._foreach_abs(real)))
 
 
 def _together(each: Sequence[Tensor]) -> Tensor:
     device = each[0].device
-    return torch.stack([part if part.device == device else part.to(device, non_blocking=True) for part in each])
+    parts = [part.float() if part.dtype != torch.float32 else part for part in each]
+    return torch.stack([part if part.device == device else part.to(device, non_blocking=True) for part in parts])
+
+
+def _real(tensors: Sequence[Tensor]) -> list[Tensor]:
+    return [torch.view_as_real(tensor) if tensor.is_complex() else tensor for tensor in tensors]
 
 
 def norms_of_layers(parts: Tensor, *, owners: Tensor, layers: int) -> Tensor:

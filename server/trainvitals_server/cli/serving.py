@@ -90,8 +90,8 @@ def address(host: str, port: int) -> str:
 
 
 def _adopting(url: str) -> subprocess.Popen[bytes]:
-    """Ship what trainings left on this machine while no server ran."""
-    command = [sys.executable, "-m", "trainvitals.command", "sync", "--server-url", url]
+    """Ship what trainings left on this machine for this server while it did not run."""
+    command = [sys.executable, "-m", "trainvitals.command", "sync", "--own", "--server-url", url]
     return subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
 
 
