@@ -104,38 +104,35 @@ class Recorder:
         model, self._model = self._model, None
         if model is not None:
             self.write("model", model)
-        points = list(batch.points)
-        for snapshots in _of_one_frame(batch.snapshots):
-            self._guarded(lambda group: points.extend(self._record_snapshots(group)), snapshots)
-        if points:
-            self._write_frame(points=points)
+        *earlier, last = [*_of_one_frame(batch.snapshots)] or [[]]
+        for snapshots in earlier:
+            self._write_frame(snapshots, [])
+        if last or batch.points:
+            self._write_frame(last, batch.points)
 
-    def _record_snapshots(self, snapshots: list[Pending]) -> list[Point]:
-        """Write a frame of snapshots of the same layers; the points that come of them are left to the next frame."""
-        measured = measure_all(snapshots)
-        self._write_frame(measured=measured, layers=snapshots[0].layers)
-        return self._own_points(measured)
-
-    def _write_frame(
-        self,
-        *,
-        measured: list[Measured] | None = None,
-        layers: list[str] | None = None,
-        points: list[Point] | None = None,
-    ) -> None:
-        metrics, failed = metric_points(points or [])
+    def _write_frame(self, snapshots: list[Pending], points: list[Point]) -> None:
+        measured = self._measured(snapshots)
+        metrics, failed = metric_points([*points, *self._own_points(measured)])
         if failed:
             self._outbox.drops["not readable"] += failed
+        if not measured and not metrics:
+            return
         frame = Frame(
             run_id=self._spool.run_id,
             writer=self._writer,
             seq=self._seq,
             rank=self._rank,
-            layer_stats=layer_stats(measured, layers) if measured and layers else None,
+            layer_stats=layer_stats(measured, snapshots[0].layers) if measured else None,
             metrics=metrics,
         )
         self._seq += 1
         self.write("frame", encode_frame(frame))
+
+    def _measured(self, snapshots: list[Pending]) -> list[Measured]:
+        """Empty, and said, where the device failed: the points beside them are not lost with it."""
+        found: list[Measured] = []
+        self._guarded(lambda few: found.extend(measure_all(few)), snapshots)
+        return found
 
     def _own_points(self, measured: list[Measured]) -> list[Point]:
         points = [Point("grad_norm", snapshot.step, snapshot.grad_norm) for snapshot in measured]

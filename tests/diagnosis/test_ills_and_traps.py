@@ -86,6 +86,17 @@ def jumped(*, back: bool) -> Any:
     return curve
 
 
+def lost() -> Any:
+    """Blown up within ten steps, then at rest far above the start."""
+    return np.concatenate([[1.4, 1.4, 1.3], np.logspace(3, 16, 10), flat(387, level=233.0)])
+
+
+def blown() -> Any:
+    ratios = np.full((SNAPSHOTS, 1), 1e-3)
+    ratios[:4] = 50.0
+    return ratios
+
+
 FADED = np.logspace(-8, 0, len(LAYERS))
 ILLS = [
     ("non_finite_values", window(grad_norm=with_nan(40, 5))),
@@ -100,6 +111,8 @@ ILLS = [
     ("loss_spike", window(loss=jumped(back=True))),
     ("loss_spike", window(loss=jumped(back=False))),
     ("loss_diverging", window(loss=risen())),
+    ("loss_diverging", window(loss=lost())),
+    ("updates_too_large", window(loss=lost(), update_ratio=blown())),
 ]
 
 
@@ -127,6 +140,10 @@ TRAPS = {
     "zeros of dropout": window(info=[layer("fc3", kind="Dropout", parameters=0, trainable=0)], zero_fraction=1.0),
     "faded gradients while the loss falls": window(grad_norm=FADED, update_ratio=1e-3 * FADED),
     "large steps that pay": window(update_ratio=0.1),
+    "a huge first step that pays": window(update_ratio=blown()),
+    "a loss that begins at zero": window(
+        loss=1e-4 + 0.5 * (1 - np.exp(-np.arange(400) / 9)) - np.linspace(0, 0.4, 400)
+    ),
     "too few points to say anything": window(loss=flat(10), grad_norm=1.0),
 }
 
@@ -141,6 +158,16 @@ def test_the_first_layer_with_nan_leads_its_finding() -> None:
 
     assert symptom.layers[0] == "fc5"
     assert symptom.first_step == 200
+
+
+@pytest.mark.parametrize(("rest", "step", "words"), [(0, 0, "have not moved at all"), (30, 150, "stopped moving")])
+def test_a_layer_that_stopped_is_told_from_one_that_never_moved(rest: int, step: int, words: str) -> None:
+    ratios = np.where(np.arange(SNAPSHOTS) < rest, 1e-3, 0.0)[:, None]
+    norms = np.minimum(np.arange(SNAPSHOTS), rest)[:, None] + 10.0
+
+    (symptom,) = rules()["layer_not_learning"](window(update_ratio=ratios, weight_norm=norms))
+
+    assert (symptom.first_step, words in symptom.summary) == (step, True)
 
 
 def test_a_layer_outside_the_optimizer_is_told_from_one_without_gradient() -> None:

@@ -94,7 +94,22 @@ def test_a_sick_run_gets_its_finding_in_the_store_and_tells_each_writer_once(sto
     assert evaluator.drain()
     assert [finding.rule for finding in store.findings("r")] == ["non_finite_values"]
     assert [len(evaluator.news("r", writer)) for writer in (1, 1, 2)] == [1, 0, 1]
-    assert store.run("r").summary.health == 45
+    assert store.run("r").summary.health == 30
+
+
+@pytest.mark.parametrize("at_once", [1, 7, 400])
+def test_findings_do_not_depend_on_how_fast_a_run_was(store: Store, judge: Any, at_once: int) -> None:
+    losses = [2.0 + 0.01 * (step % 3) for step in range(400)]
+    evaluator = judge()
+
+    for seq, first in enumerate(range(0, 400, at_once)):
+        evaluator.feed("r", [keep(store, losses[first : first + at_once], seq=seq, first_step=first)])
+    evaluator.ended("r")
+
+    assert evaluator.drain()
+    assert [(found.rule, found.first_step, found.evidence.value) for found in store.findings("r")] == [
+        ("loss_not_decreasing", 0, pytest.approx(2.01))
+    ]
 
 
 def test_a_new_server_goes_on_with_what_the_old_one_found(store: Store, judge: Any) -> None:

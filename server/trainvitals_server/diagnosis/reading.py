@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,6 +14,8 @@ from trainvitals_server.diagnosis.window import Floats32, Series, Window
 MAD_TO_SIGMA: Final = 1.4826  # of a normal distribution
 FEWEST_POINTS: Final = 20
 EPS: Final = 1e-12
+LEAST_START: Final = 1e-2
+BLOWN_UP: Final = 1 / 3
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,6 +33,11 @@ class LossTrend:
         """Share of the starting loss that is gone; negative if it rose. Losses under zero count by difference."""
         return (self.start - self.now) / max(abs(self.start), EPS)
 
+    @property
+    def begins_at_zero(self) -> bool:
+        """Like a divergence from a reference: it cannot fall, and its start gives no scale."""
+        return abs(self.start) < LEAST_START
+
 
 def loss_trend(loss: Series | None) -> LossTrend | None:
     """None before there is enough to say anything."""
@@ -44,6 +51,8 @@ def loss_trend(loss: Series | None) -> LossTrend | None:
     # differences of neighbours know nothing of the slope
     noise = MAD_TO_SIGMA * float(np.median(np.abs(np.diff(values[-100:])))) / math.sqrt(2)
     start = float(np.median(values[: max(3, len(values) // 50)]))
+    if 0 < values[0] < BLOWN_UP * start:
+        start = float(values[0])  # it blew up within these first points
     return LossTrend(start=start, now=medians[-1], lowest=min(medians), noise=noise)
 
 
@@ -72,6 +81,20 @@ def typical(values: Floats32) -> NDArray[np.float64]:
     return result
 
 
+def since(window: Window, is_ill: NDArray[Any] | np.bool_) -> int:
+    """The step of the snapshot at which ``is_ill`` ([n], true for the newest) began and has been true since."""
+    well = np.flatnonzero(~np.asarray(is_ill))
+    return int(window.steps[well[-1] + 1 if len(well) else 0])
+
+
+def above_since(series: Series, line: float) -> int:
+    """The step since which all finite values lie above ``line``; the last step if the newest does not."""
+    finite = np.isfinite(series.values)
+    steps, values = series.steps[finite], series.values[finite]
+    below = np.flatnonzero(values <= line)
+    return int(steps[min(below[-1] + 1, len(steps) - 1) if len(below) else 0])
+
+
 def learning_rate(window: Window) -> Series | None:
     """The learning rate of the first parameter group."""
     return window.metrics.get("lr")
@@ -94,3 +117,12 @@ def depth_profile(window: Window, gradients: Floats32) -> tuple[NDArray[np.intp]
     rms = typical(gradients[:, columns]) / sizes
     alive = np.isfinite(rms) & (rms > 0)
     return columns[alive], rms[alive]
+
+
+def fading(window: Window, columns: NDArray[np.intp], third: int) -> NDArray[np.float64]:
+    """Of each snapshot the gradient (root mean square per parameter) of the first ``third`` of ``columns``, relative to
+    the last: [n]."""
+    sizes = np.sqrt([window.info[window.layers[column]].trainable for column in columns])
+    rms = np.nan_to_num(window.stats["grad_norm"][:, columns].astype(np.float64)) / sizes
+    last = np.maximum(np.median(rms[:, -third:], axis=1), EPS)
+    return np.asarray(np.median(rms[:, :third], axis=1) / last)

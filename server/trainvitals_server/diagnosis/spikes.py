@@ -27,7 +27,9 @@ class Spike:
     recovered: bool
 
 
-def find_spike(loss: Series | None, *, past: int, sigmas: float, share_of_start: float, recent: int) -> Spike | None:
+def find_spike(
+    loss: Series | None, *, past: int, sigmas: float, outliers: float, share_of_start: float, recent: int
+) -> Spike | None:
     """The highest spike among the newest points, against the ``past`` points before each; more than ten points in a row
     are a new level and no spike."""
     finite = np.isfinite(loss.values) if loss is not None else np.empty(0, bool)
@@ -39,14 +41,17 @@ def find_spike(loss: Series | None, *, past: int, sigmas: float, share_of_start:
     middle = np.median(pasts, axis=1)
     spread = MAD_TO_SIGMA * np.median(np.abs(pasts - middle[:, None]), axis=1)
     least = share_of_start * abs(float(np.median(values[: max(3, len(values) // 50)])))
-    line = middle + np.maximum(sigmas * spread, least)
+    # the losses of small batches have heavy tails: what has been seen before is no spike
+    seen = outliers * (pasts.max(axis=1) - middle)
+    line = middle + np.maximum(np.maximum(sigmas * spread, seen), least)
     above = values[begin:] > line
     if not above.any():
         return None
     top = int(np.argmax(np.where(above, values[begin:] - middle, -np.inf)))
-    quiet = np.flatnonzero(~above)
-    first = int(quiet[quiet < top].max(initial=-1)) + 1
-    last = int(quiet[quiet > top].min(initial=len(above)))
+    # from its first point on against one line: the line behind a spike knows the spike, and lies higher
+    first = int(np.flatnonzero(~above[:top]).max(initial=-1)) + 1
+    above[first:] = values[begin + first :] > line[first]
+    last = top + int(np.flatnonzero(~above[top:]).min(initial=len(above) - top))
     if last - first > LONGEST:
         return None
     return Spike(

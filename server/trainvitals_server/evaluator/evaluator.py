@@ -17,12 +17,11 @@ from trainvitals_server.diagnosis.window import Window
 from trainvitals_server.evaluator.health import health
 from trainvitals_server.evaluator.history import History
 from trainvitals_server.evaluator.lifecycle import Life
-from trainvitals_server.evaluator.remembering import remembered
+from trainvitals_server.evaluator.remembering import WAITING_FRAMES, remembered
 from trainvitals_server.store.interface import RunNotFound, Store, StoreError
 
-EVERY_SECONDS: Final = 0.5  # a run is judged at most this often …
-EVERY_SNAPSHOTS: Final = 8  # … unless so much is new
-WAITING_FRAMES: Final = 4096  # per run; older ones are judged from the store instead
+EVERY_SECONDS: Final = 0.5  # between two looks at a run …
+MANY_FRAMES: Final = 8  # … unless so many frames wait
 NEWS_KEPT: Final = 256
 STOP_SECONDS: Final = 10.0
 log = logging.getLogger(__name__)
@@ -37,7 +36,6 @@ class _Run:
     has_ended: bool = False
     history: History | None = None
     life: Life | None = None
-    fresh: int = 0
     judged_at: float = float("-inf")
     judged_health: int | None = None
     news: deque[Finding] = field(default_factory=lambda: deque(maxlen=NEWS_KEPT))
@@ -46,7 +44,7 @@ class _Run:
 
     @property
     def has_news(self) -> bool:
-        return bool(self.waiting) or self.model is not None or self.has_ended or self.fresh > 0
+        return bool(self.waiting) or self.model is not None or self.has_ended
 
 
 class Evaluator:
@@ -150,8 +148,12 @@ class Evaluator:
         for run_id, run in self._runs.items():
             if not run.has_news:
                 continue
-            is_much = len(run.waiting) + run.fresh >= EVERY_SNAPSHOTS
-            if is_much or run.has_ended or self._draining or now - run.judged_at >= EVERY_SECONDS:
+            if (
+                len(run.waiting) >= MANY_FRAMES
+                or run.has_ended
+                or self._draining
+                or now - run.judged_at >= EVERY_SECONDS
+            ):
                 return run_id
         return None
 
@@ -161,39 +163,47 @@ class Evaluator:
     def _attend(self, run_id: str, run: _Run, frames: list[Frame], model: ModelInfo | None, *, has_ended: bool) -> None:
         try:
             if run.history is None or run.life is None:
-                run.history, run.life = remembered(self._store, run_id)
+                run.history, run.life, frames = remembered(self._store, run_id)  # the given frames among them
             if model is not None:
                 run.history.describe(model)
-            for frame in frames:
-                run.fresh += run.history.add(frame)
-            if run.fresh or has_ended:
-                self._judge(run_id, run, is_last=has_ended)
+            self._judge(run_id, run, run.history, run.life, frames, has_ended=has_ended)
+            if has_ended:
+                run.history = run.life = None  # an ended run takes no memory
         except RunNotFound:
             with self._state:
                 self._runs.pop(run_id, None)
         except StoreError:
             log.exception("run %s could not be judged just now", run_id)
-        run.fresh = 0
+            run.history = run.life = None  # from the store again, when there is news
         run.judged_at = self._now()
 
-    def _judge(self, run_id: str, run: _Run, *, is_last: bool) -> None:
-        assert run.history is not None
-        assert run.life is not None
-        before = {id_: finding.state for id_, finding in run.life.findings.items()}
-        changed = run.life.judge(self._symptoms(run.history.window()), now=self._now(), is_last=is_last)
-        score = health(run.life.findings.values())
+    def _judge(
+        self, run_id: str, run: _Run, history: History, life: Life, frames: list[Frame], *, has_ended: bool
+    ) -> None:
+        """Take frames in, judge at every moment they bring and once at the end, and save what came of it."""
+        before = {id_: finding.state for id_, finding in life.findings.items()}
+        changed: dict[str, Finding] = {}
+        for frame in frames:
+            for _ in history.take(frame):
+                found = life.judge(self._symptoms(history.window()), now=self._now())
+                changed |= {finding.finding_id: finding for finding in found}
+        found = life.judge(self._symptoms(history.window()), now=self._now(), is_last=has_ended, is_moment=False)
+        changed |= {finding.finding_id: finding for finding in found}
+        score = health(life.findings.values())
         if not changed and score == run.judged_health:
             return
-        self._store.save_findings(run_id, changed, health=score)
+        self._store.save_findings(run_id, list(changed.values()), health=score)
         run.judged_health = score
-        turned = [finding for finding in changed if before.get(finding.finding_id) != finding.state]
+        turned = [finding for finding in changed.values() if before.get(finding.finding_id) != finding.state]
         with self._state:
             run.news.extend(turned)
             run.news_count += len(turned)
-        self._on_findings(run_id, changed, score)
+        self._on_findings(run_id, list(changed.values()), score)
 
     def _symptoms(self, window: Window) -> list[Symptom]:
         found: list[Symptom] = []
+        if window.step == 0 and not window.metrics and not len(window.steps):
+            return found
         for name, rule in self._rules.items():
             try:
                 found.extend(rule(window))

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable
 from typing import Final
 
 from trainvitals.wire.messages import Finding, Severity
 
-# a critical finding alone is under half; two warnings are worse than one, and info never costs a colour
-COST: Final[dict[Severity, int]] = {"critical": 55, "warning": 20, "info": 3}
+# the first of a severity costs its colour, further ones less, and info never costs a colour
+FIRST: Final[dict[Severity, int]] = {"critical": 70, "warning": 25, "info": 2}
+FURTHER: Final[dict[Severity, int]] = {"critical": 10, "warning": 8, "info": 2}
 
 
 def health(findings: Iterable[Finding]) -> int:
     """100 less the cost of every finding that is open or acknowledged; never under 0."""
-    cost = sum(COST[finding.severity] for finding in findings if finding.state in ("open", "acknowledged"))
+    counts = Counter(finding.severity for finding in findings if finding.state in ("open", "acknowledged"))
+    cost = sum(FIRST[severity] + (count - 1) * FURTHER[severity] for severity, count in counts.items())
     return max(0, 100 - cost)

@@ -3,6 +3,7 @@ comes."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Final, Generic, TypeVar
 
 import numpy as np
@@ -15,6 +16,8 @@ NEWEST_SNAPSHOTS: Final = 64
 PAST_SNAPSHOTS: Final = 64
 NEWEST_POINTS: Final = 512
 PAST_POINTS: Final = 512
+MOMENT_SNAPSHOTS: Final = 4  # a moment to judge comes after so many, …
+MOMENT_STEPS: Final = 50  # … or after so many steps with metrics
 T = TypeVar("T")
 
 
@@ -60,23 +63,33 @@ class History:
         self._layers: tuple[str, ...] = ()
         self._snapshots: Thinned[dict[str, Floats32]] = Thinned(newest=NEWEST_SNAPSHOTS, past=PAST_SNAPSHOTS)
         self._metrics: dict[str, Thinned[float]] = {}
-        self._step = 0
+        self._step = -1
+        self._fresh_steps = self._fresh_snapshots = 0
 
     def describe(self, model: ModelInfo) -> None:
         """Learn what is watched."""
         self._model = model
 
-    def add(self, frame: Frame) -> int:
-        """Take a frame in; how many snapshots and points it brought."""
-        count = 0
-        if frame.layer_stats is not None:
-            self._add_snapshots(frame.layer_stats)
-            count += len(frame.layer_stats.steps)
-        for points in frame.metrics:
-            for step, value in zip(points.steps, points.values.tolist(), strict=True):
-                self.add_point(points.metric, step, value)
-            count += len(points.steps)
-        return count
+    def take(self, frame: Frame) -> Iterator[None]:
+        """Take a frame in, step by step, and stop at each moment to judge: these depend on what was recorded and not on
+        when it arrived, so that a run has the same findings however fast it was."""
+        snapshots = _snapshots(frame.layer_stats) if frame.layer_stats is not None else {}
+        points: dict[int, list[tuple[str, float]]] = {}
+        for metric in frame.metrics:
+            for step, value in zip(metric.steps, metric.values.tolist(), strict=True):
+                points.setdefault(step, []).append((metric.metric, value))
+        layers = tuple(frame.layer_stats.layers) if frame.layer_stats is not None else ()
+        for step in sorted(points.keys() | snapshots.keys()):
+            if step > self._step:
+                self._fresh_steps += 1
+                self._fresh_snapshots += step in snapshots
+            for name, value in points.get(step, ()):
+                self.add_point(name, step, value)
+            if step in snapshots:
+                self.add_snapshot(step, layers, snapshots[step])
+            if self._fresh_snapshots >= MOMENT_SNAPSHOTS or self._fresh_steps >= MOMENT_STEPS:
+                self._fresh_steps = self._fresh_snapshots = 0
+                yield
 
     def add_point(self, metric: str, step: int, value: float) -> None:
         """Take a metric's point in."""
@@ -92,16 +105,6 @@ class History:
         self._snapshots.add(step, stats)
         self._step = max(self._step, step)
 
-    def _add_snapshots(self, stats: LayerStats) -> None:
-        shape = (len(stats.layers), len(stats.steps))
-        matrices = {
-            part.stat: np.frombuffer(matrix_of(part, layers=shape[0], steps=shape[1]), "<f4").reshape(shape)
-            for part in stats.sections
-        }
-        layers = tuple(stats.layers)
-        for place, step in enumerate(stats.steps):
-            self.add_snapshot(step, layers, {stat: matrix[:, place].copy() for stat, matrix in matrices.items()})
-
     def window(self) -> Window:
         """The run as rules see it now."""
         rows = self._snapshots.items()
@@ -112,7 +115,7 @@ class History:
         info = {layer.name: layer for layer in self._model.layers}
         return Window(
             run_id=self.run_id,
-            step=self._step,
+            step=max(0, self._step),
             layers=self._layers,
             steps=np.array([step for step, _ in rows], np.int64),
             stats=stats,
@@ -122,6 +125,19 @@ class History:
             optimizers=tuple(self._model.optimizers),
             planned_steps=self.planned_steps,
         )
+
+
+def _snapshots(stats: LayerStats) -> dict[int, dict[str, Floats32]]:
+    """Step → stat → float32 [layers]."""
+    shape = (len(stats.layers), len(stats.steps))
+    matrices = {
+        part.stat: np.frombuffer(matrix_of(part, layers=shape[0], steps=shape[1]), "<f4").reshape(shape)
+        for part in stats.sections
+    }
+    return {
+        step: {stat: matrix[:, place].copy() for stat, matrix in matrices.items()}
+        for place, step in enumerate(stats.steps)
+    }
 
 
 def _series(points: Thinned[float]) -> Series:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 import msgspec
@@ -25,14 +25,23 @@ class Life:
 
     run_id: str
     findings: dict[str, Finding] = field(default_factory=dict)
-    _spoken: dict[str, int] = field(default_factory=dict)
+    _spoken: dict[str, list[int]] = field(default_factory=dict)  # of each look in a row, since which step
     _quiet: dict[str, int] = field(default_factory=dict)
 
-    def judge(self, symptoms: Iterable[Symptom], *, now: float, is_last: bool = False) -> list[Finding]:
+    def judge(
+        self, symptoms: Iterable[Symptom], *, now: float, is_last: bool = False, is_moment: bool = True
+    ) -> list[Finding]:
         """Findings that opened, changed or were resolved by these symptoms. ``is_last``: the run has ended, so that
-        nothing is resolved for want of new data, and nothing waits for a second look."""
+        nothing is resolved for want of new data, and nothing waits for a second look. Between two moments to judge
+        (not ``is_moment``) only what is certain opens, and nothing is confirmed or resolved."""
         speaking = {finding_id(self.run_id, symptom): symptom for symptom in symptoms}
-        changed = [self._speak(id_, symptom, now=now, is_last=is_last) for id_, symptom in speaking.items()]
+        changed = [
+            self._speak(id_, symptom, now=now, is_last=is_last)
+            for id_, symptom in speaking.items()
+            if is_moment or is_last or symptom.rule in AT_ONCE or self._is_open(id_)
+        ]
+        if not is_moment and not is_last:
+            return [finding for finding in changed if finding is not None]
         for id_ in list(self._spoken):
             if id_ not in speaking:
                 del self._spoken[id_]
@@ -44,14 +53,22 @@ class Life:
         known = self.findings.get(id_)
         self._quiet.pop(id_, None)
         if known is None or known.state == "resolved":
-            self._spoken[id_] = self._spoken.get(id_, 0) + 1
-            if self._spoken[id_] < CONFIRMATIONS and symptom.rule not in AT_ONCE and not is_last:
+            looks = self._spoken.setdefault(id_, [])
+            looks.append(symptom.first_step)
+            if len(looks) < CONFIRMATIONS and symptom.rule not in AT_ONCE and not is_last:
                 return None
+            symptom = replace(symptom, first_step=min(looks))
         finding = _finding(id_, self.run_id, symptom, known, now=now)
+        if known is None or known.state == "resolved":
+            self._spoken.pop(id_, None)
         if known is not None and msgspec.structs.replace(finding, updated_at=known.updated_at) == known:
             return None
         self.findings[id_] = finding
         return finding
+
+    def _is_open(self, id_: str) -> bool:
+        known = self.findings.get(id_)
+        return known is not None and known.state != "resolved"
 
     def _fall_quiet(self, id_: str, *, now: float) -> Finding | None:
         known = self.findings[id_]

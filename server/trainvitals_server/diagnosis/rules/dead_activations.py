@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from trainvitals.wire.messages import Evidence
-from trainvitals_server.diagnosis.reading import recent
+from trainvitals_server.diagnosis.reading import recent, since
 from trainvitals_server.diagnosis.symptom import Symptom
 from trainvitals_server.diagnosis.window import Window
 
@@ -34,12 +34,13 @@ def dead_activations(window: Window, *, zeros: float = 0.995, samples: int = 16)
         return
     worst = float(np.median(fractions[:, dead]))
     layers = tuple(window.layers[column] for column in dead)
+    begun = since(window, (window.stats["zero_fraction"][:, dead] > zeros).all(axis=1))
     yield Symptom(
         rule="dead_activations",
         severity="critical" if 2 * len(dead) >= len(judged) or worst == 1.0 else "warning",
         summary=f"{len(dead)} of {len(judged)} rectifier layers give {worst:.1%} zeros: nothing passes, nothing learns "
         "behind them",
-        first_step=int(window.steps[-samples]),
+        first_step=begun,
         last_step=window.step,
         layers=layers,
         evidence=Evidence(
@@ -48,7 +49,7 @@ def dead_activations(window: Window, *, zeros: float = 0.995, samples: int = 16)
             value=worst,
             threshold=zeros,
             comparison=">",
-            first_step=int(window.steps[-samples]),
+            first_step=begun,
             last_step=window.step,
             numbers={"zeros": f"{worst:.1%}", "dead layers": len(dead), "rectifier layers": len(judged)},
         ),

@@ -7,59 +7,62 @@ from collections.abc import Iterator
 import numpy as np
 
 from trainvitals.wire.messages import Evidence
-from trainvitals_server.diagnosis.reading import learning_rate
+from trainvitals_server.diagnosis.reading import learning_rate, since
 from trainvitals_server.diagnosis.symptom import Symptom
 from trainvitals_server.diagnosis.window import Window
 
+ZERO = "their gradient is zero"
 REASONS = {
     "not in the optimizer": "Give the optimizer all parameters: torch.optim.Adam(model.parameters()).",
-    "no gradient reaches it": "Look for .detach(), torch.no_grad() or .data between the layer and the loss, "
-    "and whether forward() uses the layer at all.",
-    "its gradient is zero": "Look for saturated or dead activations behind it, or a zero factor in the loss.",
-    "the learning rate is zero": "Look at the schedule, and at the layer's parameter group.",
+    "no gradient reaches them": "Look for .detach(), torch.no_grad() or .data between these layers and the loss, "
+    "and whether forward() uses them at all.",
+    ZERO: "Look for saturated or dead activations behind them, or a zero factor in the loss.",
+    "the learning rate is zero": "Look at the schedule, and at the parameter group of these layers.",
     "the update is lost": "Look for weights restored after the step, or for low precision that rounds it away.",
 }
+MEANT = "If this is meant, say so: parameter.requires_grad_(False)."
 
 
 def layer_not_learning(window: Window, *, samples: int = 10) -> Iterator[Symptom]:
     """Layers with trainable parameters whose weight norm was bit-identical and whose update ratio was exactly zero or
-    absent in the newest ``samples`` snapshots; one symptom per reason. Frozen layers (``requires_grad=False``) are
-    none.
+    absent in the newest ``samples`` snapshots; one symptom per reason. Frozen layers are none.
 
     Exact; the fault class is TrainCheck's "updates not applied" (Jiang et al., OSDI 2025).
     """
     norms, updates = window.stats.get("weight_norm"), window.stats.get("update_ratio")
     if norms is None or updates is None or len(norms) < samples:
         return
-    still = (norms[-samples:] == norms[-1]).all(axis=0)
-    still &= ~(np.nan_to_num(updates[-samples:], nan=0.0) != 0).any(axis=0)
+    at_rest = (norms == norms[-1]) & (np.nan_to_num(updates, nan=0.0) == 0)
     found: dict[str, list[str]] = {}
-    for column in np.flatnonzero(still):
+    for column in np.flatnonzero(at_rest[-samples:].all(axis=0)):
         layer = window.info.get(window.layers[column])
         if layer is not None and layer.trainable > 0:
             found.setdefault(_reason(window, int(column), samples, layer.in_optimizer), []).append(layer.name)
     judged = sum(layer.trainable > 0 for layer in window.info.values())
     for reason, layers in found.items():
+        begun = since(window, at_rest[:, [window.layers.index(name) for name in layers]].all(axis=1))
+        moved = begun > int(window.steps[0])
+        is_cause = not (reason == ZERO and moved)  # what killed the gradient is graver
         yield Symptom(
             rule="layer_not_learning",
             key=reason,
-            severity="critical" if 2 * len(layers) >= judged else "warning",
-            summary=f"{len(layers)} of {judged} trainable layers have not moved at all: {reason}",
-            first_step=int(window.steps[-samples]),
+            severity="critical" if is_cause and 2 * len(layers) >= judged else "warning",
+            summary=f"{len(layers)} of {judged} trainable layers "
+            f"{f'stopped moving at step {begun:,}' if moved else 'have not moved at all'}: {reason}",
+            first_step=begun,
             last_step=window.step,
             layers=tuple(layers),
             evidence=Evidence(
                 stat="update_ratio",
                 layers=layers[:5],
                 value=0.0,
-                threshold=0.0,
                 comparison="=",
-                first_step=int(window.steps[-samples]),
+                first_step=begun,
                 last_step=window.step,
-                numbers={"snapshots without a change": samples, "layers": len(layers)},
+                numbers={"snapshots without a change": int((window.steps >= begun).sum())},
             ),
             causes=(reason,),
-            advice=(REASONS[reason], "If this is meant, say so: parameter.requires_grad_(False)."),
+            advice=(REASONS[reason],) + (() if moved else (MEANT,)),
         )
 
 
@@ -68,9 +71,9 @@ def _reason(window: Window, column: int, samples: int, in_optimizer: bool) -> st
         return "not in the optimizer"
     gradients = window.stats.get("grad_norm")
     if gradients is None or np.isnan(gradients[-samples:, column]).all():
-        return "no gradient reaches it"
+        return "no gradient reaches them"
     if (gradients[-samples:, column] == 0).all():
-        return "its gradient is zero"
+        return ZERO
     rate = learning_rate(window)
     if rate is not None and len(rate.values) and not rate.values[-samples:].any():
         return "the learning rate is zero"

@@ -21,7 +21,7 @@ def loss_not_decreasing(
     the rule of this name in Amazon SageMaker Debugger compares single steps, which alarms on noise.
     """
     loss, trend = window.loss, loss_trend(window.loss)
-    if loss is None or trend is None or window.step < after_steps:
+    if loss is None or trend is None or window.step < after_steps or trend.begins_at_zero:
         return
     gained = trend.start - min(trend.now, trend.lowest)
     if gained > fallen * abs(trend.start) or (trend.noise > 0 and gained > noises * trend.noise):

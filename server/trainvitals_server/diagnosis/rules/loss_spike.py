@@ -21,15 +21,24 @@ ADVICE = (
 
 
 def loss_spike(
-    window: Window, *, past: int = 64, sigmas: float = 8.0, share_of_start: float = 0.1, recent: int = 128
+    window: Window,
+    *,
+    past: int = 64,
+    sigmas: float = 8.0,
+    outliers: float = 2.5,
+    share_of_start: float = 0.1,
+    recent: int = 128,
 ) -> Iterator[Symptom]:
     """A point among the newest ``recent`` that lies ``sigmas`` robust deviations and ``share_of_start`` of the starting
-    loss above the median of the ``past`` points before it, with at most ten such points in a row.
+    loss above the median of the ``past`` points before it, and ``outliers`` times as far above it as the highest of
+    them, with at most ten such points in a row.
 
     The newest point is never part of its own past. Source: Wortsman et al., 2023 ("stable and low-precision training")
     for spikes as deviations from a running mean; median and MAD in place of mean and deviation.
     """
-    spike = find_spike(window.loss, past=past, sigmas=sigmas, share_of_start=share_of_start, recent=recent)
+    spike = find_spike(
+        window.loss, past=past, sigmas=sigmas, outliers=outliers, share_of_start=share_of_start, recent=recent
+    )
     if spike is None:
         return
     yield Symptom(

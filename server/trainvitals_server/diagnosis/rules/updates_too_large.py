@@ -7,33 +7,42 @@ from collections.abc import Iterator
 import numpy as np
 
 from trainvitals.wire.messages import Evidence
-from trainvitals_server.diagnosis.reading import loss_trend, recent, typical, weighted
+from trainvitals_server.diagnosis.reading import loss_trend, since, typical, weighted
 from trainvitals_server.diagnosis.symptom import Symptom
 from trainvitals_server.diagnosis.window import Window
 
 
-def updates_too_large(window: Window, *, ratio: float = 3e-2, samples: int = 16) -> Iterator[Symptom]:
+def updates_too_large(
+    window: Window, *, ratio: float = 3e-2, samples: int = 16, blow: float = 0.5
+) -> Iterator[Symptom]:
     """The median update ratio ‖Δw‖/‖w‖ over layers above ``ratio`` for the newest ``samples`` snapshots while the loss
-    is not under its start.
+    is not under its start; or once above ``blow``, which no weights survive, and the loss above its start ever since.
 
     Source: CS231n notes, "Babysitting the learning process" (about 1e-3 is healthy).
     """
-    updates, trend, columns = recent(window, "update_ratio", samples=samples), loss_trend(window.loss), weighted(window)
+    updates, trend, columns = window.stats.get("update_ratio"), loss_trend(window.loss), weighted(window)
     if updates is None or trend is None or not len(columns):
         return
     if trend.now < trend.start - 3 * trend.noise:
         return  # it learns: large steps are no ill
-    each = np.nanmedian(np.where(np.isfinite(updates[:, columns]), updates[:, columns], 0.0), axis=1)
-    if float(each.min()) <= ratio:
+    every = np.where(np.isfinite(updates[:, columns]), updates[:, columns], 0.0)
+    each = np.median(every, axis=1)
+    is_worse = trend.now > trend.start + 3 * trend.noise
+    lasts = len(each) >= samples and float(each[-samples:].min()) > ratio
+    blows = np.flatnonzero(each > blow)
+    if not lasts and not (len(blows) and is_worse):
         return
-    per_layer = typical(updates[:, columns])
+    begun = since(window, each > ratio) if lasts else int(window.steps[blows[0]])
+    rows = each > ratio if lasts else each > blow
+    per_layer = typical(every[rows])
     layers = tuple(window.layers[column] for column, value in zip(columns, per_layer, strict=True) if value > ratio)
-    middle = float(np.median(each))
+    middle = float(np.median(each[rows]))
     yield Symptom(
         rule="updates_too_large",
-        severity="critical" if trend.now > trend.start + 3 * trend.noise else "warning",
-        summary=f"Each step changes the weights by {middle:.1%} of their size, and the loss is not under its start",
-        first_step=int(window.steps[-samples]),
+        severity="critical" if is_worse else "warning",
+        summary=f"{'Each step changes' if lasts else 'Steps changed'} the weights by {middle:.2g} times their size, "
+        f"and the loss is {'above' if is_worse else 'not under'} its start",
+        first_step=begun,
         last_step=window.step,
         layers=layers,
         evidence=Evidence(
@@ -42,7 +51,7 @@ def updates_too_large(window: Window, *, ratio: float = 3e-2, samples: int = 16)
             value=middle,
             threshold=ratio,
             comparison=">",
-            first_step=int(window.steps[-samples]),
+            first_step=begun,
             last_step=window.step,
             numbers={
                 "update ratio": middle,

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from trainvitals.wire.messages import Evidence
-from trainvitals_server.diagnosis.reading import learning_rate, loss_trend, recent, typical, weighted
+from trainvitals_server.diagnosis.reading import learning_rate, loss_trend, recent, since, typical, weighted
 from trainvitals_server.diagnosis.symptom import Symptom
 from trainvitals_server.diagnosis.window import Window
 
@@ -33,11 +33,13 @@ def updates_too_small(
     if middle >= ratio:
         return
     layers = tuple(window.layers[column] for column in columns)
+    every = window.stats["update_ratio"][:, columns]
+    begun = since(window, np.nanmedian(np.where(np.isfinite(every), every, 0.0), axis=1) < ratio)
     yield Symptom(
         rule="updates_too_small",
         severity="warning",
         summary=f"A step changes the weights by {middle:.0e} of their size: at this rate they stay as drawn",
-        first_step=int(window.steps[-samples]),
+        first_step=begun,
         last_step=window.step,
         layers=layers,
         evidence=Evidence(
@@ -46,7 +48,7 @@ def updates_too_small(
             value=middle,
             threshold=ratio,
             comparison="<",
-            first_step=int(window.steps[-samples]),
+            first_step=begun,
             last_step=window.step,
             numbers={"update ratio": middle, "healthy": "≈ 1e-3", "loss fallen": f"{trend.fallen:.0%}"},
         ),

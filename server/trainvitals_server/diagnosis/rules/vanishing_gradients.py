@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from trainvitals.wire.messages import Evidence
-from trainvitals_server.diagnosis.reading import EPS, depth_profile, loss_trend, recent, typical
+from trainvitals_server.diagnosis.reading import EPS, depth_profile, fading, loss_trend, recent, since, typical
 from trainvitals_server.diagnosis.symptom import Symptom
 from trainvitals_server.diagnosis.window import Window
 
@@ -46,13 +46,14 @@ def vanishing_gradients(
     moves = float(np.median(np.nan_to_num(typical(updates[:, columns[:third]]))))
     if share >= ratio or moves >= update_ratio:
         return
+    begun = since(window, fading(window, columns, third) < ratio)
     ill = columns[rms < np.sqrt(ratio) * np.median(rms[-third:])]
     yield Symptom(
         rule="vanishing_gradients",
         severity="critical",
         summary=f"Gradients fade by a factor of {1 / max(share, EPS):.0e} from the last layers to the first, which "
         f"hardly move (update ratio {moves:.0e})",
-        first_step=int(window.steps[0]),
+        first_step=begun,
         last_step=window.step,
         layers=tuple(window.layers[column] for column in ill),
         evidence=Evidence(
