@@ -55,7 +55,8 @@ def init(
         server_url=server_url, mode=mode, directory=directory, token=token, project=project, name=name
     )
     now = time.time()
-    run_id, console = new_run_id(now=now), Console()
+    run_name = text(settings.name or new_name(now=now))
+    run_id, console = new_run_id(now=now), Console(run_name)
     pipeline = None if settings.mode == "disabled" else _pipeline(settings, console, run_id=run_id)
     run = Run(run_id, settings, console, pipeline=pipeline, started_at=now, on_end=_let_go)
     _prepare_process()
@@ -63,7 +64,7 @@ def init(
     if pipeline is not None:
         start = RunStart(
             project=text(settings.project),
-            name=text(settings.name or new_name(now=now)),
+            name=run_name,
             started_at=now,
             config=_config(config),
             tags=[text(tag) for tag in ([tags] if isinstance(tags, str) else tags)],

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final, Literal
 from trainvitals.version import __version__
 from trainvitals.wire import coding
 from trainvitals.wire.errors import WireError
-from trainvitals.wire.messages import Finding, FrameAccepted, Problem
+from trainvitals.wire.messages import Finding, FrameAccepted, Problem, RunEnded
 
 if TYPE_CHECKING:
     from urllib3 import BaseHTTPResponse, PoolManager
@@ -37,6 +37,7 @@ class Answer:
     detail: str = ""
     wait_seconds: float | None = None
     findings: tuple[Finding, ...] = ()
+    ending: RunEnded | None = None
 
 
 class Client:
@@ -81,7 +82,7 @@ class Client:
 def _understand(response: BaseHTTPResponse, *, frame: bool) -> Answer:
     status = response.status
     if 200 <= status < 300:
-        return Answer(outcome="taken", findings=_findings(response.data) if frame else ())
+        return Answer(outcome="taken", findings=_findings(response.data) if frame else (), ending=_ending(response))
     problem = _problem(response)
     detail = f"{status}: {problem.detail}" if problem else f"{status} {response.reason or ''}".strip()
     if status in RETRIED or status >= 500:
@@ -100,6 +101,15 @@ def _findings(data: bytes) -> tuple[Finding, ...]:
         return tuple(coding.decode(data, FrameAccepted).findings)
     except WireError:
         return ()  # stored all the same; a newer server may answer more than we can read
+
+
+def _ending(response: BaseHTTPResponse) -> RunEnded | None:
+    if not (response.url or "").endswith("/end"):
+        return None
+    try:
+        return coding.decode(response.data, RunEnded)
+    except WireError:
+        return None
 
 
 def _problem(response: BaseHTTPResponse) -> Problem | None:

@@ -44,6 +44,9 @@ def _sync(arguments: Sequence[str]) -> int:
     options = parser.parse_args(arguments)
     settings = read_settings(server_url=options.server_url, directory=options.directory, token=options.token)
     directory: Path = settings.directory
+    if options.directory and not directory.is_dir():
+        print(f"trainvitals: there is no folder {directory}", file=sys.stderr)
+        return 1
     own = [directory / folder_of(settings.server_url), directory / OFFLINE]
     shipped, kept = adopt(own if options.own else [directory], settings.server_url, settings.token)
     if kept:

@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import contextlib
 import sys
-from typing import TYPE_CHECKING
+from collections import Counter
+from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
-    from trainvitals.wire.messages import Finding
+    from trainvitals.wire.messages import Finding, RunEnded
+
+SEVERITIES: Final = ("critical", "warning", "info")
 
 
 class Console:
-    """Says every line once, however often it is asked to."""
+    """Says every line once, however often it is asked to. ``name``: of the run, for several may share a terminal."""
 
-    def __init__(self) -> None:
+    def __init__(self, name: str | None = None) -> None:
+        self._name = f"{name}: " if name else ""
         self._said: set[str] = set()
 
     def say(self, line: str, *, once: str | None = None) -> None:
@@ -31,12 +35,25 @@ class Console:
         self._said.discard(once)
         return said
 
-    def finding(self, finding: Finding) -> None:
-        """Print a finding as it opens or resolves."""
+    def finding(self, finding: Finding, *, url: str) -> None:
+        """Print a finding as it opens or resolves, with the address that shows it."""
+        id_, rule = finding.finding_id, finding.rule
+        where = f" in {finding.where}" if finding.where else ""
+        link = f"{url}?finding={id_}"
         if finding.state == "resolved":
-            self.say(f"resolved: {finding.summary}", once=f"{finding.finding_id} resolved")
-        else:
-            self.say(
-                f"{finding.severity} at step {finding.first_step}: {finding.summary}",
-                once=f"{finding.finding_id} {finding.severity}",
-            )
+            self.forget(f"{id_} {finding.severity}")
+            self.say(f"{self._name}resolved: {rule}{where} {link}", once=f"{id_} resolved")
+            return
+        self.forget(f"{id_} resolved")
+        text = f"{finding.severity} since step {finding.first_step:,}: {finding.summary} ({rule}{where}) {link}"
+        self.say(self._name + text, once=f"{id_} {finding.severity}")
+
+    def ending(self, ending: RunEnded, *, url: str) -> None:
+        """Print what a run came to, and what was found in it."""
+        for finding in ending.findings:
+            self.finding(finding, url=url)
+        if ending.health is None:
+            return
+        counts = Counter(finding.severity for finding in ending.findings)
+        found = ", ".join(f"{counts[severity]} {severity}" for severity in SEVERITIES if counts[severity])
+        self.say(f"{self._name}ended with health {ending.health} of 100, {found or 'nothing found'}: {url}")

@@ -44,8 +44,11 @@ class Delivery:
             return "stuck"
         else:
             self._tell_of_recovery()
+        url = f"{self._client.server_url}/runs/{self.spool.run_id}"
         for finding in answer.findings:
-            self._console.finding(finding)
+            self._console.finding(finding, url=url)
+        if answer.ending is not None:
+            self._console.ending(answer.ending, url=url)
         self.spool.acknowledge(record)
         return "ended" if record.kind == "end" else "sent"
 

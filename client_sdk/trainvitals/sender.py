@@ -77,7 +77,8 @@ class Sender:
             return True
         if progress == "stuck":
             self._failures += 1
-            if closing and self._failures > 1 and self._delivery.last.outcome != "busy":
+            outcome = self._delivery.last.outcome
+            if closing and outcome != "busy" and (self._failures > 1 or outcome != "unreachable"):
                 return False
             self._wait(delay(self._failures, self._delivery.last), for_news=False, closing=closing)
             return True

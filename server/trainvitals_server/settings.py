@@ -29,7 +29,7 @@ class Settings:
     database: str
     host: str = DEFAULT_HOST
     port: int = DEFAULT_PORT
-    token: str | None = None
+    token: str | None = field(default=None, repr=False)
     limits: Limits = field(default_factory=Limits)
     queue_bytes: int = QUEUE_BYTES
     lost_after_seconds: int = LOST_AFTER_SECONDS
@@ -50,7 +50,8 @@ def settings_from(
 ) -> Settings:
     """Arguments first, then TRAINVITALS_* variables, then defaults. Raises SettingsError."""
     folder = data or Path(environment.get("TRAINVITALS_DATA") or data_folder())
-    token = environment.get("TRAINVITALS_TOKEN") or None
+    embedded = f"sqlite:///{folder / 'trainvitals.sqlite3'}"
+    token = (environment.get("TRAINVITALS_TOKEN") or "").strip() or None
     chosen_host = host or environment.get("TRAINVITALS_HOST") or DEFAULT_HOST
     if token is None and not is_loopback(chosen_host):
         raise SettingsError(
@@ -59,7 +60,7 @@ def settings_from(
             f"{DEFAULT_HOST}."
         )
     return Settings(
-        database=database or environment.get("TRAINVITALS_DATABASE") or f"sqlite:///{folder / 'trainvitals.sqlite3'}",
+        database=database or (environment.get("TRAINVITALS_DATABASE") if data is None else None) or embedded,
         host=chosen_host,
         port=port if port is not None else _number(environment, "TRAINVITALS_PORT", DEFAULT_PORT),
         token=token,

@@ -19,6 +19,7 @@ from trainvitals.wire import coding
 from trainvitals.wire.answers import Curve
 from trainvitals.wire.floats import Floats
 from trainvitals.wire.frame import LayerStats, Section, encode_frame, sealed, section
+from trainvitals.wire.messages import RunEnd
 from trainvitals_server.app import create_app
 from trainvitals_server.settings import Settings
 from trainvitals_server.store.interface import ReceivedFrame, Store, StoreUnavailable
@@ -164,3 +165,10 @@ def test_says_that_the_disk_is_full_and_goes_on_when_it_is_not(settings: Setting
         assert send(client, loss_frame(0, 1.0)).json()["duplicate"] is False
     assert (refused.status_code, refused.headers["retry-after"]) == (503, "2")
     assert (health.status_code, health.json()["detail"]) == (503, "the disk is full")
+
+
+def test_answers_the_end_of_a_run_with_what_was_found_in_it(client: TestClient) -> None:
+    send(client, loss_frame(0, 1.0, math.nan))
+    end = RunEnd(status="finished", ended_at=2000.0)
+    answer = client.put(f"/api/v1/runs/{RUN}/end", content=coding.encode(end, media_type=coding.JSON)).json()
+    assert (answer["health"], [finding["rule"] for finding in answer["findings"]]) == (30, ["non_finite_values"])

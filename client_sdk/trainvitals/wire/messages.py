@@ -107,6 +107,13 @@ class RunAccepted(msgspec.Struct, frozen=True, kw_only=True):
     path: str
 
 
+class RunEnded(msgspec.Struct, frozen=True, kw_only=True):
+    """The server knows how the run ended. ``findings``: those still open; ``health``: 0 to 100, None if not judged."""
+
+    health: int | None = None
+    findings: list[Finding] = []
+
+
 class FrameAccepted(msgspec.Struct, frozen=True, kw_only=True):
     """The frame is stored for good. ``findings``: opened or resolved since the writer's last acknowledgement."""
 

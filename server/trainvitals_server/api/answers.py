@@ -14,12 +14,12 @@ from trainvitals.wire import coding
 from trainvitals.wire.answers import Curve, FindingList, Health, Heatmap, RunDetail, RunPage, Snapshot
 from trainvitals.wire.floats import Floats
 from trainvitals.wire.frame import Frame
-from trainvitals.wire.messages import FrameAccepted, ModelInfo, Problem, RunAccepted, RunEnd, RunStart
+from trainvitals.wire.messages import FrameAccepted, ModelInfo, Problem, RunAccepted, RunEnd, RunEnded, RunStart
 
 REFERENCE: Final = "#/components/schemas/{name}"
 MESSAGES: Final = (
     Curve, FindingList, Frame, FrameAccepted, Health, Heatmap, ModelInfo, Problem, RunAccepted, RunDetail, RunEnd,
-    RunPage, RunStart, Snapshot,
+    RunEnded, RunPage, RunStart, Snapshot,
 )  # fmt: skip
 Json = dict[str, Any]  # Any: JSON Schema nests as it likes
 

@@ -15,7 +15,7 @@ from starlette.responses import Response
 from trainvitals.wire import coding
 from trainvitals.wire.errors import AbsurdShape, Malformed
 from trainvitals.wire.frame import Frame, decode_frame, encode_frame, sealed
-from trainvitals.wire.messages import FrameAccepted, ModelInfo, RunAccepted, RunEnd, RunStart
+from trainvitals.wire.messages import FrameAccepted, ModelInfo, RunAccepted, RunEnd, RunEnded, RunStart
 from trainvitals_server.api.answers import PROBLEMS, answer, answers, takes
 from trainvitals_server.api.bodies import media_type_of, read_body, read_message, stated_size
 from trainvitals_server.api.problems import Refused
@@ -24,6 +24,7 @@ from trainvitals_server.store.interface import ReceivedFrame
 
 MAX_RUN_ID_LENGTH: Final = 128
 LARGE_BYTES: Final = 256 * 1024  # decoding more takes milliseconds, in which the event loop has better things to do
+JUDGING_SECONDS: Final = 2.0  # a training waits for this answer when it ends
 NO_CONTENT: Final = HTTPStatus.NO_CONTENT
 router = APIRouter(prefix="/api/v1/runs/{run_id}", tags=["ingest"])
 
@@ -56,14 +57,18 @@ async def heartbeat(run_id: str, services: Given) -> Response:
     return Response(status_code=NO_CONTENT)
 
 
-@router.put("/end", status_code=NO_CONTENT, responses=PROBLEMS, openapi_extra=takes(RunEnd))
+@router.put("/end", responses=answers(RunEnded), openapi_extra=takes(RunEnd))
 async def end_run(run_id: str, request: Request, services: Given) -> Response:
-    """Say how the run ended."""
+    """Say how the run ended; answered when it is judged to its end, or after a moment."""
     end = await read_message(request, RunEnd, max_bytes=services.settings.limits.max_bytes)
     await run_in_threadpool(services.store.end_run, run_id, end)
     services.evaluator.ended(run_id)
+    await run_in_threadpool(services.evaluator.settle, run_id, seconds=JUDGING_SECONDS)
     services.hub.touch(run_id)
-    return Response(status_code=NO_CONTENT)
+    found = await run_in_threadpool(services.store.findings, run_id)
+    detail = await run_in_threadpool(services.store.run, run_id)
+    still_open = [finding for finding in found if finding.state in ("open", "acknowledged")]
+    return answer(request, RunEnded(health=detail.summary.health, findings=still_open))
 
 
 @router.post("/frames", responses=answers(FrameAccepted), openapi_extra=takes(Frame))

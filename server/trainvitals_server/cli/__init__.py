@@ -1,8 +1,9 @@
-"""The server's commands: ``serve``, ``demo`` and ``rule``."""
+"""The server's commands: ``serve``, ``demo``, ``rule``, and the SDK's ``sync``."""
 
 from __future__ import annotations
 
 import os
+import subprocess
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -65,6 +66,12 @@ def demo(
 ) -> None:
     """A server and three real trainings, one of them sick."""
     raise typer.Exit(run_demo(port=port, exit_when_done=finish, data=data, steps=steps))
+
+
+@commands.command(add_help_option=False, context_settings={"allow_extra_args": True, "ignore_unknown_options": True})
+def sync(context: typer.Context) -> None:
+    """Ship what trainings left in the spool: the SDK's own command."""
+    raise typer.Exit(subprocess.call([sys.executable, "-m", "trainvitals.command", "sync", *context.args]))
 
 
 @commands.command()

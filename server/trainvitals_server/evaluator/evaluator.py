@@ -69,7 +69,7 @@ class Evaluator:
         self._runs: dict[str, _Run] = {}
         self._state = threading.Condition()
         self._stopping = False
-        self._working = False
+        self._busy_with: str | None = None
         self._draining = 0
         self._failed_rules: set[str] = set()
         self._thread = threading.Thread(target=self._work, name="trainvitals-evaluator", daemon=True)
@@ -121,22 +121,30 @@ class Evaluator:
             self._draining += 1
             self._state.notify_all()
             idle = self._state.wait_for(
-                lambda: not self._working and not any(run.has_news for run in self._runs.values()), timeout
+                lambda: self._busy_with is None and not any(run.has_news for run in self._runs.values()), timeout
             )
             self._draining -= 1
             return idle
 
+    def settle(self, run_id: str, *, seconds: float) -> bool:
+        """Wait until all that is known of one run is judged; whether that came to pass."""
+        with self._state:
+            run = self._runs.get(run_id)
+            return run is None or self._state.wait_for(
+                lambda: self._stopping or (self._busy_with != run_id and not run.has_news), seconds
+            )
+
     def _work(self) -> None:
         while True:
             with self._state:
-                self._working = False
+                self._busy_with = None
                 self._state.notify_all()
                 while not self._stopping and (due := self._due()) is None:
                     self._state.wait(self._patience())
                 if self._stopping:
                     return
                 assert due is not None
-                self._working = True
+                self._busy_with = due
                 run = self._runs[due]
                 frames, model, has_ended = list(run.waiting), run.model, run.has_ended
                 run.waiting.clear()
