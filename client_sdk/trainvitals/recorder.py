@@ -145,7 +145,9 @@ class Recorder:
 
 def _of_one_frame(snapshots: list[Pending]) -> Iterator[list[Pending]]:
     """Cut where the layers change, because ``watch`` was called again, and where a frame would grow too large."""
-    from trainvitals.snapshots import STATS
+    if not snapshots:
+        return
+    from trainvitals.snapshots import STATS  # which needs torch, and metrics alone do not
 
     for _, group in groupby(snapshots, key=lambda snapshot: id(snapshot.layers)):
         same = list(group)

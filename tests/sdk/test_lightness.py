@@ -29,6 +29,18 @@ def test_import_loads_neither_torch_nor_urllib3_nor_numpy() -> None:
     assert answer.stdout.strip() == "[]"
 
 
+def test_metrics_are_recorded_where_there_is_no_torch(offline: Any) -> None:
+    code = f"""
+import sys; sys.modules["torch"] = None
+import trainvitals as tv
+run = tv.init(mode="offline", directory={str(offline.directory)!r})
+run.log({{"loss": 1.0}})
+run.finish()
+"""
+    subprocess.run([sys.executable, "-c", code], check=True)
+    assert offline.points("loss") == [(0, 1.0)]
+
+
 def test_arguments_beat_the_environment_which_beats_defaults(tmp_path: Path) -> None:
     environment = {"TRAINVITALS_MODE": "offline", "TRAINVITALS_PROJECT": "theirs", "TRAINVITALS_DIR": str(tmp_path)}
     settings = read_settings(project="mine", environment=environment)
