@@ -79,7 +79,7 @@ def create_app(
 
 def _services(settings: Settings, store: Store, clock: Callable[[], float]) -> Services:
     hub = Hub(store, clock=clock)
-    evaluator = Evaluator(store, now=clock, on_findings=hub.found)
+    evaluator = Evaluator(store, now=clock, on_findings=hub.found, busy=lambda: writer.busy)
 
     def on_committed(frames: list[ReceivedFrame], new: list[bool]) -> None:
         fresh = [received for received, is_new in zip(frames, new, strict=True) if is_new]

@@ -34,7 +34,7 @@ def _pages() -> dict[str, str]:
 
 
 def _canonical(name: str) -> str:
-    return name.replace("_", "-")
+    return name.replace("-", "_")
 
 
 def _title(page: str) -> str:

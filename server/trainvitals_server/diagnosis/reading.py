@@ -74,6 +74,8 @@ def recent(window: Window, stat: str, *, samples: int = 8) -> Floats32 | None:
 
 def typical(values: Floats32) -> NDArray[np.float64]:
     """The median over snapshots of what is finite, [layers]; NaN where nothing is."""
+    if np.isfinite(values).all():
+        return np.median(values.astype(np.float64), axis=0)
     finite = np.where(np.isfinite(values), values, np.nan).astype(np.float64)
     has_any = np.isfinite(finite).any(axis=0)
     result = np.full(finite.shape[1], np.nan)

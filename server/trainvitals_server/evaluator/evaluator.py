@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
+import time
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -17,11 +18,13 @@ from trainvitals_server.diagnosis.window import Window
 from trainvitals_server.evaluator.health import health
 from trainvitals_server.evaluator.history import History
 from trainvitals_server.evaluator.lifecycle import Life
-from trainvitals_server.evaluator.remembering import WAITING_FRAMES, remembered
+from trainvitals_server.evaluator.remembering import remembered
 from trainvitals_server.store.interface import RunNotFound, Store, StoreError
 
 EVERY_SECONDS: Final = 0.5  # between two looks at a run …
 MANY_FRAMES: Final = 8  # … unless so many frames wait
+MOST_WAITING: Final = 256  # frames of a run, which bounds their memory
+LONGEST_YIELD_SECONDS: Final = 0.05
 NEWS_KEPT: Final = 256
 STOP_SECONDS: Final = 10.0
 log = logging.getLogger(__name__)
@@ -31,7 +34,7 @@ OnFindings = Callable[[str, list[Finding], int | None], None]
 
 @dataclass(slots=True)
 class _Run:
-    waiting: deque[Frame] = field(default_factory=lambda: deque(maxlen=WAITING_FRAMES))
+    waiting: deque[Frame] = field(default_factory=deque)
     model: ModelInfo | None = None
     has_ended: bool = False
     history: History | None = None
@@ -46,12 +49,16 @@ class _Run:
     def has_news(self) -> bool:
         return bool(self.waiting) or self.model is not None or self.has_ended
 
+    @property
+    def is_urgent(self) -> bool:
+        return self.has_ended or len(self.waiting) >= MANY_FRAMES
+
 
 class Evaluator:
     """Judges runs on a thread of its own; every method is thread-safe.
 
     ``on_findings`` is given, on that thread, the findings of a run that opened, changed or were resolved, and its
-    health.
+    health. ``busy`` tells that frames wait to be stored, which has the right of way.
     """
 
     def __init__(
@@ -61,11 +68,13 @@ class Evaluator:
         rules: Mapping[str, Rule] | None = None,
         now: Callable[[], float],
         on_findings: OnFindings,
+        busy: Callable[[], bool] = lambda: False,
     ) -> None:
         self._store = store
         self._rules = dict(all_rules() if rules is None else rules)
         self._now = now
         self._on_findings = on_findings
+        self._busy = busy
         self._runs: dict[str, _Run] = {}
         self._state = threading.Condition()
         self._stopping = False
@@ -90,7 +99,11 @@ class Evaluator:
         """Frames that were stored. Cheap; ranks beyond the first are not judged yet."""
         own = [frame for frame in frames if frame.rank == 0]
         with self._state:
-            self._runs.setdefault(run_id, _Run()).waiting.extend(own)
+            run = self._runs.setdefault(run_id, _Run())
+            run.waiting.extend(own)
+            while len(run.waiting) > MOST_WAITING:  # it comes faster than it can be judged: from the store, later
+                run.waiting.popleft()
+                run.history = None
             self._state.notify_all()
 
     def model(self, run_id: str, model: ModelInfo) -> None:
@@ -152,18 +165,14 @@ class Evaluator:
             self._attend(due, run, frames, model, has_ended=has_ended)
 
     def _due(self) -> str | None:
+        """The run that has waited longest of those whose turn it is."""
         now = self._now()
-        for run_id, run in self._runs.items():
-            if not run.has_news:
-                continue
-            if (
-                len(run.waiting) >= MANY_FRAMES
-                or run.has_ended
-                or self._draining
-                or now - run.judged_at >= EVERY_SECONDS
-            ):
-                return run_id
-        return None
+        due = [
+            (run.judged_at, run_id)
+            for run_id, run in self._runs.items()
+            if run.has_news and (run.is_urgent or self._draining or now - run.judged_at >= EVERY_SECONDS)
+        ]
+        return min(due)[1] if due else None
 
     def _patience(self) -> float | None:
         return EVERY_SECONDS if any(run.has_news for run in self._runs.values()) else None
@@ -175,15 +184,18 @@ class Evaluator:
             if model is not None:
                 run.history.describe(model)
             self._judge(run_id, run, run.history, run.life, frames, has_ended=has_ended)
-            if has_ended:
-                run.history = run.life = None  # an ended run takes no memory
         except RunNotFound:
-            with self._state:
-                self._runs.pop(run_id, None)
-        except StoreError:
-            log.exception("run %s could not be judged just now", run_id)
-            run.history = run.life = None  # from the store again, when there is news
+            has_ended = True
+        except StoreError as error:
+            log.warning("run %s could not be judged just now: %s", run_id, error)
+            run.history = None  # from the store again, when there is news
+        except Exception:  # the border: one odd run must not end the only evaluator
+            log.exception("run %s could not be judged", run_id)
+            run.history = None
         run.judged_at = self._now()
+        with self._state:
+            if has_ended and not run.has_news:  # an ended run takes no memory
+                self._runs.pop(run_id, None)
 
     def _judge(
         self, run_id: str, run: _Run, history: History, life: Life, frames: list[Frame], *, has_ended: bool
@@ -193,6 +205,7 @@ class Evaluator:
         changed: dict[str, Finding] = {}
         for frame in frames:
             for _ in history.take(frame):
+                self._give_way()
                 found = life.judge(self._symptoms(history.window()), now=self._now())
                 changed |= {finding.finding_id: finding for finding in found}
         found = life.judge(self._symptoms(history.window()), now=self._now(), is_last=has_ended, is_moment=False)
@@ -207,6 +220,11 @@ class Evaluator:
             run.news.extend(turned)
             run.news_count += len(turned)
         self._on_findings(run_id, list(changed.values()), score)
+
+    def _give_way(self) -> None:
+        deadline = time.monotonic() + LONGEST_YIELD_SECONDS
+        while self._busy() and time.monotonic() < deadline and not self._stopping:
+            time.sleep(0.001)
 
     def _symptoms(self, window: Window) -> list[Symptom]:
         found: list[Symptom] = []

@@ -3,7 +3,7 @@ comes."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Final, Generic, TypeVar
 
 import numpy as np
@@ -16,7 +16,7 @@ NEWEST_SNAPSHOTS: Final = 64
 PAST_SNAPSHOTS: Final = 64
 NEWEST_POINTS: Final = 512
 PAST_POINTS: Final = 512
-MOMENT_SNAPSHOTS: Final = 4  # a moment to judge comes after so many, …
+MOMENT_SNAPSHOTS: Final = 8  # a moment to judge comes after so many, …
 MOMENT_STEPS: Final = 50  # … or after so many steps with metrics
 T = TypeVar("T")
 
@@ -108,10 +108,7 @@ class History:
     def window(self) -> Window:
         """The run as rules see it now."""
         rows = self._snapshots.items()
-        stats: dict[str, Floats32] = {}
-        nothing = np.full(len(self._layers), np.nan, np.float32)
-        for stat in sorted({stat for _, snapshot in rows for stat in snapshot}):
-            stats[stat] = np.stack([snapshot.get(stat, nothing) for _, snapshot in rows])
+        stats = _Stats([snapshot for _, snapshot in rows], layers=len(self._layers))
         info = {layer.name: layer for layer in self._model.layers}
         return Window(
             run_id=self.run_id,
@@ -125,6 +122,29 @@ class History:
             optimizers=tuple(self._model.optimizers),
             planned_steps=self.planned_steps,
         )
+
+
+class _Stats(Mapping[str, Floats32]):
+    """Stat → float32 [n, layers], put together when a rule asks for it."""
+
+    def __init__(self, snapshots: list[dict[str, Floats32]], *, layers: int) -> None:
+        self._snapshots = snapshots
+        self._nothing = np.full(layers, np.nan, np.float32)
+        self._names = dict.fromkeys(stat for snapshot in snapshots for stat in snapshot)
+        self._made: dict[str, Floats32] = {}
+
+    def __getitem__(self, stat: str) -> Floats32:
+        if stat not in self._made:
+            if stat not in self._names:
+                raise KeyError(stat)
+            self._made[stat] = np.stack([snapshot.get(stat, self._nothing) for snapshot in self._snapshots])
+        return self._made[stat]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._names)
+
+    def __len__(self) -> int:
+        return len(self._names)
 
 
 def _snapshots(stats: LayerStats) -> dict[int, dict[str, Floats32]]:
@@ -148,7 +168,7 @@ def _series(points: Thinned[float]) -> Series:
 
 
 def nonfinite_of(
-    stats: dict[str, Floats32], layers: tuple[str, ...], info: dict[str, LayerInfo]
+    stats: Mapping[str, Floats32], layers: tuple[str, ...], info: dict[str, LayerInfo]
 ) -> dict[str, np.ndarray[tuple[int, ...], np.dtype[np.bool_]]]:
     """Where a value is wrong rather than absent: stat → bool [n, layers].
 
