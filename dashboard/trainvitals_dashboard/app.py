@@ -117,7 +117,13 @@ def _register(app: Dash, questions: Api) -> None:
         State("shell", "navbar"),
         prevent_initial_call=True,
     )
-    app.clientside_callback(ClientsideFunction("trainvitals", "place"), Output("url", "hash"), Input("url", "pathname"))
+    app.clientside_callback(
+        ClientsideFunction("trainvitals", "place"),
+        Output("url", "hash"),
+        Output("drawer", "opened", allow_duplicate=True),
+        Input("url", "pathname"),
+        prevent_initial_call="initial_duplicate",
+    )
     app.clientside_callback(
         ClientsideFunction("trainvitals", "heatStat"),
         Output("heat-stat", "size"),

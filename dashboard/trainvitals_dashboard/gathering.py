@@ -12,15 +12,20 @@ from trainvitals.wire.messages import Finding
 from trainvitals_dashboard.api import Api, ApiError
 from trainvitals_dashboard.conventions import LOSSES, VALIDATION_LOSSES, pick
 
-OWN_METRICS: Final = ("lr", "grad_norm", "elapsed_seconds", "overhead_fraction")
+OWN_METRICS: Final = ("lr", "grad_norm", "elapsed_seconds", "overhead_fraction", "dropped_snapshots")
+MOST_OTHERS: Final = 24
+OTHER_POINTS: Final = 300
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunView:
-    """A run with the series that its page draws."""
+    """A run with the series that its page draws. ``others``: metrics beside those that have a place of their own;
+    ``more``: those that are too many to be drawn."""
 
     detail: RunDetail
     curves: dict[str, Curve] = field(default_factory=dict)
+    others: list[str] = field(default_factory=list)
+    more: list[str] = field(default_factory=list)
     findings: list[Finding] = field(default_factory=list)
     heatmap: Heatmap | None = None
     snapshot: Snapshot | None = None
@@ -40,14 +45,25 @@ async def gather_run(api: Api, run_id: str, *, stat: str) -> RunView:
     detail = await api.run(run_id)
     validation = pick(detail.metrics, VALIDATION_LOSSES)
     wanted = [name for name in (loss_metric(detail), validation, *OWN_METRICS) if name in detail.metrics]
+    rest = [name for name in detail.metrics if name not in wanted and name.partition("/")[0] not in OWN_METRICS]
+    others, more = rest[:MOST_OTHERS], rest[MOST_OTHERS:]
     found = await asyncio.gather(
         api.findings(run_id),
         _or_none(api.heatmap(run_id, stat)),
         _or_none(api.snapshot(run_id)),
         *(_or_none(api.metric_curve(run_id, name)) for name in wanted),
+        *(_or_none(api.metric_curve(run_id, name, points=OTHER_POINTS)) for name in others),
     )
-    curves = {name: curve for name, curve in zip(wanted, found[3:], strict=True) if curve is not None}
-    return RunView(detail=detail, curves=curves, findings=found[0].findings, heatmap=found[1], snapshot=found[2])
+    curves = {name: curve for name, curve in zip([*wanted, *others], found[3:], strict=True) if curve is not None}
+    return RunView(
+        detail=detail,
+        curves=curves,
+        others=others,
+        more=more,
+        findings=found[0].findings,
+        heatmap=found[1],
+        snapshot=found[2],
+    )
 
 
 async def _or_none(question: Any) -> Any:  # Any: an awaitable of any answer

@@ -98,6 +98,8 @@ MANTINE: Final[dict[str, Any]] = {  # Any: Mantine's own theme object
     "radius": {"xs": "3px", "sm": "5px", "md": "8px", "lg": "12px", "xl": "20px"},
 }  # fmt: skip
 
+LABELS_PX: Final = 92  # left of wide plots, so that the steps of curves and heatmap stand above one another
+
 
 def css() -> str:
     """The variables of both schemes, and the colour bars."""
@@ -132,12 +134,13 @@ def template() -> go.layout.Template:
             "font": {"family": FONT, "size": 12},
             "paper_bgcolor": "rgba(0,0,0,0)",
             "plot_bgcolor": "rgba(0,0,0,0)",
-            "margin": {"l": 48, "r": 12, "t": 8, "b": 24},
+            "margin": {"l": LABELS_PX, "r": 12, "t": 8, "b": 24},
             "xaxis": axis,
             "yaxis": axis,
             "showlegend": False,
             "hovermode": "x",
-            "hoverlabel": {"font": {"family": FONT, "size": 12}, "bordercolor": "rgba(0,0,0,0)"},
+            # plotly writes in the border's colour: a transparent one hides the text, whatever CSS says of its fill
+            "hoverlabel": {"font": {"family": FONT, "size": 12, "color": TOKENS["fg"][0]}},
             "dragmode": "zoom",
         }
     )

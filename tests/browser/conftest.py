@@ -16,6 +16,9 @@ import uvicorn
 from fastapi import FastAPI
 from playwright.sync_api import Page
 
+from trainvitals_server.composition import create_whole
+from trainvitals_server.settings import Settings
+
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 FLAGS = (
     "--no-sandbox",
@@ -88,3 +91,9 @@ def artefacts() -> Path:
     """Where screenshots are kept."""
     ARTEFACTS.mkdir(exist_ok=True)
     return ARTEFACTS
+
+
+@pytest.fixture
+def address(tmp_path: Path, serve: Callable[[FastAPI], str]) -> str:
+    """An empty server's."""
+    return serve(create_whole(Settings(database=f"sqlite:///{tmp_path / 'runs.sqlite3'}")))

@@ -2,22 +2,12 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable
 from pathlib import Path
 
-import httpx2
-import numpy as np
 import pytest
-from fastapi import FastAPI
 from playwright.sync_api import Page, expect
 
-from trainvitals.wire import coding
-from trainvitals.wire.floats import Floats
-from trainvitals.wire.frame import Frame, LayerStats, MetricPoints, encode_frame, section
-from trainvitals.wire.messages import LayerInfo, ModelInfo, RunStart
-from trainvitals_server.composition import create_whole
-from trainvitals_server.settings import Settings
+from tests.browser.training import Training
 
 pytestmark = [
     pytest.mark.slow,
@@ -26,47 +16,9 @@ pytestmark = [
     pytest.mark.filterwarnings("ignore:Session-scoped fixtures defined as instance methods"),
 ]
 
-HEADERS = {"Content-Type": coding.MSGPACK}
-LAYERS = [f"blocks.{block}.{part}" for block in range(4) for part in ("attn", "mlp")]
 POINTS = "() => document.querySelector('#g-loss .js-plotly-plot')._fullData[2].x.length"
 COLUMNS = "() => document.querySelector('#g-heat .js-plotly-plot')._fullData[0].z.length"
 DRAWN = "#g-loss .js-plotly-plot .scatterlayer .js-line"
-
-
-class Training:
-    """A training as the SDK would send it."""
-
-    def __init__(self, address: str, run_id: str) -> None:
-        self.run_id, self.sent, self.step = run_id, 0, 0
-        self.base = f"{address}/api/v1/runs/{run_id}"
-        self._put("", RunStart(project="pages", name=f"net {run_id}", started_at=time.time(), tags=["test"]))
-        layers = [LayerInfo(name=name, kind="Linear", parameters=100, trainable=100) for name in LAYERS]
-        self._put("/model", ModelInfo(layers=layers))
-
-    def train(self, steps: int, *, loss: Callable[[int], float] = lambda step: 3.0 / (1 + step / 50)) -> None:
-        """Send one frame of that many steps."""
-        at = list(range(self.step, self.step + steps))
-        metrics = [
-            MetricPoints(metric="loss", steps=at, values=Floats.of([loss(step) for step in at])),
-            MetricPoints(metric="lr", steps=at, values=Floats.of([1e-3] * steps)),
-            MetricPoints(metric="grad_norm", steps=at, values=Floats.of([0.5] * steps)),
-        ]
-        values = {"update_ratio": 1e-3, "grad_norm": 0.1, "zero_fraction": 0.2, "activation_std": 1.0}
-        sections = [
-            section(stat, np.full((len(LAYERS), steps), value, "<f4").tobytes()) for stat, value in values.items()
-        ]
-        stats = LayerStats(steps=at, layers=LAYERS, sections=sections)
-        frame = Frame(run_id=self.run_id, writer=1, seq=self.sent, layer_stats=stats, metrics=metrics)
-        httpx2.post(f"{self.base}/frames", content=encode_frame(frame), headers=HEADERS).raise_for_status()
-        self.sent, self.step = self.sent + 1, self.step + steps
-
-    def _put(self, path: str, message: object) -> None:
-        httpx2.put(f"{self.base}{path}", content=coding.encode(message), headers=HEADERS).raise_for_status()
-
-
-@pytest.fixture
-def address(tmp_path: Path, serve: Callable[[FastAPI], str]) -> str:
-    return serve(create_whole(Settings(database=f"sqlite:///{tmp_path / 'runs.sqlite3'}")))
 
 
 def test_an_empty_server_teaches_how_to_send_the_first_run(page: Page, address: str, artefacts: Path) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from urllib.parse import unquote
+
 import numpy as np
 import pytest
 
@@ -151,6 +153,9 @@ def test_a_heatmap_without_values_is_drawn_empty() -> None:
     assert heat(none).layout.meta["live"]["layers"] == []
 
 
-def test_a_sparkline_leaves_out_what_is_not_finite() -> None:
-    assert spark([NAN, 1.0, 2.0]) == spark([1.0, 2.0])
+def test_a_sparkline_has_gaps_where_values_are_not_finite() -> None:
+    whole, broken = unquote(spark([1.0, 2.0, 3.0, 4.0, 5.0])), unquote(spark([1.0, 2.0, NAN, 4.0, 5.0]))
+    assert (whole.count("<polyline"), broken.count("<polyline")) == (1, 2)
+    assert "131.0,2.0" in broken  # the last point stays where it was
+    assert "131.0" not in unquote(spark([1.0, 2.0, NAN, NAN, NAN]))
     assert spark([NAN, 1.0]) == ""

@@ -47,4 +47,4 @@ def test_numbered_layers_that_repeat_nothing_stay_a_strip() -> None:
 def test_a_card_lists_the_layers_that_need_attention() -> None:
     card = layers_card(detail(["a", "b"], recorded=["a", "b"]), [finding("critical", "b")], None)
     rows = [part for part in card._traverse() if getattr(part, "className", "") == "tv-lrow"]
-    assert [row.id["name"] for row in rows] == ["b"]
+    assert [getattr(row, "data-layer") for row in rows] == ["b"]

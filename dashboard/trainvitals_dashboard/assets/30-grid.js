@@ -14,6 +14,13 @@
     if (value !== 0 && (Math.abs(value) < 1e-3 || Math.abs(value) >= 1e5)) return value.toExponential(1).replace('e+', 'e');
     return Math.abs(value) < 1e4 ? String(+value.toPrecision(4)) : Math.round(value).toLocaleString('en');
   };
+  const rank = value => value === null || value === undefined ? 2 : value === 'NaN' ? 1 : 0;
+  // what is no number comes last, whichever way one sorts
+  functions.tvCompare = (a, b, nodeA, nodeB, descending) => {
+    const apart = rank(a) - rank(b);
+    if (apart || rank(a)) return descending ? -apart : apart;
+    return +a === +b ? 0 : +a < +b ? -1 : 1;
+  };
   functions.tvInteger = value => value === null || value === undefined ? '–' : value.toLocaleString('en');
   functions.tvAgo = seconds => {
     const s = Math.max(0, Date.now() / 1000 - seconds);
@@ -55,11 +62,15 @@
       h('span', {key: severity, className: `tv-${GRAVITY[severity][0]}`, title: `${count} ${severity}`}, icon(GRAVITY[severity][1]), count)));
   };
   cells.TvSpark = props => {
-    const values = props.data.sparkline.filter(value => typeof value === 'number'), width = 116, height = 28;
-    if (values.length < 2) return null;
-    const low = Math.min(...values), span = Math.max(...values) - low || 1;
-    const points = values.map((value, index) => `${(index / (values.length - 1) * (width - 2) + 1).toFixed(1)},${(height - 2 - (value - low) / span * (height - 5)).toFixed(1)}`).join(' ');
-    return h('span', {className: 'tv-cell'}, h('svg', {width, height, 'aria-hidden': true}, h('polyline', {points, fill: 'none', stroke: 'var(--tv-s1)', strokeWidth: 1.5, strokeLinejoin: 'round'})));
+    const every = props.data.sparkline, width = 116, height = 28, good = every.filter(value => typeof value === 'number');
+    if (good.length < 2) return null;
+    const low = Math.min(...good), span = Math.max(...good) - low || 1, lines = [[]];
+    every.forEach((value, index) => { // what is not finite leaves a gap
+      if (typeof value !== 'number') lines.push([]);
+      else lines[lines.length - 1].push(`${(index / (every.length - 1) * (width - 2) + 1).toFixed(1)},${(height - 2 - (value - low) / span * (height - 5)).toFixed(1)}`);
+    });
+    return h('span', {className: 'tv-cell'}, h('svg', {width, height, 'aria-hidden': true}, lines.map((points, key) =>
+      h('polyline', {key, points: points.join(' '), fill: 'none', stroke: 'var(--tv-s1)', strokeWidth: 1.5, strokeLinejoin: 'round'}))));
   };
   functions.tvGridTheme = agGrid => agGrid.themeQuartz.withParams({
     backgroundColor: 'var(--tv-surface)', foregroundColor: 'var(--tv-fg)', headerBackgroundColor: 'var(--tv-surface)', headerTextColor: 'var(--tv-fg-2)',
@@ -67,4 +78,14 @@
     selectedRowBackgroundColor: 'color-mix(in srgb, var(--tv-accent) 9%, transparent)', wrapperBorder: false, headerColumnBorder: false, columnBorder: false,
     fontFamily: 'inherit', spacing: 7, checkboxBorderRadius: 4,
   });
+
+  // A phone shows what one came for: the run, its health, its loss.
+  const WIDE = ['status', 'findings', 'spark', 'step', 'created'], narrow = matchMedia('(max-width: 767px)');
+  const fit = () => document.getElementById('runs-grid') && dash_ag_grid.getApiAsync('runs-grid').then(grid => grid.setColumnsVisible(WIDE, !narrow.matches));
+  narrow.addEventListener('change', fit);
+  let fitted = null;
+  new MutationObserver(() => {
+    const grid = document.querySelector('#runs-grid .ag-root');
+    if (grid && grid !== fitted) { fitted = grid; if (narrow.matches) fit(); }
+  }).observe(document.documentElement, {childList: true, subtree: true});
 })();

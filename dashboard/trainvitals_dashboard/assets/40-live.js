@@ -17,7 +17,8 @@ window.tvLive = (() => {
   function follow(wanted) {
     if (JSON.stringify(wanted) === JSON.stringify(page) && socket && socket.readyState < 2) return;
     const old = socket;
-    page = wanted || {}; socket = null; seq = 0; retry = 0; ended = false;
+    page = wanted || {}; socket = null; seq = 0; retry = 0; ended = !!page.ended;
+    if (page.name) setTimeout(() => { document.title = `${page.name} · trainvitals`; }, 100); // after Dash has written the id
     pending.clear(); elapsed.length = 0; clearTimeout(timer);
     if (old) old.close();
     if (page.run || page.all) connect(); else state('none');
@@ -83,6 +84,8 @@ window.tvLive = (() => {
     }
     if (missing) reload();
     if ((update.findings || []).length) panels();
+    const fresh = Object.keys(update.metrics || {}).filter(name => page.metrics && !page.metrics.includes(name));
+    if (fresh.length) { page.metrics.push(...fresh); reload(); }
     if (update.run) run(update.run);
     kick();
   }
@@ -248,7 +251,7 @@ window.dash_clientside.trainvitals = {
       const href = link.getAttribute('href');
       link.classList.toggle('on', href === '/' ? path === '/' || path.startsWith('/runs') : path.startsWith(href));
     });
-    return window.dash_clientside.no_update;
+    return [window.dash_clientside.no_update, false]; // no drawer stays open over another page
   },
   search: text => {
     dash_ag_grid.getApiAsync('runs-grid').then(grid => grid.setGridOption('quickFilterText', text || ''));
@@ -260,14 +263,31 @@ window.dash_clientside.trainvitals = {
     const words = chosen.length ? `Overlay ${chosen.length} ${chosen.length === 1 ? 'run' : 'runs'}` : 'Select runs to overlay';
     return [`/overlay?runs=${chosen.map(encodeURIComponent).join(',')}`, words, chosen.length ? 'tv-button' : 'tv-button tv-off'];
   },
-  choose: (runs, metric) => `?runs=${(runs || []).map(encodeURIComponent).join(',')}&metric=${encodeURIComponent(metric || 'loss')}`,
+  choose: (runs, metric) => {
+    const now = new URLSearchParams(location.search), wanted = (runs || []).join(',');
+    // Dash asks when the page is built, too: a second entry in the history would trap the Back button
+    if ((now.get('runs') || '') === wanted && (now.get('metric') || 'loss') === (metric || 'loss')) return window.dash_clientside.no_update;
+    return `?runs=${(runs || []).map(encodeURIComponent).join(',')}&metric=${encodeURIComponent(metric || 'loss')}`;
+  },
   heatStat: stat => { remember('stat', stat); return window.dash_clientside.no_update; },
 };
 
+window.tvAskLayer = name => window.dash_clientside.set_props('layer-asked', {data: {name, at: Date.now()}});
 document.addEventListener('click', event => {
   const finding = event.target.closest?.('[data-finding]');
   if (finding) remember('finding', finding.dataset.finding);
+  const layer = event.target.closest?.('[data-layer]');
+  if (layer) window.tvAskLayer(layer.dataset.layer);
 });
+
+// How long a run has been running goes on without asking the server.
+setInterval(() => document.querySelectorAll('[data-elapsed]').forEach(at => {
+  if (at._from !== at.dataset.elapsed) { at._from = at.dataset.elapsed; at._since = performance.now(); }
+  const seconds = +at._from + (performance.now() - at._since) / 1000, [m, h, d] = [60, 3600, 86400];
+  const words = seconds < m ? `${Math.round(seconds)} s` : seconds < h ? `${Math.floor(seconds / m)} min`
+    : seconds < d ? `${Math.floor(seconds / h)} h ${Math.floor(seconds % h / m)} min` : `${Math.floor(seconds / d)} d ${Math.floor(seconds % d / h)} h`;
+  if (document.documentElement.dataset.live !== 'ended') at.textContent = `running for ${words}`;
+}), 1000);
 
 // The URL is the state: what is looked at can be sent to somebody else.
 function remember(key, value) {

@@ -64,7 +64,7 @@ def heat(heatmap: Heatmap, *, applicable: Collection[str] | None = None, live: b
     figure = go.Figure()
     # [step][layer] and transposed, so that a live column can be appended; evenly spaced, which draws six times faster
     place = {"x0": first, "dx": width, "transpose": True, "showscale": False}
-    value = "10<sup>%{z:.2f}</sup>" if colours.log else "%{z:.2f}"
+    value = "log₁₀ %{z:.2f}" if colours.log else "%{z:.3f}"  # 10-theme.js writes the value itself in its place
     figure.add_heatmap(
         z=np.ascontiguousarray(shown.T),
         zmin=colours.low,
@@ -92,7 +92,6 @@ def heat(heatmap: Heatmap, *, applicable: Collection[str] | None = None, live: b
         uirevision=heatmap.stat,
         meta={"live": followed} if live else {},
         hovermode="closest",
-        margin={"l": 118, "r": 12, "t": 6, "b": 24},
         xaxis={"showgrid": False, "tickformat": "~s", "nticks": 9},
         yaxis={
             "showgrid": False,
@@ -142,5 +141,5 @@ def _plotly_scale(kind: Literal["seq", "div"]) -> list[tuple[float, str]]:
     return (DIVERGING if kind == "div" else SEQUENTIAL)["light"]
 
 
-def _short(name: str, length: int = 17) -> str:
+def _short(name: str, length: int = 13) -> str:
     return name if len(name) <= length else "…" + name[-(length - 1) :]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -20,6 +20,9 @@ LIVE_POINTS: Final = 4000  # a live trace keeps this many points before the page
 SMOOTHING: Final = 1 / 200  # of the shown span
 SMOOTHED_FROM_POINTS: Final = 40
 DECADES_FROM: Final = 20
+BLOWN_UP_FROM: Final = 1000  # times the median: on a linear axis nothing else would be seen
+LABELLED_DECADES: Final = 5
+MAX_MARKS: Final = 20
 
 Numbers = NDArray[np.float32]
 
@@ -42,7 +45,8 @@ def loss(
 ) -> go.Figure:
     """The loss with its envelope, smoothed over a small part of the span, validation beside it, findings above it."""
     figure = go.Figure()
-    followed = _add_curve(figure, train, colour="s1", name="loss", smoothed=len(train.steps) >= SMOOTHED_FROM_POINTS)
+    axis = _loss_axis([train])
+    followed = _add_curve(figure, train, colour="s1", name="loss", smoothed=_is_smoothed(train, axis))
     if validation is not None:
         followed += _add_validation(figure, validation)
     figure.update_layout(
@@ -50,7 +54,7 @@ def loss(
         uirevision="loss",
         meta={"live": {"lines": followed, "max": LIVE_POINTS}} if live else {},
         xaxis={"tickformat": "~s", "nticks": 9},
-        yaxis={"nticks": 6, "domain": PLOT_DOMAIN if findings else [0, 1], "tickformat": "~g"},
+        yaxis={**axis, "domain": PLOT_DOMAIN if findings else [0, 1]},
         yaxis2={"domain": LANES_DOMAIN, "range": [0, 1], "fixedrange": True, "visible": False, "anchor": "x"},
     )
     add_lanes(figure, findings, last_step=_last_step(train))
@@ -79,15 +83,16 @@ def single(
 def overlay(curves: Sequence[NamedCurve], *, log: bool = False) -> go.Figure:
     """The same metric of several runs, one colour each, in the order given."""
     figure = go.Figure()
+    axis = _log_axis(_finite(named.curve for named in curves)) if log else _loss_axis([n.curve for n in curves])
     for index, named in enumerate(curves):
         colour = SERIES[index % len(SERIES)]
-        smooth = len(named.curve.steps) >= SMOOTHED_FROM_POINTS
-        _add_curve(figure, named.curve, colour=colour, name=f"{named.name}", smoothed=smooth, key=str(index))
+        is_smoothed = _is_smoothed(named.curve, axis)
+        _add_curve(figure, named.curve, colour=colour, name=f"{named.name}", smoothed=is_smoothed, key=str(index))
     figure.update_layout(
         template=TEMPLATE,
         uirevision="overlay",
         xaxis={"tickformat": "~s", "nticks": 9},
-        yaxis={"type": "log" if log else "linear", "nticks": 7, "tickformat": "~g"},
+        yaxis=axis,
     )
     return figure
 
@@ -106,13 +111,53 @@ def smooth(steps: Sequence[int], series: Numbers, *, span: float) -> Numbers:
     return average
 
 
-def _value_axis(curve: Curve, *, log: bool) -> dict[str, Any]:  # Any: plotly's own options
+Axis = dict[str, Any]  # Any: plotly's own options
+
+
+def _finite(curves: Iterable[Curve]) -> Numbers:
+    parts = [values(curve.mean) for curve in curves]
+    shown = np.concatenate(parts) if parts else np.empty(0, np.float32)
+    return shown[np.isfinite(shown)]
+
+
+def _value_axis(curve: Curve, *, log: bool) -> Axis:
     """Logarithmic only where the values span decades: on less, a log axis labels stray digits."""
-    shown = values(curve.mean)
-    shown = shown[np.isfinite(shown) & (shown > 0)]
-    if log and len(shown) and shown.max() > DECADES_FROM * shown.min():
-        return {"type": "log", "dtick": 1, "exponentformat": "power", "tickformat": ""}
-    return {"nticks": 5, "tickformat": "~g" if not len(shown) or shown.max() > 1e-3 else ".1e"}
+    shown = _finite([curve])
+    positive = shown[shown > 0]
+    if log and len(positive) and positive.max() > DECADES_FROM * positive.min():
+        return _log_axis(shown)
+    axis: Axis = {"nticks": 5, "tickformat": "~g"}
+    largest = float(np.abs(shown).max(initial=0.0))
+    if 0 < largest < 1e-2 or largest >= 1e5:
+        axis["tickformat"] = ".2~e"
+    if len(shown) and shown.min() == shown.max():
+        # around a lone value plotly shows one more and one less, whatever its size
+        axis |= {"autorangeoptions": {"include": [0, 2 * float(shown[0]) or 1]}, "nticks": 3}
+    return axis
+
+
+def _loss_axis(curves: Sequence[Curve]) -> Axis:
+    """Linear, as a loss is read, unless it blew up."""
+    shown = _finite(curves)
+    if len(shown) and shown.min() > 0 and shown.max() > BLOWN_UP_FROM * np.median(shown):
+        return _log_axis(shown)
+    return {"nticks": 6, "tickformat": "~g" if np.abs(shown).max(initial=0.0) < 1e5 else ".2~e"}
+
+
+def _is_smoothed(curve: Curve, axis: Axis) -> bool:
+    """An average of values that lie decades apart is none of them."""
+    return len(curve.steps) >= SMOOTHED_FROM_POINTS and axis.get("type") != "log"
+
+
+def _log_axis(shown: Numbers) -> Axis:
+    positive = shown[shown > 0].astype(np.float64)
+    decades = float(np.log10(positive.max() / positive.min())) if len(positive) else 1.0
+    return {
+        "type": "log",
+        "dtick": max(1, int(np.ceil(decades / LABELLED_DECADES))),
+        "exponentformat": "power",
+        "tickformat": "",
+    }
 
 
 def _add_curve(
@@ -139,7 +184,7 @@ def _add_curve(
         lines.append(_line(steps, average, colour, name, uid=f"{colour}-smooth{key}", faint=False))
         followed.append({"trace": start + 3, "metric": curve.metric, "span": span})
     figure.add_traces(lines)
-    figure.add_trace(_marks(curve, mean, key))
+    figure.add_trace(_marks(curve, mean, key, colour="crit" if not key else colour))
     followed.append({"trace": len(figure.data) - 1, "metric": curve.metric, "nonfinite": True})
     return followed
 
@@ -159,9 +204,10 @@ def _line(steps: Any, series: Numbers, colour: str, name: str, *, uid: str, fain
     )
 
 
-def _marks(curve: Curve, mean: Numbers, key: str) -> go.Scatter:
-    """A cross where values were not finite, at the height of the last one that was."""
+def _marks(curve: Curve, mean: Numbers, key: str, *, colour: str) -> go.Scatter:
+    """A cross where values were not finite, at the height of the last one that was; of many an even choice."""
     where = np.flatnonzero(np.asarray(curve.nonfinite))
+    where = where[np.unique(np.linspace(0, len(where) - 1, MAX_MARKS).astype(int))] if len(where) > MAX_MARKS else where
     finite = np.flatnonzero(np.isfinite(mean))
     before = np.searchsorted(finite, where, side="right") - 1
     heights = mean[finite[np.clip(before, 0, None)]] if len(finite) else np.zeros(len(where), np.float32)
@@ -169,9 +215,9 @@ def _marks(curve: Curve, mean: Numbers, key: str) -> go.Scatter:
         x=np.asarray(curve.steps)[where] if len(where) else [],
         y=heights,
         name="not finite",
-        uid=f"crit-nonfinite{key}",
+        uid=f"{colour}-nonfinite{key}",
         mode="markers",
-        marker={"symbol": "x", "size": 8, "color": TOKENS["crit"][0]},
+        marker={"symbol": "x", "size": 8, "color": TOKENS[colour][0]},
         hovertemplate="<b>not finite</b> at step %{x:,}<extra></extra>",
     )
 

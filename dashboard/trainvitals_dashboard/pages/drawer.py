@@ -79,13 +79,14 @@ def register_drawer(app: Dash, api: Api) -> None:
         Output("drawer", "title"),
         Output("drawer", "children"),
         Input({"kind": "finding", "name": ALL}, "n_clicks"),
-        Input({"kind": "layer", "name": ALL}, "n_clicks"),
+        Input("layer-asked", "data"),
         State("live-run", "data"),
         prevent_initial_call=True,
     )
-    async def open_drawer(_findings: list[int], _layers: list[int], live: dict[str, Any]) -> Opened:
+    async def open_drawer(_findings: list[int], asked: dict[str, str] | None, live: dict[str, Any]) -> Opened:
         clicked = ctx.triggered_id if ctx.triggered and ctx.triggered[0]["value"] else None
-        if clicked and clicked["kind"] == "layer":
-            return await layer_drawer(api, live["run"], clicked["name"])
-        name = clicked["name"] if clicked else ""
-        return await finding_drawer(api, live["run"], name) if name else (no_update, no_update, no_update)
+        if clicked == "layer-asked" and asked:
+            return await layer_drawer(api, live["run"], asked["name"])
+        if not isinstance(clicked, dict):
+            return no_update, no_update, no_update
+        return await finding_drawer(api, live["run"], clicked["name"])

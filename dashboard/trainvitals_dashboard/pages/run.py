@@ -9,15 +9,17 @@ import plotly.graph_objects as go
 from dash import Dash, Input, Output, State, ctx, html, no_update
 
 from trainvitals_dashboard.api import Api
-from trainvitals_dashboard.gathering import RunView, gather_run
+from trainvitals_dashboard.gathering import gather_run
 from trainvitals_dashboard.pages.drawer import register_drawer
 from trainvitals_dashboard.pages.zoom import Zoom, zoom_of, zoomed
 from trainvitals_dashboard.parts.cards import Piece
 from trainvitals_dashboard.parts.findings import findings_card
 from trainvitals_dashboard.parts.kpi import kpis
 from trainvitals_dashboard.parts.layers import layers_card
+from trainvitals_dashboard.parts.metrics_card import metrics_card
 from trainvitals_dashboard.parts.page import page, plainly
-from trainvitals_dashboard.parts.run_charts import HEAT_STATS, heat_bar, heat_figure, left_column, small_figure
+from trainvitals_dashboard.parts.run_body import body
+from trainvitals_dashboard.parts.run_charts import HEAT_STATS, heat_bar, heat_figure, small_figure
 from trainvitals_dashboard.parts.run_head import head
 
 Data = dict[str, Any]  # what browser stores hold
@@ -29,8 +31,15 @@ def register(app: Dash, api: Api) -> None:
     @plainly
     async def layout(run_id: str = "", stat: str = HEAT_STATS[0], finding: str = "", **_: str) -> html.Div:
         view = await gather_run(api, run_id, stat=stat if stat in HEAT_STATS else HEAT_STATS[0])
-        live = {"run": run_id, "finding": finding, "loss": view.loss}
-        return page(body(view, stat=stat), crumbs=(view.detail.summary.project, run_id), live=live)
+        summary = view.detail.summary
+        live = {
+            "run": run_id,
+            "name": summary.name,
+            "ended": summary.status != "running",
+            "finding": finding,
+            "metrics": view.detail.metrics,
+        }
+        return page(body(view, stat=stat), crumbs=(summary.project, summary.name), live=live)
 
     dash.register_page(
         "trainvitals.run",
@@ -41,21 +50,6 @@ def register(app: Dash, api: Api) -> None:
     _register_plots(app, api)
     _register_panels(app, api)
     register_drawer(app, api)
-
-
-def body(view: RunView, *, stat: str) -> list[Piece]:
-    """The page of a run."""
-    right = [html.Div(findings_card(view.findings), id="findings"), html.Div(_layers(view), id="layers")]
-    columns = [html.Div(left_column(view, stat=stat), className="tv-col"), html.Div(right, className="tv-col")]
-    return [
-        html.Div(head(view), id="run-head", className="tv-runhead"),
-        kpis(view.detail.summary, view.curves, loss=view.loss),
-        html.Div(columns, className="tv-grid"),
-    ]
-
-
-def _layers(view: RunView) -> html.Section:
-    return layers_card(view.detail, view.findings, view.snapshot)
 
 
 def _register_plots(app: Dash, api: Api) -> None:
@@ -88,14 +82,15 @@ def _register_plots(app: Dash, api: Api) -> None:
         Output("g-lr", "figure"),
         Output("g-norm", "figure"),
         Output("kpis", "children"),
+        Output("metrics", "children"),
         Input("live-reload", "data"),
         State("live-run", "data"),
         prevent_initial_call=True,
     )
-    async def redraw_small(_reload: Any, live: Data) -> tuple[go.Figure, go.Figure, Piece]:
+    async def redraw_small(_reload: Any, live: Data) -> tuple[go.Figure, go.Figure, Piece, Piece]:
         view = await gather_run(api, live["run"], stat=HEAT_STATS[0])
         numbers = kpis(view.detail.summary, view.curves, loss=view.loss).children
-        return small_figure(view, "lr"), small_figure(view, "grad_norm"), numbers
+        return small_figure(view, "lr"), small_figure(view, "grad_norm"), numbers, metrics_card(view)
 
 
 def _register_panels(app: Dash, api: Api) -> None:
@@ -110,4 +105,4 @@ def _register_panels(app: Dash, api: Api) -> None:
     )
     async def redraw_panels(_found: Any, _reload: Any, live: Data) -> tuple[Piece, Piece, Piece]:
         view = await gather_run(api, live["run"], stat=HEAT_STATS[0])
-        return head(view), findings_card(view.findings), _layers(view)
+        return head(view), findings_card(view.findings), layers_card(view.detail, view.findings, view.snapshot)

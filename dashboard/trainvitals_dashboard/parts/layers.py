@@ -31,7 +31,7 @@ def layers_card(detail: RunDetail, findings: Sequence[Finding], snapshot: Snapsh
     pills = [pill(kind, str(counts[kind])) for kind in ("critical", "warning", "ok") if counts[kind]]
     if not states:
         return card("Layers", html.Div("No model was declared yet.", className="tv-none"), name="tv-layers")
-    body = [*maps(states), html.Div(_attention(states, findings, snapshot), className="tv-lrows")]
+    body = [*maps(states), html.Div(_attention(states, findings, _ratios(detail, snapshot)), className="tv-lrows")]
     return card(
         "Layers", body, sub=f"{len(states)} layers", right=html.Span(pills, className="tv-pills"), name="tv-layers"
     )
@@ -94,10 +94,10 @@ def _matrix(tower: str, blocks: Mapping[int, Mapping[str, str]], states: Mapping
 def _cell(name: str, state: str) -> html.Div:
     word = STATUS[state][2] if state in STATUS else "Not recorded"
     token = STATUS[state][0] if state in STATUS else "none"
-    return html.Div(className=f"tv-mm tv-b-{token}", title=f"{name} · {word}")
+    return html.Div(className=f"tv-mm tv-b-{token}", title=f"{name} · {word}", **{"data-layer": name})
 
 
-def _attention(states: Mapping[str, str], findings: Sequence[Finding], snapshot: Snapshot | None) -> list[Piece]:
+def _attention(states: Mapping[str, str], findings: Sequence[Finding], ratios: Mapping[str, float]) -> list[Piece]:
     bad = sorted(
         (name for name in states if states[name] in ("critical", "warning")), key=lambda n: _GRAVITY[states[n]]
     )
@@ -114,7 +114,6 @@ def _attention(states: Mapping[str, str], findings: Sequence[Finding], snapshot:
         if finding.state != "resolved"
         for name in finding.layers
     }
-    ratios = _latest(snapshot, "update_ratio")
     return [_row(name, states[name], rules.get(name, ""), ratios.get(name)) for name in bad[:MAX_LISTED]]
 
 
@@ -126,10 +125,13 @@ def _row(name: str, state: str, rule: str, ratio: float | None) -> html.Button:
         html.Span(rule.replace("_", " ").replace("-", " "), className=f"tv-lnote tv-{token}"),
         html.Span(words.number(ratio), className="tv-num tv-lval", title="newest update ratio"),
     ]
-    return html.Button(parts, id={"kind": "layer", "name": name}, className="tv-lrow", n_clicks=0)
+    return html.Button(parts, className="tv-lrow", **{"data-layer": name})
 
 
-def _latest(snapshot: Snapshot | None, stat: str) -> dict[str, float]:
-    if snapshot is None or stat not in snapshot.stats:
+def _ratios(detail: RunDetail, snapshot: Snapshot | None) -> dict[str, float]:
+    """The newest update ratio of layers that have one: a layer without parameters has none, and no NaN either."""
+    if snapshot is None or "update_ratio" not in snapshot.stats:
         return {}
-    return dict(zip(snapshot.layers, snapshot.stats[stat].tolist(), strict=True))
+    trained = {layer.name for layer in detail.layers if layer.trainable}
+    newest = zip(snapshot.layers, snapshot.stats["update_ratio"].tolist(), strict=True)
+    return {name: ratio for name, ratio in newest if name in trained or not detail.layers}

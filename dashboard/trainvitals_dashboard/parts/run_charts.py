@@ -45,7 +45,7 @@ def left_column(view: RunView, *, stat: str) -> list[Piece]:
         card(words.metric(view.loss), loss_plot, right=legend(key)),
         card("Layers over time", heat_plot, right=[bar, control], name="tv-heatcard"),
         html.Div(
-            [card("Learning rate", lr_plot), card("Gradient norm", norm_plot, sub="global L2, log")], className="tv-two"
+            [card("Learning rate", lr_plot), card("Gradient norm", norm_plot, sub="global L2")], className="tv-two"
         ),
     ]
 

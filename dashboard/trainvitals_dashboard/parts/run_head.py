@@ -7,7 +7,7 @@ import time
 import dash_mantine_components as dmc
 from dash import html
 
-from trainvitals.wire.answers import RunDetail
+from trainvitals.wire.answers import RunDetail, RunSummary
 from trainvitals_dashboard import words
 from trainvitals_dashboard.gathering import RunView
 from trainvitals_dashboard.parts.cards import Piece, pill
@@ -22,13 +22,9 @@ def head(view: RunView) -> list[Piece]:
     ]
     facts.append(html.Span(f"{_parameters(view.detail)} parameters")) if view.detail.layers else None
     facts += [html.Span(opt.kind) for opt in view.detail.optimizers]
-    ended = summary.ended_at or (now if summary.status == "running" else summary.heartbeat_at)
-    facts.append(
-        html.Span(
-            f"{'running for' if summary.status == 'running' else 'ran'} {words.duration(ended - summary.created_at)}"
-        )
-    )
+    facts.append(_duration(summary, now=now))
     facts += [html.Span(tag, className="tv-tag") for tag in summary.tags]
+    facts.append(html.Span(summary.run_id, className="tv-id", title="The run's id"))
     left = [
         html.Div([html.H1(summary.name, className="tv-h1"), pill(summary.status)], className="tv-title"),
         html.Div(facts, className="tv-meta"),
@@ -39,6 +35,15 @@ def head(view: RunView) -> list[Piece]:
     if view.detail.error:
         left.append(html.Div(view.detail.error, className="tv-error tv-crit"))
     return [html.Div(left, className="tv-runhead-l"), health_ring(summary)]
+
+
+def _duration(summary: RunSummary, *, now: float) -> html.Span:
+    """The browser goes on counting from ``data-elapsed``."""
+    if summary.status == "running":
+        elapsed = now - summary.created_at
+        return html.Span(f"running for {words.duration(elapsed)}", **{"data-elapsed": f"{elapsed:.1f}"})
+    ended = summary.ended_at or summary.heartbeat_at
+    return html.Span(f"ran for {words.duration(ended - summary.created_at)}")
 
 
 def _of(view: RunView) -> str:

@@ -11,6 +11,7 @@ from trainvitals.wire import coding
 from trainvitals.wire.answers import RunPage, RunSummary
 
 ROW_PX: Final = 50
+NUMBER: Final = {"comparator": {"function": "tvCompare"}}
 
 
 def row(summary: RunSummary) -> dict[str, Any]:  # Any: JSON
@@ -52,13 +53,34 @@ def _columns() -> list[dict[str, Any]]:  # Any: ag-grid's own options
         } | more
 
     return [
-        column("Run", "name", cellRenderer="TvRun", minWidth=190, flex=3),
+        column("Run", "name", cellRenderer="TvRun", minWidth=150, flex=3),
         column("Status", "status", cellRenderer="TvStatus", width=112, minWidth=104),
-        column("Health", "health", cellRenderer="TvHealth", width=96, minWidth=84),
-        column("Open findings", "findings", cellRenderer="TvFindings", width=130, minWidth=110),
-        column("Loss", "loss", valueFormatter={"function": "tvNumber(params.value)"}, width=96, minWidth=76),
+        column("Health", "health", **NUMBER, cellRenderer="TvHealth", width=96, minWidth=84),
+        column(
+            "Open findings",
+            "findings",
+            **NUMBER,
+            cellRenderer="TvFindings",
+            width=130,
+            minWidth=110,
+        ),
+        column(
+            "Loss",
+            "loss",
+            **NUMBER,
+            valueFormatter={"function": "tvNumber(params.value)"},
+            width=96,
+            minWidth=76,
+        ),
         column("Loss over time", "spark", cellRenderer="TvSpark", width=150, minWidth=140, sortable=False),
-        column("Step", "step", valueFormatter={"function": "tvInteger(params.value)"}, width=96, minWidth=76),
+        column(
+            "Step",
+            "step",
+            **NUMBER,
+            valueFormatter={"function": "tvInteger(params.value)"},
+            width=96,
+            minWidth=76,
+        ),
         column(
             "Started",
             "created",

@@ -210,7 +210,7 @@ class Evaluator:
                 changed |= {finding.finding_id: finding for finding in found}
         found = life.judge(self._symptoms(history.window()), now=self._now(), is_last=has_ended, is_moment=False)
         changed |= {finding.finding_id: finding for finding in found}
-        score = health(life.findings.values())
+        score = health(life.findings.values()) if history.has_data else None
         if not changed and score == run.judged_health:
             return
         self._store.save_findings(run_id, list(changed.values()), health=score)

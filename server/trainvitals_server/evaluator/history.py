@@ -105,6 +105,11 @@ class History:
         self._snapshots.add(step, stats)
         self._step = max(self._step, step)
 
+    @property
+    def has_data(self) -> bool:
+        """Whether there is anything to judge."""
+        return self._step >= 0
+
     def window(self) -> Window:
         """The run as rules see it now."""
         rows = self._snapshots.items()

@@ -14,6 +14,17 @@ from trainvitals_server.diagnosis.window import Window
 
 PARTS = 4
 
+CAUSES = (
+    "a learning rate too high for this phase",
+    "gradients not clipped",
+    "numbers overflowing in low precision",
+)
+ADVICE = (
+    "Go back to the last checkpoint before the rise and divide the learning rate by 3.",
+    "Clip: torch.nn.utils.clip_grad_norm_(model.parameters(), max_norm=1.0).",
+    "Warm up the learning rate over the first 1 to 5 % of the steps.",
+)
+
 
 def loss_diverging(
     window: Window,
@@ -62,14 +73,6 @@ def loss_diverging(
             last_step=window.step,
             numbers={"best": trend.lowest, "now": quarters[-1], "noise": trend.noise},
         ),
-        causes=(
-            "a learning rate too high for this phase",
-            "gradients not clipped",
-            "numbers overflowing in low precision",
-        ),
-        advice=(
-            "Go back to the last checkpoint before the rise and divide the learning rate by 3.",
-            "Clip: torch.nn.utils.clip_grad_norm_(model.parameters(), max_norm=1.0).",
-            "Warm up the learning rate over the first 1 to 5 % of the steps.",
-        ),
+        causes=CAUSES,
+        advice=ADVICE,
     )

@@ -11,6 +11,13 @@ from trainvitals_server.diagnosis.reading import loss_trend, since, typical, wei
 from trainvitals_server.diagnosis.symptom import Symptom
 from trainvitals_server.diagnosis.window import Window
 
+CAUSES = (
+    "a learning rate too high",
+    "no warm-up",
+    "gradients not clipped, or not divided by accumulation steps",
+)
+ADVICE = ("Divide the learning rate by 10.", "Warm up over the first 1 to 5 % of the steps.", "Clip gradients.")
+
 
 def updates_too_large(
     window: Window, *, ratio: float = 3e-2, samples: int = 16, blow: float = 0.5
@@ -53,17 +60,8 @@ def updates_too_large(
             comparison=">",
             first_step=begun,
             last_step=window.step,
-            numbers={
-                "update ratio": middle,
-                "healthy": "≈ 1e-3",
-                "loss at the start": trend.start,
-                "loss now": trend.now,
-            },
+            numbers={"update ratio": middle, "loss at the start": trend.start, "loss now": trend.now},
         ),
-        causes=(
-            "a learning rate too high",
-            "no warm-up",
-            "gradients not clipped, or not divided by accumulation steps",
-        ),
-        advice=("Divide the learning rate by 10.", "Warm up over the first 1 to 5 % of the steps.", "Clip gradients."),
+        causes=CAUSES,
+        advice=ADVICE,
     )

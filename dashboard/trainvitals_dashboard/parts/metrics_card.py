@@ -1,0 +1,36 @@
+"""Every metric that people log beside the loss, each in a small chart."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from dash import dcc, html
+
+from trainvitals_dashboard import words
+from trainvitals_dashboard.figures.lines import single
+from trainvitals_dashboard.gathering import RunView
+from trainvitals_dashboard.parts.cards import Piece, card, graph
+
+HEIGHT_PX: Final = 130
+
+
+def metrics_card(view: RunView) -> Piece:
+    """Nothing where nothing else was logged."""
+    if not view.others:
+        return None
+    charts = [
+        html.Div([html.H3(words.metric(name), className="tv-h3 tv-metric-t", title=name), _plot(view, name)])
+        for name in view.others
+    ]
+    body: list[Piece] = [html.Div(charts, className="tv-metrics")]
+    if view.more:
+        link = dcc.Link("the overlay", href=f"/overlay?runs={view.detail.summary.run_id}")
+        body.append(html.P([f"{len(view.more)} more in ", link, ": ", ", ".join(view.more)], className="tv-sub"))
+    return card("Metrics", body, sub=f"{len(view.others) + len(view.more)} logged", name="tv-metricscard")
+
+
+def _plot(view: RunView, name: str) -> html.Div:
+    figure = single(view.curve(name), colour="s1", log=False, name=words.metric(name))
+    return graph(
+        f"g-metric-{name}".replace(".", "-"), figure, height=HEIGHT_PX, label=f"{words.metric(name)} over steps"
+    )
