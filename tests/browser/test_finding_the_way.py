@@ -22,8 +22,6 @@ pytestmark = [
     pytest.mark.filterwarnings("ignore:Session-scoped fixtures defined as instance methods"),
 ]
 DRAWN = "#g-loss .js-plotly-plot .scatterlayer .js-line"
-    "() => [...document.querySelectorAll('.ag-row')].sort((a, b) => a.rowIndex - b.rowIndex).map(row => row.innerText)"
-)
 
 
 def test_back_leads_from_the_overlay_to_the_table_of_runs(page: Page, address: str) -> None:

@@ -53,7 +53,11 @@ def loss(
         template=TEMPLATE,
         uirevision="loss",
         meta={"live": {"lines": followed, "max": LIVE_POINTS}} if live else {},
-        xaxis={"tickformat": "~s", "nticks": 9},
+        xaxis={
+            "tickformat": "~s",
+            "nticks": 9,
+            "autorangeoptions": {"clipmin": _first_step(train)},
+        },  # marks have width
         yaxis={**axis, "domain": PLOT_DOMAIN if findings else [0, 1]},
         yaxis2={"domain": LANES_DOMAIN, "range": [0, 1], "fixedrange": True, "visible": False, "anchor": "x"},
     )
@@ -132,7 +136,7 @@ def _value_axis(curve: Curve, *, log: bool) -> Axis:
         axis["tickformat"] = ".2~e"
     if len(shown) and shown.min() == shown.max():
         # around a lone value plotly shows one more and one less, whatever its size
-        axis |= {"autorangeoptions": {"include": [0, 2 * float(shown[0]) or 1]}, "nticks": 3}
+        axis |= {"rangemode": "tozero", "nticks": 3}
     return axis
 
 
@@ -234,6 +238,10 @@ def _add_validation(figure: go.Figure, curve: Curve) -> list[dict[str, Any]]:
         hovertemplate="validation <b>%{y:.4g}</b><extra></extra>",
     )
     return [{"trace": len(figure.data) - 1, "metric": curve.metric}]
+
+
+def _first_step(curve: Curve) -> int:
+    return curve.steps[0] if curve.steps else 0
 
 
 def _last_step(curve: Curve) -> int:

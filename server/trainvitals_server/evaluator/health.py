@@ -8,13 +8,14 @@ from typing import Final
 
 from trainvitals.wire.messages import Finding, Severity
 
-# the first of a severity costs its colour, further ones less, and info never costs a colour
+# the gravest finding costs its colour, further ones less, and info never costs a colour
 FIRST: Final[dict[Severity, int]] = {"critical": 70, "warning": 25, "info": 2}
 FURTHER: Final[dict[Severity, int]] = {"critical": 10, "warning": 8, "info": 2}
 
 
 def health(findings: Iterable[Finding]) -> int:
-    """100 less the cost of every finding that is open or acknowledged; never under 0."""
+    """100 less the cost of the findings that are open or acknowledged; never under 0."""
     counts = Counter(finding.severity for finding in findings if finding.state in ("open", "acknowledged"))
-    cost = sum(FIRST[severity] + (count - 1) * FURTHER[severity] for severity, count in counts.items())
-    return max(0, 100 - cost)
+    gravest = next((severity for severity in FIRST if counts[severity]), None)
+    cost = sum(count * FURTHER[severity] for severity, count in counts.items())
+    return max(0, 100 - cost - (FIRST[gravest] - FURTHER[gravest] if gravest else 0))
