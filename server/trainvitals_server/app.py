@@ -121,6 +121,9 @@ async def _sweep(services: Services) -> None:
         except StoreError as error:
             log.warning("lost runs are not marked: %s", error)
             lost = []
+        except Exception:  # the border: the next sweep may do better
+            log.exception("lost runs are not marked")
+            lost = []
         for run_id in lost:
             services.evaluator.ended(run_id)
             services.hub.touch(run_id)

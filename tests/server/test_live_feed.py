@@ -59,3 +59,8 @@ def test_sends_rows_of_the_runs_table_that_changed(client: TestClient) -> None:
         _next_with(socket, "seq")
         send(client, loss_frame(0, 2.0))
         assert _next_with(socket, "runs")["runs"][0]["run_id"] == RUN
+
+
+def test_asks_a_page_that_was_away_for_long_to_fetch_all_rows(client: TestClient) -> None:
+    with client.websocket_connect("/api/v1/live?since=5") as socket:
+        assert _next_with(socket, "reset")["runs"] == []

@@ -10,6 +10,7 @@ from itertools import pairwise
 import msgspec
 import numpy as np
 import pytest
+import sqlalchemy as sa
 from numpy.typing import NDArray
 
 from tests.store.sample_frames import (
@@ -25,6 +26,7 @@ from tests.store.sample_frames import (
     start,
 )
 from trainvitals.wire.answers import Curve
+from trainvitals.wire.errors import WireError
 from trainvitals.wire.messages import Finding, LayerInfo, ModelInfo, RunEnd
 from trainvitals_server.store.interface import RunNotFound, RunQuery, SeriesNotFound, Span, Store
 
@@ -279,6 +281,28 @@ def test_sorts_runs_by_a_metric_with_those_without_it_last(store: Store) -> None
     assert (falling.total, falling.runs[0].last["loss"].value, falling.runs[1].last["loss"].step) == (5, "Infinity", 2)
     assert [row.run_id for row in store.runs(RunQuery(text="0%")).runs] == ["run-2"]
     assert falling.runs[1].sparkline.tolist() == [9.0, 0.5]
+
+
+def test_a_run_whose_frames_a_disk_has_damaged_holds_up_no_other(store: Store, database_url: str) -> None:
+    for run_id in ("damaged", "sound"):
+        start(store, run_id)
+    store.append([metric_frame(seq, [seq], [1.0], run_id="damaged") for seq in range(3)])
+    store.append([metric_frame(0, [1], [1.0], run_id="sound")])
+    damage(database_url, run_id="damaged")
+
+    with pytest.raises(WireError):
+        store.merge(force=True)
+
+    assert store.merge(force=True) == 1
+    assert store.frames_since("sound", rowid=0) == []
+
+
+def damage(database_url: str, *, run_id: str) -> None:
+    engine = sa.create_engine(database_url.replace("postgresql:", "postgresql+psycopg:"))
+    with engine.begin() as connection:
+        query = "UPDATE frame SET payload = :payload WHERE run_id = (SELECT id FROM run WHERE uid = :uid)"
+        connection.execute(sa.text(query), {"payload": b"damaged", "uid": run_id})
+    engine.dispose()
 
 
 def test_a_run_lives_is_lost_and_found_and_ends(store: Store) -> None:

@@ -149,6 +149,11 @@ window.tvLive = (() => {
   // ---- the table of runs
   function takeRows(update) {
     seq = update.seq;
+    if (update.reset) { // the connection was away for long: all rows anew
+      if (page.overlay) return redrawOverlay();
+      fetch('/api/v1/runs?limit=500').then(answer => answer.json()).then(found => takeRows({seq, runs: found.runs.reverse()}));
+      return;
+    }
     const rows = update.runs || [];
     if (page.overlay) { if (rows.some(row => page.overlay.includes(row.run_id))) redrawOverlay(); return; }
     if (!document.getElementById('runs-grid')) { if (rows.length && document.querySelector('.tv-empty')) location.reload(); return; }

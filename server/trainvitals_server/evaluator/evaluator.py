@@ -166,7 +166,7 @@ class Evaluator:
 
     def _due(self) -> str | None:
         """The run that has waited longest of those whose turn it is."""
-        now = self._now()
+        now = time.monotonic()
         due = [
             (run.judged_at, run_id)
             for run_id, run in self._runs.items()
@@ -192,7 +192,7 @@ class Evaluator:
         except Exception:  # the border: one odd run must not end the only evaluator
             log.exception("run %s could not be judged", run_id)
             run.history = None
-        run.judged_at = self._now()
+        run.judged_at = time.monotonic()
         with self._state:
             if has_ended and not run.has_news:  # an ended run takes no memory
                 self._runs.pop(run_id, None)

@@ -46,7 +46,7 @@ class Merger:
             log.warning("merging waits %.0f s: %s", RETRY_SECONDS, error)
             return RETRY_SECONDS
         except Exception:
-            log.exception("merging failed; again in %.0f s", RETRY_SECONDS)
+            log.exception("a run's frames could not be merged: they stay as they are, and can be read or deleted")
             return RETRY_SECONDS
         if not written:
             return PAUSE_SECONDS

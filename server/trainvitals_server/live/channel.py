@@ -21,6 +21,7 @@ class RunsMessage(msgspec.Struct, frozen=True, kw_only=True):
 
     seq: int
     runs: list[RunSummary]
+    reset: bool = False  # more changed since than is known here: ask for all
 
 
 class Channel:
@@ -70,11 +71,12 @@ class Channel:
 
 
 class RunsChannel:
-    """Changed rows of the runs table: only the newest state of each row counts."""
+    """Changed rows of the runs table: only the newest state of each row counts. ``first`` is as in ``Channel``."""
 
     def __init__(self, *, clock: Callable[[], float]) -> None:
-        self.seq = int(clock() * 1000)
+        self.first = self.seq = int(clock() * 1000)
         self.viewers = 0
+        self._forgotten = self.first  # rows that changed up to here may be gone
         self._rows: dict[str, tuple[int, RunSummary]] = {}
         self._changed = asyncio.Event()
 
@@ -85,7 +87,7 @@ class RunsChannel:
             self._rows.pop(row.run_id, None)
             self._rows[row.run_id] = (self.seq, row)
         while len(self._rows) > RING:
-            self._rows.pop(next(iter(self._rows)))
+            self._forgotten = self._rows.pop(next(iter(self._rows)))[0]
         self._changed.set()
         self._changed = asyncio.Event()
 
@@ -95,6 +97,7 @@ class RunsChannel:
             await self._changed.wait()
 
     def message(self, since: int) -> str:
-        """All rows that changed after ``since``, as JSON."""
-        rows = [row for seq, row in self._rows.values() if seq > since]
-        return coding.encode(RunsMessage(seq=self.seq, runs=rows), media_type=coding.JSON).decode()
+        """All rows that changed after ``since``, as JSON. 0 is a page that was just built."""
+        is_gap = since != 0 and not self._forgotten <= since <= self.seq
+        rows = [] if is_gap else [row for seq, row in self._rows.values() if seq > since]
+        return coding.encode(RunsMessage(seq=self.seq, runs=rows, reset=is_gap), media_type=coding.JSON).decode()

@@ -90,6 +90,9 @@ class Hub:
                 log.warning("rows of %d runs are not refreshed: %s", len(wanted), error)
                 self._dirty |= wanted
                 continue
+            except Exception:  # the border: pages go on living when one refresh fails
+                log.exception("rows of %d runs are not refreshed", len(wanted))
+                continue
             for row in rows:
                 self._publish(row.run_id, LiveUpdate(seq=0, run=row), None)
             if rows and self.table.viewers:

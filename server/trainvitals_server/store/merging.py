@@ -21,6 +21,7 @@ from trainvitals_server.store.catalogue import Catalogue, Layout, load_catalogue
 from trainvitals_server.store.chunks import ChunkRow, chunk_points, chunk_rows, cut_points, raw_points
 from trainvitals_server.store.engine import Database
 from trainvitals_server.store.frames import read_frame
+from trainvitals_server.store.interface import StoreUnavailable
 
 ENOUGH_POINTS: Final = 1024
 ENOUGH_METRIC_POINTS: Final = 2048
@@ -48,13 +49,30 @@ class _Series:
         return min(int(steps.min()) for steps, _ in self.new), max(int(steps.max()) for steps, _ in self.new)
 
 
-def merge_once(database: Database, *, now: float, force: bool) -> int:
-    """Merge frames of the run that has most waiting; how many chunks were written (0: nothing to do, or outrun)."""
+def merge_once(database: Database, *, now: float, force: bool, unmergeable: set[int]) -> int:
+    """Merge frames of the run that has most waiting; how many chunks were written (0: nothing to do, or outrun).
+
+    A run that cannot be merged, because a disk damaged its frames, raises once and joins ``unmergeable``: it stays as
+    it is and holds up no other.
+    """
     with database.reading() as connection:
-        number = _run_to_merge(connection, now=now, force=force)
-        if number is None:
-            return 0
+        number = _run_to_merge(connection, now=now, force=force, but=unmergeable)
+    if number is None:
+        return 0
+    try:
+        return _merge_run(database, number)
+    except StoreUnavailable:
+        raise
+    except Exception:
+        unmergeable.add(number)
+        raise
+
+
+def _merge_run(database: Database, number: int) -> int:
+    with database.reading() as connection:
         taken = _oldest_frames(connection, number)
+        if not taken:
+            return 0
         catalogue = load_catalogue(connection, number)
         series = _points_of_frames(taken, catalogue)
         _add_touched_chunks(connection, number, series, catalogue)
@@ -72,7 +90,7 @@ def merge_once(database: Database, *, now: float, force: bool) -> int:
     return sum(row["level"] == 0 for row in rows)
 
 
-def _run_to_merge(connection: Connection, *, now: float, force: bool) -> int | None:
+def _run_to_merge(connection: Connection, *, now: float, force: bool, but: set[int]) -> int | None:
     frame, run = tables.frame, tables.run
     waiting = (
         sa.select(
@@ -82,6 +100,7 @@ def _run_to_merge(connection: Connection, *, now: float, force: bool) -> int | N
             sa.func.count().label("frames"),
             sa.func.max(frame.c.received_at).label("newest_at"),
         )
+        .where(frame.c.run_id.not_in(sorted(but)))
         .group_by(frame.c.run_id)
         .subquery()
     )
@@ -102,6 +121,8 @@ def _oldest_frames(connection: Connection, number: int) -> list[sa.Row[Any]]:  #
     sizes = connection.execute(
         sa.select(frame.c.id, frame.c.size).where(frame.c.run_id == number).order_by(frame.c.id).limit(MOST_FRAMES)
     ).all()
+    if not sizes:
+        return []  # another merge took them
     total, last = 0, sizes[0].id
     for row in sizes:
         total += row.size

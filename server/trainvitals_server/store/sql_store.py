@@ -25,6 +25,7 @@ class SqlStore:
     def __init__(self, database: Database, *, clock: Callable[[], float] = time.time) -> None:
         self._database = database
         self._clock = clock
+        self._unmergeable: set[int] = set()
         self._appender = frames_table.Appender(database)
 
     def start_run(self, run_id: str, start: RunStart, *, now: float) -> bool:
@@ -62,7 +63,7 @@ class SqlStore:
 
     def merge(self, *, force: bool = False) -> int:
         """See Store; frames of one run, at most 64 MiB of them."""
-        return merging.merge_once(self._database, now=self._clock(), force=force)
+        return merging.merge_once(self._database, now=self._clock(), force=force, unmergeable=self._unmergeable)
 
     def runs(self, query: RunQuery) -> RunPage:
         """See Store."""
