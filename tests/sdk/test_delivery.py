@@ -7,6 +7,8 @@ import resource
 import signal
 import subprocess
 import sys
+import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -16,6 +18,7 @@ import pytest
 import trainvitals
 from tests.postgres import free_port
 from trainvitals.command import main
+from trainvitals.run import SHUTDOWN_SECONDS
 from trainvitals.settings import folder_of
 from trainvitals.spool import Spool, SpoolFull
 from trainvitals.wire import coding
@@ -81,6 +84,22 @@ def test_explains_a_missing_token_once(receiver: Any, tmp_path: Path, capsys: py
     run = online(receiver, tmp_path)
     run.finish()
     assert capsys.readouterr().err.count("set TRAINVITALS_TOKEN") == 1
+    assert [file.suffix for file in files(tmp_path)].count(".spool") == 1
+
+
+def test_a_server_that_never_answers_delays_nothing_but_the_end(receiver: Any, tmp_path: Path) -> None:
+    receiver.answers_wait_for = threading.Event()
+    run = online(receiver, tmp_path)
+    begun = time.monotonic()
+    for step in range(20_000):
+        run.log({"loss": float(step)})
+    logged = time.monotonic() - begun
+    run.finish()
+    receiver.answers_wait_for.set()
+
+    assert logged < SHUTDOWN_SECONDS  # no call waited for the server
+    assert time.monotonic() - begun - logged < 2 * SHUTDOWN_SECONDS
+    receiver.wait_for(lambda: receiver.requests)  # the spool is whole: it is let go of when the last request is over
     assert [file.suffix for file in files(tmp_path)].count(".spool") == 1
 
 

@@ -66,6 +66,15 @@ def test_refuses_a_second_server_on_the_same_file(
     assert (refused.returncode, "another server" in refused.stderr) == (1, True)
 
 
+def test_names_another_port_where_one_is_taken(
+    tmp_path: Path, start: Callable[[], tuple[subprocess.Popen[str], str]]
+) -> None:
+    _, url = start()
+    port = int(url.rpartition(":")[2])
+    refused = _refusal(tmp_path / "other", "--port", str(port))
+    assert (refused.returncode, f"Try --port {port + 1}" in refused.stderr) == (1, True)
+
+
 def test_ends_within_seconds_when_asked_to(start: Callable[[], tuple[subprocess.Popen[str], str]]) -> None:
     process, _ = start()
     process.send_signal(signal.SIGTERM)
