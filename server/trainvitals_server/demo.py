@@ -111,7 +111,7 @@ def _process(arguments: list[str], **environment: str) -> Iterator[subprocess.Po
         yield process
     finally:
         if process.poll() is None:
-            process.send_signal(signal.SIGINT)
+            process.terminate()  # which the trainings report as a stop, without a traceback
             try:
                 process.wait(STOP_SECONDS)
             except subprocess.TimeoutExpired:

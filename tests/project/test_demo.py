@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import os
+import signal
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
+import urllib3
 
+from tests.faults.conftest import wait_until
 from tests.postgres import free_port
 from trainvitals_server.demo import run_demo
 
@@ -15,3 +21,30 @@ ENOUGH_STEPS = 300  # for the sick one's finding
 @pytest.mark.slow
 def test_the_demo_stores_every_run_whole_and_finds_only_the_sick_one_ill(tmp_path: Path) -> None:
     assert run_demo(port=free_port(), exit_when_done=True, data=tmp_path, steps=ENOUGH_STEPS) == 0
+
+
+@pytest.mark.slow
+def test_ctrl_c_stops_trainings_and_server_without_a_fuss(tmp_path: Path) -> None:
+    port = free_port()
+    command = [sys.executable, "-m", "trainvitals.command", "demo", "--port", str(port), "--data", str(tmp_path)]
+    environment = {**os.environ, "TRAINVITALS_DIR": str(tmp_path / "spool")}
+    with (tmp_path / "terminal").open("w") as terminal:
+        demo = subprocess.Popen(command, stdout=terminal, stderr=terminal, env=environment)
+    wait_until(lambda: steps_taken(port) > 20, what="the trainings to begin")
+    demo.send_signal(signal.SIGINT)
+
+    assert demo.wait(timeout=60) == 0
+    said = (tmp_path / "terminal").read_text()
+    assert "Traceback" not in said
+    assert said.count("ended with health") == 3  # the server went last
+    assert not [path for path in (tmp_path / "spool").rglob("*") if path.is_file()]
+
+
+def steps_taken(port: int) -> int:
+    """Of the slowest of the three."""
+    try:
+        answer = urllib3.request("GET", f"http://127.0.0.1:{port}/api/v1/runs", retries=False)
+    except urllib3.exceptions.HTTPError:
+        return 0
+    runs = answer.json()["runs"]
+    return min(run["last_step"] or 0 for run in runs) if len(runs) == 3 else 0

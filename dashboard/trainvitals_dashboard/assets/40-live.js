@@ -1,7 +1,7 @@
 // Live pages: one socket per page, updates merged per plot, one plot drawn per frame, and as much rest as drawing took.
 // A plot opts in by its figure's layout.meta.live: {lines: [{trace, metric, span?, nonfinite?}], max} or {heat, log, layers, x0, dx, max}.
 window.tvLive = (() => {
-  const RELOAD_EVERY_MS = 3000, PANELS_EVERY_MS = 1500, ROWS_EVERY_MS = 4000, HEALTH_EVERY_MS = 15000;
+  const RELOAD_EVERY_MS = 3000, PANELS_EVERY_MS = 1500, SAME_FINDINGS_EVERY_MS = 15000, ROWS_EVERY_MS = 4000, HEALTH_EVERY_MS = 15000;
   let socket = null, page = {}, seq = 0, retry = 0, timer = 0, rest = 0, scheduled = false, ended = false;
   const pending = new Map(), onScreen = new WeakSet(), known = new WeakSet(), elapsed = [];
   const set = (id, props) => window.dash_clientside.set_props(id, props);
@@ -19,7 +19,7 @@ window.tvLive = (() => {
     const old = socket;
     page = wanted || {}; socket = null; seq = 0; retry = 0; ended = !!page.ended;
     if (page.name) setTimeout(() => { document.title = `${page.name} · trainvitals`; }, 100); // after Dash has written the id
-    pending.clear(); elapsed.length = 0; clearTimeout(timer);
+    pending.clear(); shownFindings.clear(); elapsed.length = 0; clearTimeout(timer);
     if (old) old.close();
     if (page.run || page.all) connect(); else state('none');
   }
@@ -56,6 +56,18 @@ window.tvLive = (() => {
   };
   const reload = throttled(() => (page.run || page.all) && set('live-reload', {data: Date.now()}), RELOAD_EVERY_MS);
   const panels = throttled(() => page.run && set('live-findings', {data: Date.now()}), PANELS_EVERY_MS);
+  const panelsSoon = throttled(() => page.run && set('live-findings', {data: Date.now()}), SAME_FINDINGS_EVERY_MS);
+  // An open finding counts its steps with every update; drawn each time, it would slip away under the pointer.
+  const shownFindings = new Map();
+  function takeFindings(findings) {
+    let isNew = false;
+    for (const finding of findings) {
+      const now = JSON.stringify([finding.state, finding.severity, finding.layers]);
+      isNew = isNew || shownFindings.get(finding.finding_id) !== now;
+      shownFindings.set(finding.finding_id, now);
+    }
+    if (findings.length) isNew ? panels() : panelsSoon();
+  }
   const redrawOverlay = throttled(() => page.overlay && page.overlay.length && set('live-reload', {data: Date.now()}), ROWS_EVERY_MS);
 
   // ---- the server's own health, said on the page
@@ -83,7 +95,7 @@ window.tvLive = (() => {
       else missing = !takeHeat(plot, live, update) || missing;
     }
     if (missing) reload();
-    if ((update.findings || []).length) panels();
+    takeFindings(update.findings || []);
     const fresh = Object.keys(update.metrics || {}).filter(name => page.metrics && !page.metrics.includes(name));
     if (fresh.length) { page.metrics.push(...fresh); reload(); }
     if (update.run) run(update.run);

@@ -49,7 +49,7 @@ def evidence_chips(evidence: Evidence) -> list[tuple[str, str]]:
     """(label, value) for people: the value that was judged, its threshold, and the rule's own numbers."""
     chips: list[tuple[str, str]] = []
     named = words.stat(evidence.stat) if evidence.stat else words.metric(evidence.metric) if evidence.metric else ""
-    if evidence.value is not None:
+    if evidence.value is not None and evidence.value not in evidence.numbers.values():  # the rule's own word is better
         chips.append((named or "value", words.number(evidence.value)))
     if evidence.threshold is not None:
         chips.append(("threshold", f"{evidence.comparison} {words.number(evidence.threshold)}"))

@@ -67,7 +67,7 @@ def vanishing_gradients(
             numbers={
                 "first ÷ last gradient": share,
                 "update ratio of the first": moves,
-                "loss fallen": f"{trend.fallen:.0%}",
+                "loss fallen": f"{trend.fallen:z.0%}",
             },
         ),
         causes=CAUSES,
