@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -15,6 +16,7 @@ from trainvitals_dashboard.conventions import LOSSES, VALIDATION_LOSSES, pick
 OWN_METRICS: Final = ("lr", "grad_norm", "elapsed_seconds", "overhead_fraction", "dropped_snapshots")
 MOST_OTHERS: Final = 24
 OTHER_POINTS: Final = 300
+_GROUP_RATE: Final = re.compile(r"lr/\d+")  # of the optimizer's other parameter groups
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,7 +47,7 @@ async def gather_run(api: Api, run_id: str, *, stat: str) -> RunView:
     detail = await api.run(run_id)
     validation = pick(detail.metrics, VALIDATION_LOSSES)
     wanted = [name for name in (loss_metric(detail), validation, *OWN_METRICS) if name in detail.metrics]
-    rest = [name for name in detail.metrics if name not in wanted and name.partition("/")[0] not in OWN_METRICS]
+    rest = [name for name in detail.metrics if name not in wanted and not is_own(name)]
     others, more = rest[:MOST_OTHERS], rest[MOST_OTHERS:]
     found = await asyncio.gather(
         api.findings(run_id),
@@ -77,8 +79,12 @@ async def _or_none(question: Any) -> Any:  # Any: an awaitable of any answer
 
 def loss_metric(detail: RunDetail) -> str:
     """The training loss, else the first metric of the user's own."""
-    own = [name for name in detail.metrics if name.partition("/")[0] not in OWN_METRICS]
-    return pick(detail.metrics, LOSSES) or (own[0] if own else "loss")
+    return pick(detail.metrics, LOSSES) or next((name for name in detail.metrics if not is_own(name)), "loss")
+
+
+def is_own(metric: str) -> bool:
+    """Whether the SDK logs it by itself; a user's "lr/head" is the user's."""
+    return metric in OWN_METRICS or _GROUP_RATE.fullmatch(metric) is not None
 
 
 def empty_curve(run_id: str, metric: str) -> Curve:

@@ -136,9 +136,10 @@ def template() -> go.layout.Template:
             "plot_bgcolor": "rgba(0,0,0,0)",
             "margin": {"l": LABELS_PX, "r": 12, "t": 8, "b": 24},
             "xaxis": axis,
-            "yaxis": axis,
+            "yaxis": {**axis, "ticklabelstandoff": 4},
             "showlegend": False,
             "hovermode": "x",
+            "hoverdistance": 10,  # the last finite value is not the one of a gap
             # plotly writes in the border's colour: a transparent one hides the text, whatever CSS says of its fill
             "hoverlabel": {"font": {"family": FONT, "size": 12, "color": TOKENS["fg"][0]}},
             "dragmode": "zoom",

@@ -12,7 +12,7 @@ from trainvitals.wire.floats import Floats
 from trainvitals.wire.messages import Finding
 from trainvitals_dashboard.figures.heat import even_columns, heat, rows_with_values, scale
 from trainvitals_dashboard.figures.lines import NamedCurve, loss, overlay, single
-from trainvitals_dashboard.figures.spark import spark
+from trainvitals_dashboard.figures.spark import POINTS, spark, thinned
 
 NAN = float("nan")
 
@@ -153,9 +153,27 @@ def test_a_heatmap_without_values_is_drawn_empty() -> None:
     assert heat(none).layout.meta["live"]["layers"] == []
 
 
-def test_a_sparkline_has_gaps_where_values_are_not_finite() -> None:
-    whole, broken = unquote(spark([1.0, 2.0, 3.0, 4.0, 5.0])), unquote(spark([1.0, 2.0, NAN, 4.0, 5.0]))
-    assert (whole.count("<polyline"), broken.count("<polyline")) == (1, 2)
+def test_a_sparkline_has_dashes_where_values_are_not_finite() -> None:
+    whole = unquote(spark([(step, step + 1.0) for step in range(5)]))
+    broken = unquote(spark([(0, 1.0), (1, 2.0), (2, NAN), (3, 4.0), (4, 5.0)]))
+    assert [picture.count("<polyline") for picture in (whole, broken)] == [1, 2]
+    assert [picture.count("<path") for picture in (whole, broken)] == [0, 1]
     assert "131.0,2.0" in broken  # the last point stays where it was
-    assert "131.0" not in unquote(spark([1.0, 2.0, NAN, NAN, NAN]))
-    assert spark([NAN, 1.0]) == ""
+
+
+def test_a_sparkline_stands_each_point_where_its_step_is() -> None:
+    late = unquote(spark([(0, 1.0), (90, 1.0), (100, 2.0)]))
+    assert "1.0,20.0 118.0,20.0 131.0,2.0" in late
+
+
+def test_a_sparkline_of_little_is_drawn_all_the_same() -> None:
+    assert "<polyline" in unquote(spark([(7, 3.0)]))
+    assert "<path" in unquote(spark([(0, NAN), (1, NAN)]))
+    assert "<polyline" not in unquote(spark([]))
+
+
+def test_a_sparkline_is_thinned_to_its_room_with_both_ends() -> None:
+    steps = list(range(1000))
+    points = thinned(steps, [step * 2.0 for step in steps])
+    assert (len(points), points[0], points[-1]) == (POINTS, (0, 0), (999, 1998))
+    assert thinned([], []) == []

@@ -1,7 +1,7 @@
 // Live pages: one socket per page, updates merged per plot, one plot drawn per frame, and as much rest as drawing took.
-// A plot opts in by its figure's layout.meta.live: {lines: [{trace, metric, span?, nonfinite?}], max} or {heat, log, layers, x0, dx, max}.
+// A plot opts in by its figure's layout.meta.live: {lines: [{trace, metric, span?, log?, nonfinite?}], max} or {heat, log, layers, x0, dx, max}.
 window.tvLive = (() => {
-  const RELOAD_EVERY_MS = 3000, PANELS_EVERY_MS = 1500, SAME_FINDINGS_EVERY_MS = 15000, ROWS_EVERY_MS = 4000, HEALTH_EVERY_MS = 15000;
+  const RELOAD_EVERY_MS = 3000, PANELS_EVERY_MS = 1500, SAME_FINDINGS_EVERY_MS = 15000, ROWS_EVERY_MS = 4000, HEALTH_EVERY_MS = 15000, LABELLED_DECADES = 5;
   let socket = null, page = {}, seq = 0, retry = 0, timer = 0, rest = 0, scheduled = false, ended = false;
   const pending = new Map(), onScreen = new WeakSet(), known = new WeakSet(), elapsed = [];
   const set = (id, props) => window.dash_clientside.set_props(id, props);
@@ -137,6 +137,7 @@ window.tvLive = (() => {
     const show = window.dashAgGridFunctions.tvNumber;
     for (const [metric, [steps, values]] of Object.entries(update.metrics || {})) {
       const value = values[values.length - 1];
+      if (metric !== 'elapsed_seconds') window.tvSpark(metric, steps.map((step, index) => [step, number(values[index])]));
       if (metric === 'elapsed_seconds') speed(steps, values);
       else if (metric === 'overhead_fraction') write(metric, 'kpi', (number(value) * 100).toFixed(2));
       else write(metric, 'kpi', show(value));
@@ -146,8 +147,12 @@ window.tvLive = (() => {
     steps.forEach((step, index) => elapsed.push([step, number(values[index])]));
     elapsed.splice(0, elapsed.length - 20);
     const first = elapsed[0], last = elapsed[elapsed.length - 1];
-    if (last[1] > first[1]) write('elapsed_seconds', 'kpi', window.dashAgGridFunctions.tvNumber((last[0] - first[0]) / (last[1] - first[1])));
+    if (!(last[1] > first[1])) return;
+    const now = (last[0] - first[0]) / (last[1] - first[1]);
+    write('elapsed_seconds', 'kpi', window.dashAgGridFunctions.tvNumber(now));
+    window.tvSpark('elapsed_seconds', [[last[0], now]]);
   }
+
   let before = '';
   function run(summary) {
     if (summary.last_step !== null && summary.last_step !== undefined) write('step', 'live', summary.last_step.toLocaleString('en'));
@@ -212,17 +217,32 @@ window.tvLive = (() => {
       const line = live.lines[index];
       if (!line) return;
       const shown = plot.data[line.trace], last = shown.x.length ? shown.x[shown.x.length - 1] : -1;
-      const keep = fresh.x.map((_, at) => at).filter(at => fresh.x[at] > last);
+      const keep = line.nonfinite ? apart(plot.data[live.lines[0].trace], shown, fresh, line.nonfinite) : fresh.x.map((_, at) => at).filter(at => fresh.x[at] > last);
       if (!keep.length) return;
       const x = keep.map(at => fresh.x[at]);
       let y = keep.map(at => fresh.y[at]);
-      if (line.span) y = smooth(shown, x, y, line.span);
-      if (line.nonfinite) { const height = [...plot.data[0].y].reverse().find(Number.isFinite); y = y.map(() => height === undefined ? 0 : height); }
+      if (line.span) y = line.log ? smooth({x: shown.x, y: shown.y.map(Math.log10)}, x, y.map(Math.log10), line.span).map(power => 10 ** power) : smooth(shown, x, y, line.span);
+      if (line.nonfinite) { const height = [...plot.data[live.lines[0].trace].y].reverse().find(Number.isFinite); y = y.map(() => height === undefined ? 0 : height); }
       xs.push(x); ys.push(y); traces.push(line.trace);
       longest = Math.max(longest, shown.x.length + x.length);
     });
-    if (traces.length) Plotly.extendTraces(plot, {x: xs, y: ys}, traces);
+    if (!traces.length) return;
+    ends(plot, Math.max(...xs.flat()));
+    Plotly.extendTraces(plot, {x: xs, y: ys}, traces);
+    const axis = plot._fullLayout.yaxis, decades = Math.ceil((axis.range[1] - axis.range[0]) / LABELLED_DECADES);
+    if (axis.type === 'log' && decades > axis.dtick) Plotly.relayout(plot, {'yaxis.dtick': decades});
     if (longest > live.max) reload();
+  }
+  function ends(plot, step) { // plots end at the run's last step, not where the width of marks would have them end
+    const {autorangeoptions: span} = plot.layout.xaxis;
+    if (!span) return;
+    span.clipmax = Math.max(step, span.clipmax === undefined ? step : span.clipmax);
+    span.include = [span.clipmin, span.clipmax];
+  }
+  function apart(line, shown, fresh, most) { // crosses enough to see, too few to hide a curve
+    let last = shown.x.length ? shown.x[shown.x.length - 1] : -Infinity;
+    const newest = fresh.x[fresh.x.length - 1], between = (newest - (line.x.length ? line.x[0] : 0)) / most;
+    return fresh.x.map((_, at) => at).filter(at => fresh.x[at] - last > between && (last = fresh.x[at], true));
   }
   function smooth(shown, x, y, span) {
     let at = shown.y.length - 1;
@@ -246,6 +266,8 @@ window.tvLive = (() => {
       rows[at] = count ? rows[at].map((value, layer) => value + (column[layer] - value) / (count + 1)) : column;
       counts.of.set(at, count + 1);
     }
+    const loss = document.querySelector('#g-loss .js-plotly-plot');
+    ends(plot, Math.max(columns[columns.length - 1][0], loss && loss.layout ? loss.layout.xaxis.autorangeoptions?.clipmax || 0 : 0));
     Plotly.restyle(plot, {z: [rows, bad]}, [0, 1]);
     plot._tvCounts.rows = plot.data[0].z;
     if (rows.length > live.max) reload();
@@ -289,12 +311,13 @@ window.dash_clientside.trainvitals = {
   heatStat: stat => { remember('stat', stat); return window.dash_clientside.no_update; },
 };
 
-window.tvAskLayer = name => window.dash_clientside.set_props('layer-asked', {data: {name, at: Date.now()}});
+// What is asked for goes through a store and not through the buttons, which are drawn anew while one clicks.
+window.tvAsk = (kind, name) => window.dash_clientside.set_props('drawer-asked', {data: {kind, name, at: Date.now()}});
 document.addEventListener('click', event => {
   const finding = event.target.closest?.('[data-finding]');
-  if (finding) remember('finding', finding.dataset.finding);
+  if (finding) { remember('finding', finding.dataset.finding); window.tvAsk('finding', finding.dataset.finding); }
   const layer = event.target.closest?.('[data-layer]');
-  if (layer) window.tvAskLayer(layer.dataset.layer);
+  if (layer) window.tvAsk('layer', layer.dataset.layer);
 });
 
 // How long a run has been running goes on without asking the server.

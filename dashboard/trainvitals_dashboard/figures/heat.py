@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from dataclasses import dataclass
-from typing import Final, Literal
+from typing import Any, Final, Literal
 
 import numpy as np
 import plotly.graph_objects as go
@@ -53,8 +53,15 @@ def scale(heatmap: Heatmap) -> HeatScale:
     return HeatScale(kind="seq", low=float(np.floor(low * 2) / 2), high=float(np.ceil(max(high, low + 1) * 2) / 2))
 
 
-def heat(heatmap: Heatmap, *, applicable: Collection[str] | None = None, live: bool = True) -> go.Figure:
-    """The heatmap. ``applicable``: layers that can have this stat; None is all. Rows that hold nothing are left out."""
+def heat(
+    heatmap: Heatmap,
+    *,
+    applicable: Collection[str] | None = None,
+    live: bool = True,
+    last_step: int | None = None,
+) -> go.Figure:
+    """The heatmap. ``applicable``: layers that can have this stat; None is all. Rows that hold nothing are left out.
+    ``last_step``: the run's own, so that steps stand below those of the loss; None is the last snapshot's."""
     rows = rows_with_values(heatmap, applicable=applicable)
     names = [heatmap.layers[row] for row in rows]
     picked, first, width = even_columns(heatmap.steps, heatmap.last_step)
@@ -63,8 +70,8 @@ def heat(heatmap: Heatmap, *, applicable: Collection[str] | None = None, live: b
     bad = np.asarray(heatmap.nonfinite, np.int64).reshape(len(heatmap.layers), len(heatmap.steps))[rows][:, picked]
     figure = go.Figure()
     # [step][layer] and transposed, so that a live column can be appended; evenly spaced, which draws six times faster
-    place = {"x0": first, "dx": width, "transpose": True, "showscale": False}
-    value = "log₁₀ %{z:.2f}" if colours.log else "%{z:.3f}"  # 10-theme.js writes the value itself in its place
+    place = {"y": names, "x0": first, "dx": width, "transpose": True, "showscale": False, "hoverongaps": False}
+    value = "log₁₀ %{z:.2f}" if colours.log else "%{z:.3f}"  # 50-heatmap.js writes the value itself in its place
     figure.add_heatmap(
         z=np.ascontiguousarray(shown.T),
         zmin=colours.low,
@@ -72,19 +79,9 @@ def heat(heatmap: Heatmap, *, applicable: Collection[str] | None = None, live: b
         colorscale=_plotly_scale(colours.kind),
         meta={"tv": colours.kind},
         hovertemplate=f"%{{y}} · step %{{x:,.0f}}<br><b>{value}</b><extra></extra>",
-        y=names,
         **place,
     )
-    figure.add_heatmap(
-        z=np.ascontiguousarray(np.where(bad > 0, 1, np.nan).astype(np.float32).T),
-        zmin=0,
-        zmax=1,
-        colorscale=NONFINITE["light"],
-        meta={"tv": "nonfinite"},
-        hovertemplate="%{y} · step %{x:,.0f}<br><b>not finite</b><extra></extra>",
-        y=names,
-        **place,
-    )
+    figure.add_heatmap(**_nonfinite(bad), **place)
     followed = {"heat": heatmap.stat, "log": colours.log, "layers": names, "x0": first, "dx": width, "max": COLUMNS * 2}
     ticks = list(range(0, len(names), max(1, len(names) // TICKS)))
     figure.update_layout(
@@ -92,7 +89,7 @@ def heat(heatmap: Heatmap, *, applicable: Collection[str] | None = None, live: b
         uirevision=heatmap.stat,
         meta={"live": followed} if live else {},
         hovermode="closest",
-        xaxis={"showgrid": False, "tickformat": "~s", "nticks": 9},
+        xaxis={"showgrid": False, "tickformat": "~s", "nticks": 9, "autorangeoptions": _span(heatmap, last_step)},
         yaxis={
             "showgrid": False,
             "autorange": "reversed",
@@ -102,6 +99,18 @@ def heat(heatmap: Heatmap, *, applicable: Collection[str] | None = None, live: b
         },
     )
     return figure
+
+
+def _nonfinite(counts: NDArray[np.int64]) -> dict[str, Any]:  # Any: plotly's own
+    """The cells in which something was not finite, above all others. ``counts``: [layers, columns]."""
+    return {
+        "z": np.ascontiguousarray(np.where(counts > 0, 1, np.nan).astype(np.float32).T),
+        "zmin": 0,
+        "zmax": 1,
+        "colorscale": NONFINITE["light"],
+        "meta": {"tv": "nonfinite"},
+        "hovertemplate": "%{y} · step %{x:,.0f}<br><b>not finite</b><extra></extra>",
+    }
 
 
 def rows_with_values(heatmap: Heatmap, *, applicable: Collection[str] | None) -> list[int]:
@@ -126,6 +135,14 @@ def even_columns(steps: list[int], last_step: int) -> tuple[NDArray[np.int64], f
     count = int((steps[-1] - steps[0]) / spacing) + 1
     centres = steps[0] + np.arange(count) * spacing
     return np.clip(np.searchsorted(starts, centres + spacing * 0.5, side="left") - 1, 0, None), float(steps[0]), spacing
+
+
+def _span(heatmap: Heatmap, last_step: int | None) -> dict[str, Any]:  # Any: plotly's own
+    """The steps of the loss, which end later than the last snapshot; a lone column keeps its width."""
+    if len(heatmap.steps) < 2:
+        return {}
+    first, last = heatmap.steps[0], max(heatmap.last_step, heatmap.steps[-1], last_step or 0)
+    return {"clipmin": first, "clipmax": last, "include": [first, last]}
 
 
 def _shown(values: Matrix, *, log: bool) -> Matrix:

@@ -19,9 +19,11 @@ from trainvitals_dashboard.theme import SERIES, TEMPLATE, TOKENS
 LIVE_POINTS: Final = 4000  # a live trace keeps this many points before the page asks again
 SMOOTHING: Final = 1 / 200  # of the shown span
 SMOOTHED_FROM_POINTS: Final = 40
-DECADES_FROM: Final = 20
-BLOWN_UP_FROM: Final = 1000  # times the median: on a linear axis nothing else would be seen
+LOG_FROM: Final = 100  # highest over lowest: on less, a log axis may have one label, or none
+LOSS_LOG_FROM: Final = 1000  # a loss is read on a linear axis, unless nothing else would be seen there
+LONE_WITHIN: Final = 1e-5  # of the value: what differs by less is one value, and rounding
 LABELLED_DECADES: Final = 5
+LOG_TICK_PX: Final = 9  # plotly draws powers a quarter larger than other labels
 MAX_MARKS: Final = 20
 
 Numbers = NDArray[np.float32]
@@ -45,20 +47,17 @@ def loss(
 ) -> go.Figure:
     """The loss with its envelope, smoothed over a small part of the span, validation beside it, findings above it."""
     figure = go.Figure()
-    axis = _loss_axis([train])
-    followed = _add_curve(figure, train, colour="s1", name="loss", smoothed=_is_smoothed(train, axis))
+    shown = [train, validation] if validation is not None else [train]
+    axis = _value_axis(shown, log_from=LOSS_LOG_FROM)
+    followed = _add_curve(figure, train, axis, colour="s1", name="loss", smoothed=_is_smoothed(train))
     if validation is not None:
         followed += _add_validation(figure, validation)
     figure.update_layout(
         template=TEMPLATE,
         uirevision="loss",
         meta={"live": {"lines": followed, "max": LIVE_POINTS}} if live else {},
-        xaxis={
-            "tickformat": "~s",
-            "nticks": 9,
-            "autorangeoptions": {"clipmin": _first_step(train)},
-        },  # marks have width
-        yaxis={**axis, "domain": PLOT_DOMAIN if findings else [0, 1]},
+        xaxis=_step_axis(shown, findings),
+        yaxis={**axis.options, "domain": PLOT_DOMAIN if findings else [0, 1]},
         yaxis2={"domain": LANES_DOMAIN, "range": [0, 1], "fixedrange": True, "visible": False, "anchor": "x"},
     )
     add_lanes(figure, findings, last_step=_last_step(train))
@@ -70,14 +69,15 @@ def single(
 ) -> go.Figure:
     """One series in a small plot; ``mark`` draws a dotted line at that step."""
     figure = go.Figure()
-    followed = _add_curve(figure, curve, colour=colour, name=name, smoothed=False)
+    axis = _value_axis([curve], log_from=LOG_FROM if log else None, gaps=log)
+    followed = _add_curve(figure, curve, axis, colour=colour, name=name, smoothed=False)
     figure.update_layout(
         template=TEMPLATE,
         uirevision=name,
         meta={"live": {"lines": followed, "max": LIVE_POINTS}} if live else {},
         margin={"l": 52, "r": 10, "t": 6, "b": 24},
-        xaxis={"tickformat": "~s", "nticks": 6},
-        yaxis=_value_axis(curve, log=log),
+        xaxis={**_step_axis([curve]), "nticks": 6},
+        yaxis={**axis.options, "nticks": 4},
     )
     if mark is not None:
         figure.add_vline(x=mark, line_width=1, line_dash="dot", line_color=TOKENS["crit"][0])
@@ -87,22 +87,26 @@ def single(
 def overlay(curves: Sequence[NamedCurve], *, log: bool = False) -> go.Figure:
     """The same metric of several runs, one colour each, in the order given."""
     figure = go.Figure()
-    axis = _log_axis(_finite(named.curve for named in curves)) if log else _loss_axis([n.curve for n in curves])
+    shown = [named.curve for named in curves]
+    axis = _value_axis(shown, log_from=LOG_FROM if log else LOSS_LOG_FROM, gaps=log)
     for index, named in enumerate(curves):
         colour = SERIES[index % len(SERIES)]
-        is_smoothed = _is_smoothed(named.curve, axis)
-        _add_curve(figure, named.curve, colour=colour, name=f"{named.name}", smoothed=is_smoothed, key=str(index))
+        is_smoothed = _is_smoothed(named.curve)
+        _add_curve(figure, named.curve, axis, colour=colour, name=named.name, smoothed=is_smoothed, key=str(index))
     figure.update_layout(
         template=TEMPLATE,
         uirevision="overlay",
-        xaxis={"tickformat": "~s", "nticks": 9},
-        yaxis=axis,
+        xaxis=_step_axis(shown),
+        yaxis=axis.options,
     )
     return figure
 
 
-def smooth(steps: Sequence[int], series: Numbers, *, span: float) -> Numbers:
-    """Exponential average over ``span`` steps; what is not finite leaves a gap and no trace. float32 [n]."""
+def smooth(steps: Sequence[int], series: Numbers, *, span: float, log: bool = False) -> Numbers:
+    """Exponential average over ``span`` steps, geometric if ``log``; what is not finite leaves a gap. float32 [n]."""
+    if log:
+        with np.errstate(divide="ignore", invalid="ignore"):
+            return np.power(np.float32(10), smooth(steps, np.log10(series), span=span))
     average = np.full(len(series), np.nan, np.float32)
     last_step, last = 0, float("nan")
     for index, (step, value) in enumerate(zip(steps, series.tolist(), strict=True)):
@@ -115,57 +119,65 @@ def smooth(steps: Sequence[int], series: Numbers, *, span: float) -> Numbers:
     return average
 
 
-Axis = dict[str, Any]  # Any: plotly's own options
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Axis:
+    """A value axis: plotly's own ``options``, and the lowest value drawn on it."""
+
+    options: dict[str, Any]  # Any: plotly's own
+    log: bool
+    bottom: float
 
 
 def _finite(curves: Iterable[Curve]) -> Numbers:
-    parts = [values(curve.mean) for curve in curves]
+    # the envelope too: a spike or a zero may be in it alone
+    parts = [values(floats) for curve in curves for floats in (curve.low, curve.mean, curve.high)]
     shown = np.concatenate(parts) if parts else np.empty(0, np.float32)
     return shown[np.isfinite(shown)]
 
 
-def _value_axis(curve: Curve, *, log: bool) -> Axis:
-    """Logarithmic only where the values span decades: on less, a log axis labels stray digits."""
-    shown = _finite([curve])
+def _value_axis(curves: Iterable[Curve], *, log_from: float | None, gaps: bool = False) -> _Axis:
+    """Logarithmic where the highest is ``log_from`` times the lowest and all is positive, or may leave ``gaps``."""
+    shown = _finite(curves).astype(np.float64)
     positive = shown[shown > 0]
-    if log and len(positive) and positive.max() > DECADES_FROM * positive.min():
-        return _log_axis(shown)
-    axis: Axis = {"nticks": 5, "tickformat": "~g"}
-    largest = float(np.abs(shown).max(initial=0.0))
-    if 0 < largest < 1e-2 or largest >= 1e5:
-        axis["tickformat"] = ".2~e"
-    if len(shown) and shown.min() == shown.max():
+    if log_from is not None and len(positive) and (gaps or len(positive) == len(shown)):
+        low, high = float(positive.min()), float(positive.max())
+        if high > log_from * low:
+            return _Axis(options=_log_options(low, high), log=True, bottom=low)
+    low, high = (float(shown.min()), float(shown.max())) if len(shown) else (0.0, 0.0)
+    options: dict[str, Any] = {"nticks": 6, "tickformat": "", "exponentformat": "e", "minexponent": 4}
+    if len(shown) and high - low <= LONE_WITHIN * max(abs(low), abs(high)):
         # around a lone value plotly shows one more and one less, whatever its size
-        axis |= {"rangemode": "tozero", "nticks": 3}
-    return axis
+        options |= {"rangemode": "tozero", "autorangeoptions": {"include": [high * 1.25 if high else 1.0]}}
+    return _Axis(options=options, log=False, bottom=low)
 
 
-def _loss_axis(curves: Sequence[Curve]) -> Axis:
-    """Linear, as a loss is read, unless it blew up."""
-    shown = _finite(curves)
-    if len(shown) and shown.min() > 0 and shown.max() > BLOWN_UP_FROM * np.median(shown):
-        return _log_axis(shown)
-    return {"nticks": 6, "tickformat": "~g" if np.abs(shown).max(initial=0.0) < 1e5 else ".2~e"}
-
-
-def _is_smoothed(curve: Curve, axis: Axis) -> bool:
-    """An average of values that lie decades apart is none of them."""
-    return len(curve.steps) >= SMOOTHED_FROM_POINTS and axis.get("type") != "log"
-
-
-def _log_axis(shown: Numbers) -> Axis:
-    positive = shown[shown > 0].astype(np.float64)
-    decades = float(np.log10(positive.max() / positive.min())) if len(positive) else 1.0
+def _log_options(low: float, high: float) -> dict[str, Any]:  # Any: plotly's own
     return {
         "type": "log",
-        "dtick": max(1, int(np.ceil(decades / LABELLED_DECADES))),
+        # 40-live.js widens it when the values grow
+        "dtick": max(1, int(np.ceil(np.log10(high / low) / LABELLED_DECADES))),
         "exponentformat": "power",
         "tickformat": "",
+        "tickfont": {"size": LOG_TICK_PX},
+        "uirevision": "log",  # what was zoomed into on a linear axis is no part of this one
     }
 
 
+def _step_axis(curves: Sequence[Curve], findings: Sequence[Finding] = ()) -> dict[str, Any]:  # Any: plotly's own
+    """From the first step to the last: marks have width, and would push the curve away from what stands below."""
+    starts = [curve.steps[0] for curve in curves if curve.steps]
+    ends = [_last_step(curve) for curve in curves] + [finding.last_step for finding in findings]
+    ends = [max(ends)] if starts and max(ends) > min(starts) else []
+    clip = {"clipmin": min(starts, default=0), **({"clipmax": ends[0]} if ends else {})}
+    return {"tickformat": "~s", "nticks": 9, "autorangeoptions": clip | {"include": ends}}
+
+
+def _is_smoothed(curve: Curve) -> bool:
+    return len(curve.steps) >= SMOOTHED_FROM_POINTS
+
+
 def _add_curve(
-    figure: go.Figure, curve: Curve, *, colour: str, name: str, smoothed: bool, key: str = ""
+    figure: go.Figure, curve: Curve, axis: _Axis, *, colour: str, name: str, smoothed: bool, key: str = ""
 ) -> list[dict[str, Any]]:  # Any: read by live.js
     steps, mean = np.asarray(curve.steps), values(curve.mean)
     start = len(figure.data)
@@ -184,12 +196,12 @@ def _add_curve(
     followed: list[dict[str, Any]] = [{"trace": start + offset, "metric": curve.metric} for offset in range(3)]
     if smoothed:
         span = max(1.0, (curve.steps[-1] - curve.steps[0]) * SMOOTHING)
-        average = smooth(curve.steps, mean, span=span)
+        average = smooth(curve.steps, mean, span=span, log=axis.log)
         lines.append(_line(steps, average, colour, name, uid=f"{colour}-smooth{key}", faint=False))
-        followed.append({"trace": start + 3, "metric": curve.metric, "span": span})
+        followed.append({"trace": start + 3, "metric": curve.metric, "span": span, "log": axis.log})
     figure.add_traces(lines)
-    figure.add_trace(_marks(curve, mean, key, colour="crit" if not key else colour))
-    followed.append({"trace": len(figure.data) - 1, "metric": curve.metric, "nonfinite": True})
+    figure.add_trace(_marks(curve, axis, name if key else "", key, colour=colour if key else "crit"))
+    followed.append({"trace": len(figure.data) - 1, "metric": curve.metric, "nonfinite": MAX_MARKS})
     return followed
 
 
@@ -208,13 +220,14 @@ def _line(steps: Any, series: Numbers, colour: str, name: str, *, uid: str, fain
     )
 
 
-def _marks(curve: Curve, mean: Numbers, key: str, *, colour: str) -> go.Scatter:
+def _marks(curve: Curve, axis: _Axis, name: str, key: str, *, colour: str) -> go.Scatter:
     """A cross where values were not finite, at the height of the last one that was; of many an even choice."""
+    mean = values(curve.mean)
     where = np.flatnonzero(np.asarray(curve.nonfinite))
     where = where[np.unique(np.linspace(0, len(where) - 1, MAX_MARKS).astype(int))] if len(where) > MAX_MARKS else where
     finite = np.flatnonzero(np.isfinite(mean))
     before = np.searchsorted(finite, where, side="right") - 1
-    heights = mean[finite[np.clip(before, 0, None)]] if len(finite) else np.zeros(len(where), np.float32)
+    heights = mean[finite[np.clip(before, 0, None)]] if len(finite) else np.full(len(where), axis.bottom, np.float32)
     return go.Scatter(
         x=np.asarray(curve.steps)[where] if len(where) else [],
         y=heights,
@@ -222,7 +235,8 @@ def _marks(curve: Curve, mean: Numbers, key: str, *, colour: str) -> go.Scatter:
         uid=f"{colour}-nonfinite{key}",
         mode="markers",
         marker={"symbol": "x", "size": 8, "color": TOKENS[colour][0]},
-        hovertemplate="<b>not finite</b> at step %{x:,}<extra></extra>",
+        hovertemplate=f"{name} <b>not finite</b> at step %{{x:,}}<extra></extra>".lstrip(),
+        cliponaxis=False,
     )
 
 
@@ -238,10 +252,6 @@ def _add_validation(figure: go.Figure, curve: Curve) -> list[dict[str, Any]]:
         hovertemplate="validation <b>%{y:.4g}</b><extra></extra>",
     )
     return [{"trace": len(figure.data) - 1, "metric": curve.metric}]
-
-
-def _first_step(curve: Curve) -> int:
-    return curve.steps[0] if curve.steps else 0
 
 
 def _last_step(curve: Curve) -> int:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
-from dash import ALL, Dash, Input, Output, State, ctx, html, no_update
+from dash import Dash, Input, Output, State, html, no_update
 
 from trainvitals.wire.answers import Curve
 from trainvitals.wire.messages import Finding
@@ -78,15 +78,12 @@ def register_drawer(app: Dash, api: Api) -> None:
         Output("drawer", "opened"),
         Output("drawer", "title"),
         Output("drawer", "children"),
-        Input({"kind": "finding", "name": ALL}, "n_clicks"),
-        Input("layer-asked", "data"),
+        Input("drawer-asked", "data"),
         State("live-run", "data"),
         prevent_initial_call=True,
     )
-    async def open_drawer(_findings: list[int], asked: dict[str, str] | None, live: dict[str, Any]) -> Opened:
-        clicked = ctx.triggered_id if ctx.triggered and ctx.triggered[0]["value"] else None
-        if clicked == "layer-asked" and asked:
-            return await layer_drawer(api, live["run"], asked["name"])
-        if not isinstance(clicked, dict):
+    async def open_drawer(asked: dict[str, str] | None, live: dict[str, Any]) -> Opened:
+        if not asked:
             return no_update, no_update, no_update
-        return await finding_drawer(api, live["run"], clicked["name"])
+        drawer = layer_drawer if asked["kind"] == "layer" else finding_drawer
+        return await drawer(api, live["run"], asked["name"])

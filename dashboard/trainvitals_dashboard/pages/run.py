@@ -8,6 +8,7 @@ import dash
 import plotly.graph_objects as go
 from dash import Dash, Input, Output, State, ctx, html, no_update
 
+from trainvitals_dashboard import words
 from trainvitals_dashboard.api import Api
 from trainvitals_dashboard.gathering import gather_run
 from trainvitals_dashboard.pages.drawer import register_drawer
@@ -19,7 +20,7 @@ from trainvitals_dashboard.parts.layers import layers_card
 from trainvitals_dashboard.parts.metrics_card import metrics_card
 from trainvitals_dashboard.parts.page import page, plainly
 from trainvitals_dashboard.parts.run_body import body
-from trainvitals_dashboard.parts.run_charts import HEAT_STATS, heat_bar, heat_figure, small_figure
+from trainvitals_dashboard.parts.run_charts import HEAT_STATS, heat_bar, heat_figure, loss_key, small_figure
 from trainvitals_dashboard.parts.run_head import head
 
 Data = dict[str, Any]  # what browser stores hold
@@ -98,11 +99,14 @@ def _register_panels(app: Dash, api: Api) -> None:
         Output("run-head", "children"),
         Output("findings", "children"),
         Output("layers", "children"),
+        Output("loss-title", "children"),
+        Output("loss-key", "children"),
         Input("live-findings", "data"),
         Input("live-reload", "data"),
         State("live-run", "data"),
         prevent_initial_call=True,
     )
-    async def redraw_panels(_found: Any, _reload: Any, live: Data) -> tuple[Piece, Piece, Piece]:
+    async def redraw_panels(_found: Any, _reload: Any, live: Data) -> tuple[Piece, ...]:
         view = await gather_run(api, live["run"], stat=HEAT_STATS[0])
-        return head(view), findings_card(view.findings), layers_card(view.detail, view.findings, view.snapshot)
+        layers = layers_card(view.detail, view.findings, view.snapshot)
+        return head(view), findings_card(view.findings), layers, words.metric(view.loss), loss_key(view)

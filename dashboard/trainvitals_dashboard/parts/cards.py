@@ -15,10 +15,13 @@ Piece = Any  # a Dash component, a text, or a list of them
 
 
 def card(
-    title: str, body: Piece, *, sub: Piece = None, right: Piece = None, name: str = "", **more: Any
+    title: str, body: Piece, *, sub: Piece = None, right: Piece = None, name: str = "", title_id: str = "", **more: Any
 ) -> html.Section:
-    """A titled card. ``name`` becomes its class and the label for screen readers."""
-    left = [html.H2(title, className="tv-h2")] + ([html.Span(sub, className="tv-sub")] if sub is not None else [])
+    """A titled card; ``name`` becomes its class. A title with an id can be set anew."""
+    named = {"id": title_id} if title_id else {}
+    left = [html.H2(title, className="tv-h2", **named)] + (
+        [html.Span(sub, className="tv-sub")] if sub is not None else []
+    )
     head = [html.Div(left, className="tv-head-l")] + ([html.Div(right, className="tv-head-r")] if right else [])
     parts = [html.Div(head, className="tv-head"), html.Div(body, className="tv-body")]
     return html.Section(parts, className=f"tv-card {name}", **{"aria-label": title}, **more)

@@ -75,9 +75,7 @@ def _item(finding: Finding, *, lead: bool) -> html.Li:
     ]
     if lead:
         text += _lead(finding)
-    key = {"kind": "finding", "name": finding.finding_id}
-    marked = {"data-finding": finding.finding_id}
-    button = html.Button(text, id=key, className="tv-tl-btn", n_clicks=0, **marked)
+    button = html.Button(text, className="tv-tl-btn", **{"data-finding": finding.finding_id})
     bullet = html.Span(icon(picture, 14), className=f"tv-tl-dot tv-{token}")
     return html.Li([bullet, button], className="tv-tl tv-tl-closed" if resolved else "tv-tl")
 

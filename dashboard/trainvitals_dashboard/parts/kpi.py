@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import json
+import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -12,20 +14,20 @@ from dash import html
 from trainvitals.wire.answers import Curve, RunSummary
 from trainvitals_dashboard import words
 from trainvitals_dashboard.figures.lines import values
-from trainvitals_dashboard.figures.spark import spark
+from trainvitals_dashboard.figures.spark import Points, spark, thinned
 
 SPEED_OVER_POINTS: Final = 20
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Kpi:
-    """One number: ``metric`` is what live updates set it from; ``series`` its sparkline."""
+    """One number: ``metric`` is what live updates set it from; ``points`` its sparkline, by step."""
 
     label: str
     value: str
     metric: str
     unit: str = ""
-    series: Sequence[float] = ()
+    points: Points = ()
     colour: str = "fg-3"
     tip: str = ""
 
@@ -47,7 +49,7 @@ def _last(
 ) -> Kpi:
     last = summary.last.get(metric)
     value = words.number(last.value if last else None)
-    return Kpi(label=label, value=value, metric=metric, series=_series(curves.get(metric)), colour=colour, tip=tip)
+    return Kpi(label=label, value=value, metric=metric, points=_points(curves.get(metric)), colour=colour, tip=tip)
 
 
 def _speed(elapsed: Curve | None) -> Kpi:
@@ -64,7 +66,7 @@ def _speed(elapsed: Curve | None) -> Kpi:
         value=words.number(speed),
         metric="elapsed_seconds",
         unit="steps/s",
-        series=speeds.tolist(),
+        points=thinned(elapsed.steps[1:], speeds.tolist()),
         tip=tip,
     )
 
@@ -77,23 +79,26 @@ def _overhead(summary: RunSummary, curves: Mapping[str, Curve]) -> Kpi:
         value="–" if share is None else f"{share * 100:.2f}" if isinstance(share, float) else share,
         metric="overhead_fraction",
         unit="%",
-        series=_series(curves.get("overhead_fraction")),
+        points=_points(curves.get("overhead_fraction")),
         tip="What trainvitals itself costs, as a share of the training time.",
     )
 
 
-def _series(curve: Curve | None) -> list[float]:
-    return values(curve.mean).tolist() if curve else []
+def _points(curve: Curve | None) -> Points:
+    return thinned(curve.steps, values(curve.mean).tolist()) if curve else ()
 
 
 def _tile(kpi: Kpi) -> html.Div:
-    picture = spark(kpi.series)
-    style = {"--m": f'url("{picture}")', "color": f"var(--tv-{kpi.colour})"}
+    style = {"--m": f'url("{spark(kpi.points)}")', "color": f"var(--tv-{kpi.colour})"}
+    # JSON knows no NaN
+    points = json.dumps([(step, value if math.isfinite(value) else None) for step, value in kpi.points])
     row = [
         html.Span(kpi.value, className="tv-kpi-v", **{"data-kpi": kpi.metric}),
         html.Span(kpi.unit, className="tv-kpi-u"),
     ]
-    line = html.Span(className="tv-spark", style=style, **{"aria-hidden": "true"}) if picture else html.Span()
+    line = html.Span(
+        className="tv-spark", style=style, **{"aria-hidden": "true", "data-spark": kpi.metric, "data-points": points}
+    )
     return html.Div(
         [html.Div(kpi.label, className="tv-kpi-l"), html.Div(row, className="tv-kpi-row"), line],
         className="tv-kpi",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Final
+from urllib.parse import quote
 
 from dash import dcc, html
 
@@ -31,6 +32,9 @@ def metrics_card(view: RunView) -> Piece:
 
 def _plot(view: RunView, name: str) -> html.Div:
     figure = single(view.curve(name), colour="s1", log=False, name=words.metric(name))
-    return graph(
-        f"g-metric-{name}".replace(".", "-"), figure, height=HEIGHT_PX, label=f"{words.metric(name)} over steps"
-    )
+    return graph(_id(name), figure, height=HEIGHT_PX, label=f"{words.metric(name)} over steps")
+
+
+def _id(name: str) -> str:
+    """One of its own for every name ("a.b" and "a-b" are two metrics), without the dots that Dash refuses."""
+    return f"g-metric-{quote(name, safe='').replace('.', '%2E')}"

@@ -22,7 +22,7 @@ def page(body: Sequence[Piece], *, crumbs: Sequence[str] = (), live: dict[str, A
         dcc.Store(id="live-run", data=live or {}),
         dcc.Store(id="live-findings"),
         dcc.Store(id="live-reload"),
-        dcc.Store(id="layer-asked"),
+        dcc.Store(id="drawer-asked"),
     ]
     return html.Div([*stores, html.Div(trail, className="tv-crumbs"), *body], className="tv-page")
 

@@ -9,7 +9,7 @@ import dash_mantine_components as dmc
 import plotly.graph_objects as go
 from dash import html
 
-from trainvitals.wire.answers import Heatmap, RunDetail
+from trainvitals.wire.answers import Curve, Heatmap, RunDetail
 from trainvitals.wire.floats import Floats
 from trainvitals_dashboard import words
 from trainvitals_dashboard.conventions import VALIDATION_LOSSES, pick
@@ -26,11 +26,6 @@ ROW_PX: Final = 9
 
 def left_column(view: RunView, *, stat: str) -> list[Piece]:
     """The curves and the heatmap."""
-    key = [("smoothed", "s1", "ln"), ("as logged, low to high", "s1", "fa")]
-    if pick(list(view.curves), VALIDATION_LOSSES):
-        key.append(("validation", "s2", "do"))
-    if view.findings:
-        key.append(("finding", "crit", "dm"))
     control = dmc.SegmentedControl(
         id="heat-stat", value=stat, size="xs", data=[{"value": name, "label": words.stat(name)} for name in HEAT_STATS]
     )
@@ -42,7 +37,7 @@ def left_column(view: RunView, *, stat: str) -> list[Piece]:
     heat_plot = graph("g-heat", heat_figure(view), height=height, label="Layers over steps")
     bar = html.Div(heat_bar(view), id="heat-bar")
     return [
-        card(words.metric(view.loss), loss_plot, right=legend(key)),
+        card(words.metric(view.loss), loss_plot, right=html.Div(loss_key(view), id="loss-key"), title_id="loss-title"),
         card("Layers over time", heat_plot, right=[bar, control], name="tv-heatcard"),
         html.Div(
             [card("Learning rate", lr_plot), card("Gradient norm", norm_plot, sub="global L2")], className="tv-two"
@@ -50,11 +45,26 @@ def left_column(view: RunView, *, stat: str) -> list[Piece]:
     ]
 
 
+def loss_key(view: RunView) -> html.Div:
+    """What the loss chart's looks mean. Validation and findings may come only while one looks."""
+    key = [("smoothed", "s1", "ln"), ("as logged, low to high", "s1", "fa")]
+    if validation_beside(view):
+        key.append(("validation", "s2", "do"))
+    if view.findings:
+        key.append(("finding", "crit", "dm"))
+    return legend(key)
+
+
 def loss_figure(view: RunView, *, live: bool = True) -> go.Figure:
     """The loss chart of the view."""
-    validation = pick(list(view.curves), VALIDATION_LOSSES)
-    beside = view.curves[validation] if validation and validation != view.loss else None
-    return loss(view.curve(view.loss), validation=beside, findings=view.findings, live=live)
+    validation = validation_beside(view)
+    return loss(view.curve(view.loss), validation=validation, findings=view.findings, live=live)
+
+
+def validation_beside(view: RunView) -> Curve | None:
+    """The validation loss, unless it is the only loss there is."""
+    name = pick(list(view.curves), VALIDATION_LOSSES)
+    return view.curves[name] if name and name != view.loss else None
 
 
 def small_figure(view: RunView, metric: str) -> go.Figure:
@@ -78,7 +88,7 @@ def heat_figure(view: RunView) -> go.Figure:
                 nonfinite=[],
             )
         )
-    return heat(view.heatmap, applicable=_with_parameters(view.detail))
+    return heat(view.heatmap, applicable=_with_parameters(view.detail), last_step=view.detail.summary.last_step)
 
 
 def heat_bar(view: RunView) -> Piece:

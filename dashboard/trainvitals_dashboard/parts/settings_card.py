@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import shlex
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from dash import html
@@ -13,13 +14,15 @@ from trainvitals_dashboard.parts.cards import Piece, card
 
 def settings_card(detail: RunDetail) -> html.Section:
     """The settings, and the environment folded in."""
-    settings = dict(flat(detail.config))
+    settings = list(flat(detail.config))
     body: list[Piece] = [
         _table(settings)
         if settings
-        else html.Div(["None: give tv.init a ", html.Code("config"), "."], className="tv-none")
+        else html.Div(
+            html.Span(["None. Pass ", html.Code("config="), " to ", html.Code("tv.init"), "."]), className="tv-none"
+        )
     ]
-    environment = dict(flat(detail.environment))
+    environment = list(flat(_known(detail.environment)))
     if environment:
         body.append(html.Details([html.Summary("Environment"), _table(environment)], className="tv-details"))
     sub = f"{len(settings)}" if settings else None
@@ -31,12 +34,18 @@ def flat(settings: Mapping[str, Any], *, prefix: str = "") -> Iterator[tuple[str
     for key, value in settings.items():
         if isinstance(value, Mapping) and value:
             yield from flat(value, prefix=f"{prefix}{key}.")
-        elif value is not None:
-            yield f"{prefix}{key}", " ".join(map(str, value)) if isinstance(value, list) else str(value)
+        else:
+            yield f"{prefix}{key}", str(value)
 
 
-def _table(settings: Mapping[str, str]) -> html.Table:
-    rows = [
-        html.Tr([html.Th(key, scope="row", title=key), html.Td(value, title=value)]) for key, value in settings.items()
-    ]
+def _known(environment: Mapping[str, Any]) -> dict[str, Any]:  # Any: as the SDK reported it
+    """Without what could not be found out; the command as it would be typed."""
+    known = {name: value for name, value in environment.items() if value is not None}
+    if isinstance(command := known.get("command"), list):
+        known["command"] = shlex.join(map(str, command))
+    return known
+
+
+def _table(settings: Iterable[tuple[str, str]]) -> html.Table:
+    rows = [html.Tr([html.Th(key, scope="row", title=key), html.Td(value, title=value)]) for key, value in settings]
     return html.Table(html.Tbody(rows), className="tv-set")

@@ -1,0 +1,186 @@
+"""What the page of a run asks for, and how it tells settings, metrics and times."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from typing import Any
+
+import pytest
+from fastapi import FastAPI
+from fastapi.responses import Response
+
+from trainvitals.wire import coding
+from trainvitals.wire.answers import Curve, FindingList, RunDetail, RunSummary
+from trainvitals.wire.floats import Floats
+from trainvitals.wire.messages import Problem
+from trainvitals_dashboard.api import Api, ApiError
+from trainvitals_dashboard.gathering import MOST_OTHERS, RunView, gather_run, loss_metric
+from trainvitals_dashboard.parts.metrics_card import metrics_card
+from trainvitals_dashboard.parts.run_charts import loss_figure, loss_key
+from trainvitals_dashboard.parts.run_head import head
+from trainvitals_dashboard.parts.settings_card import flat, settings_card
+
+
+def detail(*metrics: str, **more: Any) -> RunDetail:
+    summary = RunSummary(run_id="r", project="p", name="n", status="running", created_at=0, heartbeat_at=0)
+    return RunDetail(**{"summary": summary, "metrics": list(metrics), **more})
+
+
+def curve(metric: str) -> Curve:
+    ones = Floats.of([1.0, 2.0])
+    return Curve(
+        run_id="r", metric=metric, steps=[0, 1], last_steps=[0, 1], low=ones, mean=ones, high=ones, nonfinite=[0, 0]
+    )
+
+
+def server(run: RunDetail, *, broken: str = "") -> FastAPI:
+    """Answers as the real one does; a question for the curve of ``broken`` is answered with 500."""
+    app = FastAPI()
+
+    def answer(message: object, *, status: int = 200) -> Response:
+        return Response(coding.encode(message), status_code=status, media_type=coding.MSGPACK)
+
+    def problem(status: int) -> Response:
+        said = coding.encode(
+            Problem(type="about:blank", title="No", status=status, detail="no"), media_type=coding.JSON
+        )
+        return Response(said, status_code=status, media_type="application/problem+json")
+
+    @app.get("/api/v1/runs/{run_id}")
+    async def about(run_id: str) -> Response:
+        return answer(run)
+
+    @app.get("/api/v1/runs/{run_id}/curve")
+    async def drawn(run_id: str, metric: str) -> Response:
+        return problem(500) if metric == broken else answer(curve(metric))
+
+    @app.get("/api/v1/runs/{run_id}/findings")
+    async def found(run_id: str) -> Response:
+        return answer(FindingList(findings=[]))
+
+    @app.get("/api/v1/runs/{run_id}/{series}")
+    async def nothing_yet(run_id: str, series: str) -> Response:
+        return problem(404)
+
+    return app
+
+
+def gathered(run: RunDetail, *, broken: str = "") -> RunView:
+    async def gather() -> RunView:
+        return await gather_run(Api(server(run, broken=broken)), "r", stat="update_ratio")
+
+    return asyncio.run(gather())
+
+
+def parts(piece: Any, kind: str) -> list[Any]:
+    return [part for part in piece._traverse() if type(part).__name__ == kind]
+
+
+def table(card: Any) -> list[tuple[str, str]]:
+    return [(row.children[0].children, row.children[1].children) for row in parts(card, "Tr")]
+
+
+def test_what_has_a_place_of_its_own_is_not_drawn_twice() -> None:
+    own = ["loss", "val_loss", "lr", "lr/1", "grad_norm", "elapsed_seconds", "overhead_fraction", "dropped_snapshots"]
+    assert gathered(detail(*own, "accuracy")).others == ["accuracy"]
+
+
+def test_what_only_sounds_like_the_sdks_own_is_drawn() -> None:
+    assert gathered(detail("loss", "lr/head", "grad_norm/0.weight", "val/loss", "val_loss")).others == [
+        "lr/head",
+        "grad_norm/0.weight",
+        "val/loss",
+    ]
+
+
+def test_without_a_loss_the_first_metric_of_the_users_own_stands_in() -> None:
+    assert loss_metric(detail("elapsed_seconds", "lr", "lr/1", "reward")) == "reward"
+    assert gathered(detail("reward", "length")).others == ["length"]
+    assert loss_metric(detail()) == "loss"
+
+
+def test_too_many_metrics_are_named_with_the_way_to_them() -> None:
+    names = [f"m{index:02d}" for index in range(MOST_OTHERS + 2)]
+    view = gathered(detail("loss", *names))
+    card = metrics_card(view)
+    assert (view.others, view.more) == (names[:MOST_OTHERS], names[MOST_OTHERS:])
+    assert len(parts(card, "Graph")) == MOST_OTHERS
+    assert [link.href for link in parts(card, "Link")] == ["/overlay?runs=r"]
+    assert parts(card, "P")[0].children[-1] == "m24, m25"
+
+
+def test_no_card_where_nothing_else_was_logged() -> None:
+    assert metrics_card(gathered(detail("loss", "lr"))) is None
+
+
+def test_metrics_that_differ_by_a_sign_have_plots_of_their_own() -> None:
+    names = ["accuracy", "a.b", "a-b", "a/b", "{a}", "a%2Eb"]
+    ids = [plot.id for plot in parts(metrics_card(gathered(detail("loss", *names))), "Graph")]
+    assert len(set(ids)) == len(names)
+    assert ids[0] == "g-metric-accuracy"
+    assert not [name for name in ids if "." in name or "{" in name]
+
+
+def test_a_small_chart_follows_its_metric() -> None:
+    card = metrics_card(gathered(detail("loss", "accuracy")))
+    followed = parts(card, "Graph")[0].figure.layout.meta["live"]["lines"]
+    assert {line["metric"] for line in followed} == {"accuracy"}
+
+
+def test_a_server_that_fails_is_not_taken_for_one_that_has_nothing() -> None:
+    with pytest.raises(ApiError):
+        gathered(detail("loss", "accuracy"), broken="accuracy")
+
+
+def test_the_only_loss_there_is_does_not_stand_beside_itself() -> None:
+    alone, both = gathered(detail("val_loss")), gathered(detail("loss", "val_loss"))
+    assert "validation" not in [trace.name for trace in loss_figure(alone).data]
+    assert "validation" in [trace.name for trace in loss_figure(both).data]
+    assert [len(loss_key(view).children) for view in (alone, both)] == [2, 3]
+
+
+def test_settings_are_flat_and_as_they_were_given() -> None:
+    config = {"optimizer": {"lr": 1e-3, "betas": [0.9, 0.999]}, "seed": None, "amp": True, "extra": {}, "tags": []}
+    assert list(flat(config)) == [
+        ("optimizer.lr", "0.001"),
+        ("optimizer.betas", "[0.9, 0.999]"),
+        ("seed", "None"),
+        ("amp", "True"),
+        ("extra", "{}"),
+        ("tags", "[]"),
+    ]
+
+
+def test_a_key_with_a_dot_hides_no_nested_one() -> None:
+    assert table(settings_card(detail(config={"a.b": 1, "a": {"b": 2}}))) == [("a.b", "1"), ("a.b", "2")]
+
+
+def test_a_long_value_is_whole_in_its_title() -> None:
+    cell = parts(settings_card(detail(config={"prompt": "word " * 100})), "Td")[0]
+    assert cell.title == "word " * 100
+
+
+def test_the_environment_is_folded_in_without_what_is_not_known() -> None:
+    environment = {"torch": "2.9", "revision": None, "command": ["train.py", "--name", "a b"]}
+    folded = parts(settings_card(detail(environment=environment)), "Details")[0]
+    assert table(folded) == [("torch", "2.9"), ("command", "train.py --name 'a b'")]
+
+
+def test_without_settings_the_card_says_how_to_give_them() -> None:
+    card = settings_card(detail())
+    assert [code.children for code in parts(card, "Code")] == ["config=", "tv.init"]
+    assert not parts(card, "Details")
+
+
+@pytest.mark.parametrize(("status", "words"), [("running", "running for 1 min"), ("failed", "ran for 30 s")])
+def test_a_run_goes_on_being_timed_until_it_ends(status: Any, words: str) -> None:
+    start = time.time() - 90
+    summary = RunSummary(
+        run_id="abc", project="p", name="n", status=status, created_at=start, heartbeat_at=start + 30,
+        ended_at=None if status == "running" else start + 30,
+    )  # fmt: skip
+    spans = [span for piece in head(RunView(detail=detail(summary=summary))) for span in parts(piece, "Span")]
+    [timed] = [span for span in spans if span.children == words]
+    assert hasattr(timed, "data-elapsed") == (status == "running")
+    assert [span.children for span in spans if getattr(span, "className", "") == "tv-id"] == ["abc"]
