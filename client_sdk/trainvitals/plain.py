@@ -7,6 +7,8 @@ from typing import Any, Final
 
 MAX_DEPTH: Final = 16
 MAX_ITEMS: Final = 10_000
+MAX_TEXT: Final = 20_000
+MAX_NAME: Final = 512  # the server's limit for names of runs, projects, groups and tags
 
 
 def plain(value: Any, *, depth: int = MAX_DEPTH) -> Any:  # Any: settings are the user's own
@@ -17,9 +19,15 @@ def plain(value: Any, *, depth: int = MAX_DEPTH) -> Any:  # Any: settings are th
         return f"<{type(value).__name__}: {type(error).__name__}>"
 
 
-def text(value: object) -> str:
-    """Text without lone surrogates, which UTF-8 cannot hold."""
-    return str(value).encode("utf-8", "backslashreplace").decode()
+def text(value: object, *, longest: int = MAX_TEXT) -> str:
+    """Text without lone surrogates, which UTF-8 cannot hold; what is longer than ``longest`` ends in "…"."""
+    whole = str(value).encode("utf-8", "backslashreplace").decode()
+    return whole if len(whole) <= longest else whole[: longest - 1] + "…"
+
+
+def title(value: object) -> str:
+    """Text that names a run, a project, a group or a tag."""
+    return text(value, longest=MAX_NAME)
 
 
 def _plain(value: Any, depth: int) -> Any:

@@ -10,6 +10,7 @@ if TYPE_CHECKING:
 
 MAX_NAME: Final = 512  # the wire's limit
 MAX_STEP: Final = 2**53  # the wire's limit
+MOST_NAMES: Final = 4096  # a name per step or image would grow without end, here and on the server
 
 
 def checked_step(step: Any) -> int:  # Any: whatever counts as an index, NumPy's integers included
@@ -28,6 +29,20 @@ def checked_name(name: object) -> str:
         raise ValueError(f"names have 1 to {MAX_NAME} characters, none of them NUL")
     name.encode()  # raises UnicodeEncodeError, a ValueError, for lone surrogates
     return name
+
+
+class Names:
+    """The names of a run's metrics so far."""
+
+    def __init__(self) -> None:
+        self._known: set[str] = set()
+
+    def has_room_for(self, name: str) -> bool:
+        """Whether the name is known, or now is; False once there are as many as a run may have."""
+        if name not in self._known and len(self._known) >= MOST_NAMES:
+            return False
+        self._known.add(name)
+        return True
 
 
 def checked_value(value: Any) -> float | Tensor:  # Any: what people log

@@ -8,7 +8,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Literal
 
 from trainvitals.outbox import Point
-from trainvitals.points import checked_name, checked_step, checked_value
+from trainvitals.points import MOST_NAMES, Names, checked_name, checked_step, checked_value
 from trainvitals.steps import Sampling, StepCounter
 
 if TYPE_CHECKING:
@@ -58,6 +58,7 @@ class Run:
         self._on_end = on_end
         self._reported_at = time.perf_counter()
         self._steps = StepCounter()
+        self._names = Names()
         self._watches: list[Watch] = []
 
     @property
@@ -92,7 +93,15 @@ class Run:
 
     def _checked(self, name: object, value: object) -> tuple[str, float | Tensor] | None:
         try:
-            return checked_name(name), checked_value(value)
+            checked = checked_name(name), checked_value(value)
+            if self._names.has_room_for(checked[0]):
+                return checked
+            self._console.say(
+                f"metric {name!r} and all other new names are left out: a run has at most {MOST_NAMES:,}. Log under "
+                "fewer names, without steps or batch numbers in them",
+                once="too many names",
+            )
+            return None
         except (TypeError, ValueError, OverflowError) as error:
             self._console.say(f"metric {name!r} is left out: {error}", once=f"metric {name!r}")
             return None

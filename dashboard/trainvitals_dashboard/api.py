@@ -15,7 +15,7 @@ from trainvitals.wire.answers import Curve, FindingList, Health, Heatmap, RunDet
 from trainvitals.wire.errors import WireError
 from trainvitals.wire.messages import Problem
 
-BASE_URL: Final = "http://trainvitals"
+BASE_URL: Final = "http://localhost"
 T = TypeVar("T")
 
 

@@ -25,6 +25,7 @@ from trainvitals_server.api.problems import Refused, handle_problems
 from trainvitals_server.api.services import Services
 from trainvitals_server.auth import AuthMiddleware, login_routes
 from trainvitals_server.evaluator import Evaluator
+from trainvitals_server.hosts import HostMiddleware
 from trainvitals_server.ingest.merger import Merger
 from trainvitals_server.ingest.writer import Writer
 from trainvitals_server.live.hub import Hub
@@ -34,6 +35,7 @@ from trainvitals_server.store.interface import ReceivedFrame, Store, StoreError
 METHODS: Final = ["GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS"]
 ROUTERS: Final = (ingest.router, queries.router, rules.router, live.router, health.router)
 SWEEP_SECONDS: Final = 10.0
+LEAP_SECONDS: Final = 5.0
 log = logging.getLogger(__name__)
 
 SetUp = Callable[[], Awaitable[None]]
@@ -73,6 +75,8 @@ def create_app(
         set_ups.append(pages(app))
     if settings.token is not None:
         app.add_middleware(AuthMiddleware, token=settings.token)
+    else:
+        app.add_middleware(HostMiddleware, allowed=settings.allowed_hosts)
     app.openapi = lambda: describe(app)  # type: ignore[method-assign]  # FastAPI's own way to extend the document
     return app
 
@@ -100,9 +104,21 @@ async def _at_work(services: Services) -> AsyncIterator[None]:
         for part in (services.evaluator, services.writer, merger):
             part.start()
             stack.push_async_callback(run_in_threadpool, part.stop)
+        await _judge_what_ended_before(services)
         for work in (services.hub.keep_rows_fresh(), _sweep(services)):
             stack.push_async_callback(_cancelled, asyncio.create_task(work))
         yield
+
+
+async def _judge_what_ended_before(services: Services) -> None:
+    """Runs whose end came while the last server stopped."""
+    try:
+        ended = await run_in_threadpool(services.store.unjudged)
+    except StoreError as error:
+        log.warning("runs that ended before this start are not judged to their end: %s", error)
+        return
+    for run_id in ended:
+        services.evaluator.ended(run_id)
 
 
 async def _cancelled(task: asyncio.Task[None]) -> None:
@@ -112,22 +128,36 @@ async def _cancelled(task: asyncio.Task[None]) -> None:
 
 
 async def _sweep(services: Services) -> None:
-    """Mark runs as lost that have been silent for long; after a start, all get that long to be heard again."""
+    """Mark runs as lost that have been silent for long. After a start, an outage of the store or a leap of the clock
+    (a machine that slept) all get that long to be heard again."""
     patience = services.settings.lost_after_seconds
-    await asyncio.sleep(patience)
+    heard_from = time.monotonic() + patience
+    leap = services.clock() - time.monotonic()
     while True:
-        try:
-            lost = await run_in_threadpool(services.store.mark_lost, silent_since=services.clock() - patience)
-        except StoreError as error:
-            log.warning("lost runs are not marked: %s", error)
-            lost = []
-        except Exception:  # the border: the next sweep may do better
-            log.exception("lost runs are not marked")
-            lost = []
-        for run_id in lost:
+        await asyncio.sleep(min(SWEEP_SECONDS, patience))
+        now, leap_before = time.monotonic(), leap
+        leap = services.clock() - now
+        if abs(leap - leap_before) > LEAP_SECONDS:
+            heard_from = now + patience
+        if now < heard_from:
+            continue
+        lost = await _marked_lost(services, patience)
+        if lost is None:
+            heard_from = now + patience
+        for run_id in lost or ():
             services.evaluator.ended(run_id)
             services.hub.touch(run_id)
-        await asyncio.sleep(SWEEP_SECONDS)
+
+
+async def _marked_lost(services: Services, patience: float) -> list[str] | None:
+    """None if the store does not answer."""
+    try:
+        return await run_in_threadpool(services.store.mark_lost, silent_since=services.clock() - patience)
+    except StoreError as error:
+        log.warning("lost runs are not marked: %s", error)
+    except Exception:  # the border: the next sweep may do better
+        log.exception("lost runs are not marked")
+    return None
 
 
 def _close_off(app: FastAPI) -> None:

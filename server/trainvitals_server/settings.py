@@ -16,6 +16,7 @@ DEFAULT_HOST: Final = "127.0.0.1"
 DEFAULT_PORT: Final = 7360
 QUEUE_BYTES: Final = 32 * 1024 * 1024
 LOST_AFTER_SECONDS: Final = 120  # twelve heartbeats
+SILENT_SECONDS: Final = 15.0  # between two parts of a body, which holds room in the queue
 
 
 class SettingsError(ValueError):
@@ -33,6 +34,8 @@ class Settings:
     limits: Limits = field(default_factory=Limits)
     queue_bytes: int = QUEUE_BYTES
     lost_after_seconds: int = LOST_AFTER_SECONDS
+    allowed_hosts: tuple[str, ...] = ()
+    silent_seconds: float = SILENT_SECONDS
 
 
 def data_folder() -> Path:
@@ -67,6 +70,7 @@ def settings_from(
         limits=Limits(max_bytes=_number(environment, "TRAINVITALS_MAX_FRAME_BYTES", Limits().max_bytes)),
         queue_bytes=_number(environment, "TRAINVITALS_QUEUE_BYTES", QUEUE_BYTES),
         lost_after_seconds=_number(environment, "TRAINVITALS_LOST_AFTER_SECONDS", LOST_AFTER_SECONDS),
+        allowed_hosts=tuple(environment.get("TRAINVITALS_ALLOWED_HOSTS", "").lower().replace(",", " ").split()),
     )
 
 

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import sqlite3
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from trainvitals.wire.floats import Floats
-from trainvitals.wire.frame import Frame, MetricPoints, encode_frame
-from trainvitals.wire.messages import Finding, RunStart
+from trainvitals.wire.frame import Frame, LayerStats, MetricPoints, encode_frame, section
+from trainvitals.wire.messages import Finding, RunEnd, RunStart
 from trainvitals_server.diagnosis.symptom import Symptom
 from trainvitals_server.evaluator import Evaluator
 from trainvitals_server.evaluator.lifecycle import Life
@@ -63,10 +66,21 @@ def store(tmp_path: Path) -> Iterator[Store]:
     opened.close()
 
 
-def keep(store: Store, values: list[float], *, seq: int = 0, first_step: int = 0) -> Frame:
+def keep(
+    store: Store, values: list[float], *, seq: int = 0, first_step: int = 0, attempt: int = 0, run_id: str = "r"
+) -> Frame:
     steps = list(range(first_step, first_step + len(values)))
     points = MetricPoints(metric="loss", steps=steps, values=Floats.of(values))
-    frame = Frame(run_id="r", writer=1, seq=seq, metrics=[points])
+    return stored(store, Frame(run_id=run_id, writer=1, seq=seq, attempt=attempt, metrics=[points]))
+
+
+def keep_layers(store: Store, step: int, layers: list[str], stat: str, values: list[float]) -> Frame:
+    part = section(stat, Floats.of(values).data)
+    snapshot = LayerStats(steps=[step], layers=layers, sections=[part])
+    return stored(store, Frame(run_id="r", writer=1, seq=step, layer_stats=snapshot))
+
+
+def stored(store: Store, frame: Frame) -> Frame:
     store.append([ReceivedFrame(frame=frame, payload=encode_frame(frame), received_at=2.0)])
     return frame
 
@@ -75,9 +89,10 @@ def keep(store: Store, values: list[float], *, seq: int = 0, first_step: int = 0
 def judge(store: Store) -> Iterator[Any]:
     running: list[Evaluator] = []
 
-    def start(**more: Any) -> Evaluator:
+    def start(*, begin: bool = True, **more: Any) -> Evaluator:
         evaluator = Evaluator(store, now=lambda: 3.0, on_findings=lambda *_: None, **more)
-        evaluator.start()
+        if begin:
+            evaluator.start()
         running.append(evaluator)
         return evaluator
 
@@ -102,6 +117,7 @@ def test_findings_do_not_depend_on_how_fast_a_run_was(store: Store, judge: Any, 
     losses = [2.0 + 0.01 * (step % 3) for step in range(400)]
     evaluator = judge()
 
+    evaluator.started("r", planned_steps=None)
     for seq, first in enumerate(range(0, 400, at_once)):
         evaluator.feed("r", [keep(store, losses[first : first + at_once], seq=seq, first_step=first)])
     evaluator.ended("r")
@@ -137,3 +153,117 @@ def test_a_rule_that_raises_does_not_silence_the_others(store: Store, judge: Any
 
     assert evaluator.drain()
     assert [finding.rule for finding in store.findings("r")] == ["non_finite_values"]
+
+
+def test_what_a_resumed_run_took_back_is_resolved_when_it_goes_well(store: Store, judge: Any) -> None:
+    evaluator = judge()
+    evaluator.started("r", planned_steps=None)
+    evaluator.feed("r", [keep(store, [2.0] * 20 + [float("nan")] * 5)])
+    assert evaluator.drain()
+    assert states(store.findings("r")) == ["open"]
+
+    well = [2.0 / (1 + 0.1 * step) for step in range(200)]
+    evaluator.feed("r", [keep(store, well, seq=1, first_step=10, attempt=1)])
+
+    assert evaluator.drain()
+    assert states(store.findings("r")) == ["resolved"]
+    assert store.run("r").summary.health == 100
+
+
+def test_nan_from_before_the_step_that_a_run_resumed_from_stays(store: Store, judge: Any) -> None:
+    evaluator = judge()
+    evaluator.started("r", planned_steps=None)
+    evaluator.feed("r", [keep(store, [2.0] * 5 + [float("nan")] * 5)])
+
+    evaluator.feed("r", [keep(store, [float("nan")] * 200, seq=1, first_step=8, attempt=1)])
+
+    assert evaluator.drain()
+    assert states(store.findings("r")) == ["open"]
+
+
+def test_frames_that_come_faster_than_they_can_be_judged_are_judged_all_the_same(store: Store, judge: Any) -> None:
+    evaluator = judge(begin=False)
+    evaluator.started("r", planned_steps=None)
+    frames = [keep(store, [2.0 if seq else float("nan")], seq=seq, first_step=seq) for seq in range(400)]
+    for frame in frames:
+        evaluator.feed("r", [frame])
+    evaluator.start()
+
+    assert evaluator.drain()
+    assert [finding.rule for finding in store.findings("r")] == ["non_finite_values"]
+
+
+def test_a_run_with_much_to_judge_lets_others_have_their_turn(store: Store, judge: Any) -> None:
+    looks: list[str] = []
+
+    def noting(window: Any) -> list[Symptom]:
+        looks.append(window.run_id)
+        return []
+
+    store.start_run("small", RunStart(project="p", name="n", started_at=1.0), now=1.0)
+    evaluator = judge(begin=False, rules={"noting": noting})
+    for run_id in ("r", "small"):
+        evaluator.started(run_id, planned_steps=None)
+    evaluator.feed("r", [keep(store, [2.0] * 60, seq=seq, first_step=60 * seq) for seq in range(64)])
+    evaluator.feed("small", [keep(store, [2.0], run_id="small")])
+    evaluator.start()
+
+    assert evaluator.drain()
+    assert looks.index("small") < len(looks) // 2
+
+
+def test_a_store_that_is_away_at_the_end_gets_the_last_word_when_it_is_back(
+    store: Store, judge: Any, tmp_path: Path
+) -> None:
+    told = threading.Event()
+    evaluator = judge(retry_seconds=0.01)
+    evaluator.started("r", planned_steps=None)
+    frame = keep(store, [2.0 + 0.01 * (step % 3) for step in range(400)])
+    store.end_run("r", RunEnd(status="finished", ended_at=4.0))
+
+    with sqlite3.connect(tmp_path / "runs.sqlite3") as database:
+        database.execute("ALTER TABLE finding RENAME TO mislaid")
+        database.commit()
+        evaluator.feed("r", [frame])
+        evaluator.ended("r")
+        assert not evaluator.drain(timeout=0.3)
+        database.execute("ALTER TABLE mislaid RENAME TO finding")
+    evaluator.when_settled("r", told.set)
+
+    assert told.wait(10)
+    assert [finding.rule for finding in store.findings("r")] == ["loss_not_decreasing"]
+    assert store.unjudged() == []
+
+
+def test_a_recalled_run_has_each_value_at_its_layer(store: Store, judge: Any) -> None:
+    windows: list[Any] = []
+    names = [f"layer{number}" for number in range(5)]
+    for step in range(0, 300, 2):
+        keep_layers(store, step, names, "grad_norm", [step + 0.1 * place for place in range(5)])
+        keep_layers(store, step + 1, [names[3], names[1]], "update_ratio", [3.0, 1.0])
+    evaluator = judge(rules={"noting": lambda window: windows.append(window) or ()})
+
+    evaluator.ended("r")
+
+    assert evaluator.drain()
+    window = windows[-1]
+    assert window.layers == tuple(names)
+    newest = {int(step): place for place, step in enumerate(window.steps)}
+    assert window.stats["grad_norm"][newest[298]].tolist() == pytest.approx([298.0, 298.1, 298.2, 298.3, 298.4])
+    update = window.stats["update_ratio"][newest[299]]
+    assert (update[[1, 3]].tolist(), np.isnan(update[[0, 2, 4]]).all()) == ([1.0, 3.0], True)
+    assert {296, 298, 297, 299} <= newest.keys()  # the newest as they were recorded
+
+
+def test_of_many_metrics_those_that_rules_read_are_kept(store: Store, judge: Any) -> None:
+    windows: list[Any] = []
+    evaluator = judge(rules={"noting": lambda window: windows.append(window) or ()})
+    evaluator.started("r", planned_steps=None)
+    names = [*(f"image_{number}" for number in range(100)), "loss", "lr"]
+    points = [MetricPoints(metric=name, steps=[1], values=Floats.of([1.0])) for name in names]
+
+    evaluator.feed("r", [stored(store, Frame(run_id="r", writer=1, seq=0, metrics=points))])
+
+    assert evaluator.drain()
+    assert {"loss", "lr", "image_0"} <= windows[-1].metrics.keys()
+    assert len(windows[-1].metrics) < 40

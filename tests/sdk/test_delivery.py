@@ -49,6 +49,24 @@ def test_sends_a_run_from_start_to_end_and_leaves_nothing_on_disk(receiver: Any,
     assert files(tmp_path) == []
 
 
+def test_a_run_of_endless_names_and_data_for_settings_starts_all_the_same(
+    receiver: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    settings = {f"image {number}": "x" * 1000 for number in range(2000)}
+    run = trainvitals.init(
+        project="p" * 600, name="n" * 600, group="", tags=["t" * 600] * 200, planned_steps="many", config=settings,
+        server_url=receiver.url, mode="online", directory=tmp_path,
+    )  # fmt: skip
+    run.finish()
+
+    start = coding.decode(receiver.requests[0][2], RunStart)
+    assert [len(start.project), len(start.name), len(start.tags), len(start.tags[0])] == [512, 512, 100, 512]
+    assert (start.group, start.planned_steps, start.config) == (None, None, {})
+    said = capsys.readouterr().err
+    assert "'many' is no whole number" in said
+    assert "give settings, not data" in said
+
+
 @pytest.mark.parametrize("status", [429, 500, 503, 408])
 def test_sends_again_what_a_busy_server_did_not_take(receiver: Any, tmp_path: Path, status: int) -> None:
     receiver.refusals.extend([(status, {"Retry-After": "0.01"})] * 3)

@@ -107,6 +107,17 @@ def test_what_is_no_metric_is_left_out_and_said(
     assert "is left out" in capsys.readouterr().err
 
 
+def test_a_name_per_step_is_left_out_in_time_and_said_once(offline: Any, capsys: pytest.CaptureFixture[str]) -> None:
+    run = offline.init()
+    for step in range(5000):
+        run.log({"loss": 1.0, f"loss at {step}": 2.0}, step=step)
+    run.finish()
+    assert len(offline.points("loss")) == 5000
+    assert offline.points("loss at 7") == [(7, 2.0)]
+    assert offline.points("loss at 4999") == []
+    assert capsys.readouterr().err.count("at most 4,096") == 1
+
+
 @pytest.mark.parametrize("step", [-1, 1.5, 2**60, "3"])
 def test_what_is_no_step_is_left_out_and_said(offline: Any, step: Any, capsys: pytest.CaptureFixture[str]) -> None:
     run = offline.init()

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from starlette.testclient import TestClient
 
-from tests.server.sending import RUN, START
+from tests.server.sending import LOCAL, MSGPACK, RUN, START
 from trainvitals.wire import coding
 from trainvitals_server.app import create_app
 from trainvitals_server.settings import Settings
@@ -30,7 +30,7 @@ def store(settings: Settings) -> Iterator[Store]:
 
 @pytest.fixture
 def client(settings: Settings, store: Store) -> Iterator[TestClient]:
-    with TestClient(create_app(settings, store=store), raise_server_exceptions=False) as running:
-        answer = running.put(f"/api/v1/runs/{RUN}", content=coding.encode(START, media_type=coding.JSON))
+    with TestClient(create_app(settings, store=store), headers=LOCAL, raise_server_exceptions=False) as running:
+        answer = running.put(f"/api/v1/runs/{RUN}", content=coding.encode(START), headers=MSGPACK)
         assert answer.status_code == 200
         yield running

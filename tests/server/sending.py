@@ -12,6 +12,7 @@ from trainvitals.wire.floats import Floats
 from trainvitals.wire.frame import Frame, LayerStats, MetricPoints, encode_frame, section
 from trainvitals.wire.messages import RunStart
 
+LOCAL = {"Host": "localhost"}
 RUN = "run-a"
 START = RunStart(project="tests", name="a run", started_at=1000.0)
 MSGPACK = {"Content-Type": coding.MSGPACK}

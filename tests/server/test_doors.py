@@ -78,3 +78,27 @@ def test_describes_the_api_without_a_reference_that_leads_nowhere(client: TestCl
 def test_says_which_method_an_endpoint_takes(client: TestClient) -> None:
     answer = client.delete(f"/api/v1/runs/{RUN}/frames")
     assert (answer.status_code, answer.headers["allow"], answer.json()["status"]) == (405, "POST", 405)
+
+
+@pytest.mark.parametrize("host", ["evil.example", "evil.example:7360", "trainvitals", "", "[2001:db8::1]:80"])
+def test_without_a_token_it_answers_to_no_name_but_its_own(client: TestClient, host: str) -> None:
+    answer = client.get("/api/v1/runs", headers={"Host": host})
+    assert (answer.status_code, answer.json()["type"]) == (421, "urn:trainvitals:problem:unknown-host")
+    with pytest.raises(WebSocketDisconnect), client.websocket_connect(LIVE, headers={"Host": host}):
+        pass
+
+
+@pytest.mark.parametrize("host", ["localhost:7360", "127.0.0.1", "127.0.0.2:80", "[::1]:7360", "box.localhost"])
+def test_it_answers_to_this_machine(client: TestClient, host: str) -> None:
+    assert client.get("/api/v1/runs", headers={"Host": host}).status_code == 200
+
+
+def test_it_answers_to_names_that_were_allowed(settings: Settings, store: Store) -> None:
+    known = Settings(database=settings.database, allowed_hosts=("lab.example",))
+    with TestClient(create_app(known, store=store), base_url="http://lab.example:8080") as client:
+        assert client.get("/api/v1/runs").status_code == 200
+
+
+def test_with_a_token_any_name_will_do(guarded: TestClient) -> None:
+    asked = {"Host": "lab.example", "Authorization": f"Bearer {TOKEN}"}
+    assert guarded.get("/api/v1/runs", headers=asked).status_code == 200

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 from starlette.testclient import TestClient
 
-from tests.server.sending import FRAMES, MSGPACK, RUN, START, layer_frame, loss_frame, send
+from tests.server.sending import FRAMES, LOCAL, MSGPACK, RUN, START, layer_frame, loss_frame, send
 from trainvitals.wire import coding
 from trainvitals.wire.answers import Curve
 from trainvitals.wire.floats import Floats
@@ -144,8 +144,8 @@ class StoreInTrouble:
 def test_asks_to_come_again_when_the_queue_is_full(settings: Settings, store: Store) -> None:
     slow = StoreInTrouble(store)
     small = Settings(database=settings.database, queue_bytes=200)
-    with TestClient(create_app(small, store=slow)) as client, ThreadPoolExecutor(1) as pool:
-        client.put(f"/api/v1/runs/{RUN}", content=coding.encode(START, media_type=coding.JSON))
+    with TestClient(create_app(small, store=slow), headers=LOCAL) as client, ThreadPoolExecutor(1) as pool:
+        client.put(f"/api/v1/runs/{RUN}", content=coding.encode(START), headers=MSGPACK)
         first = pool.submit(send, client, loss_frame(0, 1.0))
         assert slow.entered.wait(10)
         refused = send(client, loss_frame(1, *[1.0] * 20))
@@ -157,8 +157,8 @@ def test_asks_to_come_again_when_the_queue_is_full(settings: Settings, store: St
 def test_says_that_the_disk_is_full_and_goes_on_when_it_is_not(settings: Settings, store: Store) -> None:
     troubled = StoreInTrouble(store)
     troubled.gate.set()
-    with TestClient(create_app(settings, store=troubled)) as client:
-        client.put(f"/api/v1/runs/{RUN}", content=coding.encode(START, media_type=coding.JSON))
+    with TestClient(create_app(settings, store=troubled), headers=LOCAL) as client:
+        client.put(f"/api/v1/runs/{RUN}", content=coding.encode(START), headers=MSGPACK)
         troubled.full = True
         refused, health = send(client, loss_frame(0, 1.0)), client.get("/healthz")
         troubled.full = False
@@ -170,5 +170,5 @@ def test_says_that_the_disk_is_full_and_goes_on_when_it_is_not(settings: Setting
 def test_answers_the_end_of_a_run_with_what_was_found_in_it(client: TestClient) -> None:
     send(client, loss_frame(0, 1.0, math.nan))
     end = RunEnd(status="finished", ended_at=2000.0)
-    answer = client.put(f"/api/v1/runs/{RUN}/end", content=coding.encode(end, media_type=coding.JSON)).json()
+    answer = client.put(f"/api/v1/runs/{RUN}/end", content=coding.encode(end), headers=MSGPACK).json()
     assert (answer["health"], [finding["rule"] for finding in answer["findings"]]) == (30, ["non_finite_values"])

@@ -83,7 +83,7 @@ def test_ends_within_seconds_when_asked_to(start: Callable[[], tuple[subprocess.
 
 def test_has_every_acknowledged_frame_after_a_kill(start: Callable[[], tuple[subprocess.Popen[str], str]]) -> None:
     process, url = start()
-    httpx2.put(f"{url}/api/v1/runs/{RUN}", content=coding.encode(START, media_type=coding.JSON)).raise_for_status()
+    httpx2.put(f"{url}/api/v1/runs/{RUN}", content=coding.encode(START), headers=MSGPACK).raise_for_status()
     acknowledged: list[int] = []
 
     def post(worker: int) -> None:

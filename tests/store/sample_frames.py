@@ -93,6 +93,9 @@ def floats(values: Floats) -> NDArray[np.float32]:
     return np.frombuffer(values.data, "<f4")
 
 
-def merge_all(store: Store) -> None:
-    while store.merge(force=True):
-        pass
+def merge_all(store: Store) -> int:
+    """How many chunks were written."""
+    written = 0
+    while chunks := store.merge(force=True):
+        written += chunks
+    return written

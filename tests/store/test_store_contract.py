@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import random
-import threading
-from concurrent.futures import ThreadPoolExecutor
 from itertools import pairwise
 
 import msgspec
 import numpy as np
 import pytest
-import sqlalchemy as sa
 from numpy.typing import NDArray
 
 from tests.store.sample_frames import (
@@ -23,12 +20,15 @@ from tests.store.sample_frames import (
     merge_all,
     metric_frame,
     random_values,
+    received,
     start,
 )
 from trainvitals.wire.answers import Curve
-from trainvitals.wire.errors import WireError
+from trainvitals.wire.floats import Floats
+from trainvitals.wire.frame import Frame, MetricPoints
 from trainvitals.wire.messages import Finding, LayerInfo, ModelInfo, RunEnd
-from trainvitals_server.store.interface import RunNotFound, RunQuery, SeriesNotFound, Span, Store
+from trainvitals_server.store.catalogue import MOST_SERIES
+from trainvitals_server.store.interface import RunNotFound, RunQuery, SeriesNotFound, Span, Store, TooManySeries
 
 
 def test_keeps_a_frame_once_however_often_it_is_sent(store: Store) -> None:
@@ -40,7 +40,7 @@ def test_keeps_a_frame_once_however_often_it_is_sent(store: Store) -> None:
     assert store.append([frame]) == [False]
 
     assert store.metric_curve(RUN, "loss", span=WHOLE, points=10).steps == [1, 2]
-    assert store.frames_since(RUN, rowid=0) == []
+    assert store.merge(force=True) == 0  # nothing waits
 
 
 def test_gives_every_float_back_bit_by_bit(store: Store) -> None:
@@ -189,53 +189,44 @@ def test_a_changed_layout_adds_rows_and_continues_series(store: Store) -> None:
     assert store.run(RUN).recorded_layers == [*LAYERS, "head"]
 
 
-@pytest.mark.slow
-def test_two_mergers_and_three_appenders_lose_and_double_nothing(store: Store) -> None:
+def test_refuses_more_series_than_a_store_is_asked_to_hold(store: Store) -> None:
     start(store)
-    done = threading.Event()
+    names = [f"loss_{number}" for number in range(MOST_SERIES + 1)]
+    points = [MetricPoints(metric=name, steps=[1], values=Floats.of([1.0])) for name in names]
 
-    def send(writer: int) -> None:
-        for seq in range(60):
-            first = (seq * 3 + writer) * 8
-            store.append([metric_frame(seq, range(first, first + 8), np.arange(first, first + 8.0), writer=writer)])
+    with pytest.raises(TooManySeries, match="10,000 series"):
+        store.append([received(Frame(run_id=RUN, writer=1, seq=0, metrics=points))])
 
-    def merge() -> None:
-        while not done.is_set():
-            store.merge(force=True)
-
-    with ThreadPoolExecutor(5) as pool:
-        mergers = [pool.submit(merge) for _ in range(2)]
-        for sender in [pool.submit(send, writer) for writer in range(3)]:
-            sender.result()
-        done.set()
-        for merger in mergers:
-            merger.result()
-
-    for _ in ("as it is", "merged"):
-        curve = store.metric_curve(RUN, "loss", span=WHOLE, points=10_000)
-        assert curve.steps == list(range(1440))
-        assert curve.mean.tolist() == curve.steps
-        merge_all(store)
+    assert store.run(RUN).metrics == []
+    assert store.append([received(Frame(run_id=RUN, writer=1, seq=0, metrics=points[:MOST_SERIES]))]) == [True]
+    assert store.append([metric_frame(1, [2], [1.0], metric="loss_1")]) == [True]
 
 
-def test_merges_only_what_is_worth_it(store: Store) -> None:
+def test_remembers_which_ends_are_still_to_be_judged(store: Store) -> None:
     start(store)
-    store.end_run(RUN, RunEnd(status="finished", ended_at=1002.0, last_step=3))
-    store.append([metric_frame(0, [1, 2, 3], [1.0, 2.0, 3.0])])
+    assert store.unjudged() == []
 
-    assert (store.merge(), store.merge()) == (1, 0)
+    store.end_run(RUN, RunEnd(status="finished", ended_at=1002.0))
+    assert store.unjudged() == [RUN]
 
+    store.save_findings(RUN, [], health=100)
+    assert store.unjudged() == [RUN]
 
-def test_follows_new_frames_by_their_arrival_number(store: Store) -> None:
+    store.save_findings(RUN, [], health=100, is_last=True)
+    assert store.unjudged() == []
+
     start(store)
-    store.append([metric_frame(seq, [seq], [1.0]) for seq in range(3)])
-    numbers = [number for number, _ in store.frames_since(RUN, rowid=0)]
-    merge_all(store)
-    store.append([metric_frame(3, [3], [1.0])])
+    assert store.mark_lost(silent_since=1e12) == [RUN]
+    assert store.unjudged() == [RUN]
 
-    (number, frame), *more = store.frames_since(RUN, rowid=numbers[-1])
-    assert numbers == sorted(numbers)
-    assert (number > numbers[-1], frame.seq, more) == (True, 3, [])
+
+def test_finds_the_rows_of_given_runs(store: Store) -> None:
+    for name in ("a", "b", "c"):
+        start(store, name)
+
+    page = store.runs(RunQuery(run_ids=frozenset({"a", "c", "gone"})))
+
+    assert ({row.run_id for row in page.runs}, page.total) == ({"a", "c"}, 2)
 
 
 def test_keeps_ranks_apart(store: Store) -> None:
@@ -253,7 +244,7 @@ def test_an_unknown_run_keeps_nothing_of_the_whole_append(store: Store) -> None:
     with pytest.raises(RunNotFound, match="no run 'nobody'"):
         store.append([metric_frame(0, [1], [1.0]), metric_frame(0, [1], [1.0], run_id="nobody")])
 
-    assert store.frames_since(RUN, rowid=0) == []
+    assert store.run(RUN).metrics == []
     assert store.append([metric_frame(0, [1], [1.0])]) == [True]
 
 
@@ -281,28 +272,6 @@ def test_sorts_runs_by_a_metric_with_those_without_it_last(store: Store) -> None
     assert (falling.total, falling.runs[0].last["loss"].value, falling.runs[1].last["loss"].step) == (5, "Infinity", 2)
     assert [row.run_id for row in store.runs(RunQuery(text="0%")).runs] == ["run-2"]
     assert falling.runs[1].sparkline.tolist() == [9.0, 0.5]
-
-
-def test_a_run_whose_frames_a_disk_has_damaged_holds_up_no_other(store: Store, database_url: str) -> None:
-    for run_id in ("damaged", "sound"):
-        start(store, run_id)
-    store.append([metric_frame(seq, [seq], [1.0], run_id="damaged") for seq in range(3)])
-    store.append([metric_frame(0, [1], [1.0], run_id="sound")])
-    damage(database_url, run_id="damaged")
-
-    with pytest.raises(WireError):
-        store.merge(force=True)
-
-    assert store.merge(force=True) == 1
-    assert store.frames_since("sound", rowid=0) == []
-
-
-def damage(database_url: str, *, run_id: str) -> None:
-    engine = sa.create_engine(database_url.replace("postgresql:", "postgresql+psycopg:"))
-    with engine.begin() as connection:
-        query = "UPDATE frame SET payload = :payload WHERE run_id = (SELECT id FROM run WHERE uid = :uid)"
-        connection.execute(sa.text(query), {"payload": b"damaged", "uid": run_id})
-    engine.dispose()
 
 
 def test_a_run_lives_is_lost_and_found_and_ends(store: Store) -> None:

@@ -17,7 +17,7 @@ from trainvitals_server.store.opening import migration_config, open_store
 
 def test_migrations_make_the_tables_of_the_code(database_url: str) -> None:
     open_store(database_url).close()
-    database = Database(make_engine(normalised(database_url), binary=False))
+    database = Database(make_engine(normalised(database_url), migrating=True))
 
     with database.writing() as connection:
         command.check(migration_config(connection))
@@ -26,7 +26,7 @@ def test_migrations_make_the_tables_of_the_code(database_url: str) -> None:
 
 def test_migrations_can_be_undone(database_url: str) -> None:
     open_store(database_url).close()
-    database = Database(make_engine(normalised(database_url), binary=False))
+    database = Database(make_engine(normalised(database_url), migrating=True))
 
     with database.writing() as connection:
         command.downgrade(migration_config(connection), "base")
@@ -44,7 +44,7 @@ def test_servers_that_start_together_migrate_once(database_url: str) -> None:
 
 def test_a_database_of_a_newer_version_is_left_alone(database_url: str) -> None:
     open_store(database_url).close()
-    database = Database(make_engine(normalised(database_url), binary=False))
+    database = Database(make_engine(normalised(database_url), migrating=True))
     with database.writing() as connection:
         connection.execute(sa.text("UPDATE alembic_version SET version_num = '9999'"))
     database.close()

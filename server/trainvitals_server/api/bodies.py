@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from http import HTTPStatus
 from typing import TypeVar
 
@@ -9,15 +10,17 @@ from starlette.requests import ClientDisconnect, Request
 
 from trainvitals.wire import coding
 from trainvitals_server.api.problems import Refused
+from trainvitals_server.settings import Settings
 
 T = TypeVar("T")
 
 
 def media_type_of(request: Request) -> str:
     """msgpack or JSON. Raises Refused."""
-    given = request.headers.get("content-type", coding.JSON).partition(";")[0].strip().lower()
+    # a body without a type is not taken for JSON: pages of other sites may send those without asking first
+    given = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if given not in (coding.MSGPACK, coding.JSON):
-        detail = f"a body of type {given!r}: send {coding.MSGPACK} or {coding.JSON}"
+        detail = f"a body of type {given!r}: send {coding.MSGPACK} or {coding.JSON}, and say so in Content-Type"
         raise Refused(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "unsupported-media-type", detail)
     return given
 
@@ -31,24 +34,30 @@ def stated_size(request: Request, *, max_bytes: int) -> int:
     return size
 
 
-async def read_body(request: Request, *, max_bytes: int) -> bytes:
-    """The body. Raises Refused as soon as it is larger than ``max_bytes``."""
+async def read_body(request: Request, settings: Settings) -> bytes:
+    """The body. Raises Refused as soon as it is larger than the limit, or nothing has come of it for long."""
+    max_bytes, silent_seconds = settings.limits.max_bytes, settings.silent_seconds
     stated_size(request, max_bytes=max_bytes)
-    body = bytearray()
+    body, now = bytearray(), asyncio.get_running_loop().time
     try:
-        async for piece in request.stream():
-            body += piece
-            if len(body) > max_bytes:
-                raise _too_large(len(body), max_bytes)
+        async with asyncio.timeout(silent_seconds) as patience:
+            async for piece in request.stream():
+                body += piece
+                if len(body) > max_bytes:
+                    raise _too_large(len(body), max_bytes)
+                patience.reschedule(now() + silent_seconds)
     except ClientDisconnect:
         raise Refused(HTTPStatus.BAD_REQUEST, "disconnected", "the body broke off: send it again") from None
+    except TimeoutError:
+        detail = f"nothing has come of the body for {silent_seconds:.0f} seconds: send it again"
+        raise Refused(HTTPStatus.REQUEST_TIMEOUT, "body-too-slow", detail) from None
     return bytes(body)
 
 
-async def read_message(request: Request, kind: type[T], *, max_bytes: int) -> T:
+async def read_message(request: Request, kind: type[T], settings: Settings) -> T:
     """The body as a message. Raises Refused, WireError."""
     media_type = media_type_of(request)
-    return coding.decode(await read_body(request, max_bytes=max_bytes), kind, media_type=media_type)
+    return coding.decode(await read_body(request, settings), kind, media_type=media_type)
 
 
 def _too_large(size: int, max_bytes: int) -> Refused:

@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 from http import HTTPStatus
-from typing import Annotated
+from typing import Annotated, Final
 
-from fastapi import APIRouter, Query
+from fastapi import APIRouter, Depends, Query
 from starlette.requests import Request
 from starlette.responses import Response
 
 from trainvitals.wire.answers import Curve, FindingList, Heatmap, RunDetail, RunPage, Snapshot
 from trainvitals_server.api.answers import PROBLEMS, answer, answers
+from trainvitals_server.api.checks import existing
 from trainvitals_server.api.problems import Refused
 from trainvitals_server.api.services import Given
 from trainvitals_server.store.interface import RunQuery, SeriesNotFound, Span
 
 Step = Annotated[int | None, Query(ge=0, le=2**53)]
 Rank = Annotated[int, Query(ge=0, lt=2**31)]
+EXISTING: Final = [Depends(existing)]
 router = APIRouter(prefix="/api/v1/runs", tags=["runs"])
 
 
@@ -45,13 +47,13 @@ def list_runs(
     return answer(request, services.store.runs(query))
 
 
-@router.get("/{run_id}", responses=answers(RunDetail))
+@router.get("/{run_id}", dependencies=EXISTING, responses=answers(RunDetail))
 def show_run(run_id: str, request: Request, services: Given) -> Response:
     """All that is known of a run but its series."""
     return answer(request, services.store.run(run_id))
 
 
-@router.get("/{run_id}/curve", responses=answers(Curve))
+@router.get("/{run_id}/curve", dependencies=EXISTING, responses=answers(Curve))
 def show_curve(
     run_id: str,
     request: Request,
@@ -75,7 +77,7 @@ def show_curve(
     raise Refused(HTTPStatus.UNPROCESSABLE_ENTITY, "invalid-parameter", detail)
 
 
-@router.get("/{run_id}/heatmap", responses=answers(Heatmap))
+@router.get("/{run_id}/heatmap", dependencies=EXISTING, responses=answers(Heatmap))
 def show_heatmap(
     run_id: str,
     request: Request,
@@ -91,7 +93,7 @@ def show_heatmap(
     return answer(request, services.store.heatmap(run_id, stat, span=span, buckets=buckets, rank=rank))
 
 
-@router.get("/{run_id}/snapshot", responses=answers(Snapshot))
+@router.get("/{run_id}/snapshot", dependencies=EXISTING, responses=answers(Snapshot))
 def show_snapshot(run_id: str, request: Request, services: Given, rank: Rank = 0) -> Response:
     """The newest snapshot."""
     snapshot = services.store.snapshot(run_id, rank=rank)
@@ -100,14 +102,15 @@ def show_snapshot(run_id: str, request: Request, services: Given, rank: Rank = 0
     return answer(request, snapshot)
 
 
-@router.get("/{run_id}/findings", responses=answers(FindingList))
+@router.get("/{run_id}/findings", dependencies=EXISTING, responses=answers(FindingList))
 def list_findings(run_id: str, request: Request, services: Given) -> Response:
     """What the rules found, the gravest first."""
     return answer(request, FindingList(findings=services.store.findings(run_id)))
 
 
-@router.delete("/{run_id}", status_code=HTTPStatus.NO_CONTENT, responses=PROBLEMS)
+@router.delete("/{run_id}", dependencies=EXISTING, status_code=HTTPStatus.NO_CONTENT, responses=PROBLEMS)
 def delete_run(run_id: str, services: Given) -> Response:
     """Forget a run and all that belongs to it."""
     services.store.delete_run(run_id)
+    services.evaluator.forget(run_id)
     return Response(status_code=HTTPStatus.NO_CONTENT)

@@ -9,7 +9,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from trainvitals_server.diagnosis.window import Floats32, Series, Window
+from trainvitals_server.diagnosis.window import LEARNING_RATE, Floats32, Series, Window
 
 MAD_TO_SIGMA: Final = 1.4826  # of a normal distribution
 FEWEST_POINTS: Final = 20
@@ -99,7 +99,7 @@ def above_since(series: Series, line: float) -> int:
 
 def learning_rate(window: Window) -> Series | None:
     """The learning rate of the first parameter group."""
-    return window.metrics.get("lr")
+    return window.metrics.get(LEARNING_RATE)
 
 
 def word(value: float) -> float | str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,6 +13,9 @@ from trainvitals.wire.messages import LayerInfo, OptimizerInfo
 
 Floats32 = NDArray[np.float32]
 Steps = NDArray[np.int64]
+
+LOSS_NAMES: Final = ("loss", "train_loss", "train/loss")
+LEARNING_RATE: Final = "lr"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,7 +33,8 @@ class Window:
     ``stats``: stat → float32 [n, layers], all at the same ``steps`` (int64 [n], ascending); a value that was not
     recorded is NaN, and where the layer recorded something non-finite, ``nonfinite`` tells: stat → bool [n, layers].
     ``layers`` names the columns; ``info`` describes them where the model was declared. The newest 64 snapshots are
-    whole, older ones thinned evenly to at most 64. Metrics keep their newest 512 points, and 512 of the past.
+    whole, older ones thinned evenly to at most 64. ``metrics``: the losses, the learning rate, and of others those that
+    were logged first, 32 in all; each with its newest 512 points, and 512 of the past.
     """
 
     run_id: str
@@ -46,4 +51,4 @@ class Window:
     @property
     def loss(self) -> Series | None:
         """The training loss: the metric called ``loss``, else ``train_loss`` or ``train/loss``."""
-        return next((self.metrics[name] for name in ("loss", "train_loss", "train/loss") if name in self.metrics), None)
+        return next((self.metrics[name] for name in LOSS_NAMES if name in self.metrics), None)

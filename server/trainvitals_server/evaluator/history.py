@@ -10,7 +10,7 @@ import numpy as np
 
 from trainvitals.wire.frame import Frame, LayerStats, matrix_of
 from trainvitals.wire.messages import LayerInfo, ModelInfo
-from trainvitals_server.diagnosis.window import Floats32, Series, Window
+from trainvitals_server.diagnosis.window import LEARNING_RATE, LOSS_NAMES, Floats32, Series, Window
 
 NEWEST_SNAPSHOTS: Final = 64
 PAST_SNAPSHOTS: Final = 64
@@ -18,6 +18,8 @@ NEWEST_POINTS: Final = 512
 PAST_POINTS: Final = 512
 MOMENT_SNAPSHOTS: Final = 8  # a moment to judge comes after so many, …
 MOMENT_STEPS: Final = 50  # … or after so many steps with metrics
+ALWAYS_KEPT: Final = frozenset({*LOSS_NAMES, LEARNING_RATE})
+MOST_METRICS: Final = 32
 T = TypeVar("T")
 
 
@@ -45,6 +47,11 @@ class Thinned(Generic[T]):
             self._every *= 2
             self._old = {step: self._old[step] for step in sorted(self._old)[::2]}
 
+    def forget_from(self, step: int) -> None:
+        """Forget items at ``step`` and after."""
+        self._recent = {at: item for at, item in self._recent.items() if at < step}
+        self._old = {at: item for at, item in self._old.items() if at < step}
+
     def items(self) -> list[tuple[int, T]]:
         """Steps ascending, each with its item."""
         return sorted((self._old | self._recent).items(), key=lambda pair: pair[0])
@@ -59,6 +66,8 @@ class History:
     def __init__(self, run_id: str, *, planned_steps: int | None = None) -> None:
         self.run_id = run_id
         self.planned_steps = planned_steps
+        self.attempt = 0
+        self._hidden_from: int | None = None  # what older attempts recorded there and after
         self._model = ModelInfo(layers=[])
         self._layers: tuple[str, ...] = ()
         self._snapshots: Thinned[dict[str, Floats32]] = Thinned(newest=NEWEST_SNAPSHOTS, past=PAST_SNAPSHOTS)
@@ -70,6 +79,14 @@ class History:
         """Learn what is watched."""
         self._model = model
 
+    def resume(self, attempt: int, step: int) -> None:
+        """A newer attempt goes on from ``step``: forget what older ones recorded there and after."""
+        self.attempt, self._hidden_from = attempt, step
+        self._snapshots.forget_from(step)
+        for points in self._metrics.values():
+            points.forget_from(step)
+        self._step = min(self._step, step - 1)
+
     def take(self, frame: Frame) -> Iterator[None]:
         """Take a frame in, step by step, and stop at each moment to judge: these depend on what was recorded and not on
         when it arrived, so that a run has the same findings however fast it was."""
@@ -80,6 +97,8 @@ class History:
                 points.setdefault(step, []).append((metric.metric, value))
         layers = tuple(frame.layer_stats.layers) if frame.layer_stats is not None else ()
         for step in sorted(points.keys() | snapshots.keys()):
+            if frame.attempt < self.attempt and self._hidden_from is not None and step >= self._hidden_from:
+                break
             if step > self._step:
                 self._fresh_steps += 1
                 self._fresh_snapshots += step in snapshots
@@ -92,10 +111,12 @@ class History:
                 yield
 
     def add_point(self, metric: str, step: int, value: float) -> None:
-        """Take a metric's point in."""
+        """Take a metric's point in, if it is one that rules read, or there is room for it."""
+        self._step = max(self._step, step)
+        if metric not in self._metrics and metric not in ALWAYS_KEPT and len(self._metrics) >= MOST_METRICS:
+            return
         known = self._metrics.setdefault(metric, Thinned(newest=NEWEST_POINTS, past=PAST_POINTS))
         known.add(step, value)
-        self._step = max(self._step, step)
 
     def add_snapshot(self, step: int, layers: tuple[str, ...], stats: dict[str, Floats32]) -> None:
         """Take a snapshot in: stat → float32 [layers]. Other layers than before begin the layer history anew."""
@@ -190,3 +211,11 @@ def nonfinite_of(
         has_weights = np.array([name in info and info[name].parameters > 0 for name in layers], bool)
         found["weight"] = ~np.isfinite(weights) & has_weights
     return found
+
+
+def first_step(frame: Frame) -> int | None:
+    """The first step that a frame tells of; None if it tells of none."""
+    steps = [min(points.steps) for points in frame.metrics]
+    if frame.layer_stats is not None:
+        steps.append(frame.layer_stats.steps[0])
+    return min(steps, default=None)

@@ -27,6 +27,11 @@ class Life:
     findings: dict[str, Finding] = field(default_factory=dict)
     _spoken: dict[str, list[int]] = field(default_factory=dict)  # of each look in a row, since which step
     _quiet: dict[str, int] = field(default_factory=dict)
+    _rewound: set[str] = field(default_factory=set)  # found in steps that were since taken back
+
+    def resume(self, step: int) -> None:
+        """The run was taken up again from ``step``: what was found there and after may be gone."""
+        self._rewound |= {id_ for id_, finding in self.findings.items() if finding.first_step >= step}
 
     def judge(
         self, symptoms: Iterable[Symptom], *, now: float, is_last: bool = False, is_moment: bool = True
@@ -52,6 +57,7 @@ class Life:
     def _speak(self, id_: str, symptom: Symptom, *, now: float, is_last: bool) -> Finding | None:
         known = self.findings.get(id_)
         self._quiet.pop(id_, None)
+        self._rewound.discard(id_)
         if known is None or known.state == "resolved":
             looks = self._spoken.setdefault(id_, [])
             looks.append(symptom.first_step)
@@ -72,7 +78,7 @@ class Life:
 
     def _fall_quiet(self, id_: str, *, now: float) -> Finding | None:
         known = self.findings[id_]
-        if known.state == "resolved" or known.rule in NEVER_GONE:
+        if known.state == "resolved" or (known.rule in NEVER_GONE and id_ not in self._rewound):
             return None
         self._quiet[id_] = self._quiet.get(id_, 0) + 1
         if self._quiet[id_] < QUIET_BEFORE_RESOLVED:

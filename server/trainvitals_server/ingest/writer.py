@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from trainvitals_server.store.interface import ReceivedFrame, RunNotFound, Store, StoreUnavailable
+from trainvitals_server.store.interface import ReceivedFrame, RunNotFound, Store, StoreUnavailable, TooManySeries
 
 GROUP_FRAMES: Final = 64
 STOP_SECONDS: Final = 10.0
@@ -67,7 +67,7 @@ class Writer:
         self._reserved -= size
 
     async def append(self, received: ReceivedFrame) -> bool:
-        """Wait until the frame is durable; True if it was new. Raises RunNotFound, StoreUnavailable."""
+        """Wait until the frame is durable; True if it was new. Raises RunNotFound, TooManySeries, StoreUnavailable."""
         waiting = _Waiting(received=received, future=asyncio.get_running_loop().create_future())
         with self._changed:
             if self._stopping:
@@ -79,10 +79,10 @@ class Writer:
     def _work(self) -> None:
         while group := self._next_group():
             outcomes = self._written(group)
-            _resolve(group, outcomes)
             kept = [(entry.received, new) for entry, new in zip(group, outcomes, strict=True) if isinstance(new, bool)]
             if kept:
                 self._tell([received for received, _ in kept], [new for _, new in kept])
+            _resolve(group, outcomes)  # last, so that a run's end never overtakes its frames on their way to the rules
 
     def _next_group(self) -> list[_Waiting]:
         with self._changed:
@@ -101,6 +101,8 @@ class Writer:
             innocent = [entry for entry, bad in zip(group, guilty, strict=True) if not bad]
             others = iter(self._written(innocent) if innocent else [])
             return [error if bad else next(others) for bad in guilty]
+        except TooManySeries as error:
+            return [error] if len(group) == 1 else [outcome for entry in group for outcome in self._written([entry])]
         except StoreUnavailable as error:
             log.warning("%d frames were not stored: %s", len(group), error)
             return [error] * len(group)

@@ -13,7 +13,8 @@ from trainvitals.wire import coding
 from trainvitals.wire.answers import LiveUpdate, RunSummary
 from trainvitals_server.live.updates import merged
 
-RING: Final = 600  # a minute at ten updates a second
+RING: Final = 600  # a minute at ten updates a second, …
+RING_BYTES: Final = 16 * 1024 * 1024  # … unless they are large
 
 
 class RunsMessage(msgspec.Struct, frozen=True, kw_only=True):
@@ -36,7 +37,8 @@ class Channel:
         self.first = self.seq = int(clock() * 1000)
         self.viewers = 0
         self._attempt: int | None = None
-        self._ring: deque[LiveUpdate] = deque(maxlen=RING)
+        self._ring: deque[LiveUpdate] = deque()
+        self._ring_bytes = 0
         self._changed = asyncio.Event()
         self._encoded: tuple[int, int, str] = (-1, -1, "")
 
@@ -48,6 +50,9 @@ class Channel:
             update = LiveUpdate(seq=0, reset=True) if resumed else update
         self.seq += 1
         self._ring.append(msgspec.structs.replace(update, seq=self.seq))
+        self._ring_bytes += _size(update)
+        while len(self._ring) > RING or (self._ring_bytes > RING_BYTES and len(self._ring) > 1):
+            self._ring_bytes -= _size(self._ring.popleft())
         self._changed.set()
         self._changed = asyncio.Event()
 
@@ -101,3 +106,9 @@ class RunsChannel:
         is_gap = since != 0 and not self._forgotten <= since <= self.seq
         rows = [] if is_gap else [row for seq, row in self._rows.values() if seq > since]
         return coding.encode(RunsMessage(seq=self.seq, runs=rows, reset=is_gap), media_type=coding.JSON).decode()
+
+
+def _size(update: LiveUpdate) -> int:
+    """Bytes of data."""
+    metrics = sum(len(values.data) for _, values in update.metrics.values())
+    return metrics + sum(len(values.data) for values in update.stats.values())

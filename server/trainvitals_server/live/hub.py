@@ -14,10 +14,9 @@ from trainvitals.wire.errors import WireError
 from trainvitals.wire.messages import Finding
 from trainvitals_server.live.channel import Channel, RunsChannel
 from trainvitals_server.live.updates import update_of
-from trainvitals_server.store.interface import ReceivedFrame, RunNotFound, RunQuery, Store, StoreError
+from trainvitals_server.store.interface import ReceivedFrame, RunQuery, Store, StoreError
 
 ROWS_EVERY_SECONDS: Final = 0.5
-SINGLY: Final = 4  # above this many changed runs, one query for all is cheaper
 ROWS: Final = 200
 log = logging.getLogger(__name__)
 
@@ -99,16 +98,9 @@ class Hub:
                 self.table.publish(rows)
 
     def _rows(self, run_ids: set[str]) -> list[RunSummary]:
-        if len(run_ids) > SINGLY:
-            page = self._store.runs(RunQuery(sort_by="heartbeat", limit=ROWS))
-            return [row for row in page.runs if row.run_id in run_ids]
-        rows = []
-        for run_id in run_ids:
-            try:
-                rows.append(self._store.run(run_id).summary)
-            except RunNotFound:
-                log.debug("run %s was deleted meanwhile", run_id)
-        return rows
+        few = sorted(run_ids)
+        pages = (few[start : start + ROWS] for start in range(0, len(few), ROWS))
+        return [row for ids in pages for row in self._store.runs(RunQuery(run_ids=frozenset(ids), limit=ROWS)).runs]
 
     def _publish(self, run_id: str, update: LiveUpdate, attempt: int | None) -> None:
         channel = self._channels.get(run_id)

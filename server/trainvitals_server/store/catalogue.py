@@ -13,10 +13,12 @@ from sqlalchemy.engine import Connection
 from trainvitals.wire.frame import Frame
 from trainvitals_server.store import tables
 from trainvitals_server.store.engine import insert_into
+from trainvitals_server.store.interface import TooManySeries
 
 Kind = Literal["layers", "metrics"]
 Layout = tuple[Kind, int, tuple[str, ...]]  # kind, rank, layers
 NEVER: Final = 2**62  # a step beyond all steps
+MOST_SERIES: Final = 10_000  # of one run: a name per step would else grow without end
 
 
 @dataclass(slots=True, kw_only=True)
@@ -79,7 +81,7 @@ def load_catalogue(connection: Connection, run_number: int) -> Catalogue:
 
 
 def extend_catalogue(connection: Connection, run_number: int, frames: Iterable[Frame]) -> Catalogue:
-    """The run's catalogue with the series of ``frames`` added; the caller holds the run's row."""
+    """The run's catalogue with the series of ``frames`` added; the caller holds the run's row. Raises TooManySeries."""
     catalogue = load_catalogue(connection, run_number)
     streams, series = [], []
     for frame in frames:
@@ -96,6 +98,8 @@ def extend_catalogue(connection: Connection, run_number: int, frames: Iterable[F
                 if (number, stat) not in catalogue.series:
                     position = catalogue.series[number, stat] = len(catalogue.series) + 1
                     series.append({"run_id": run_number, "stream_id": number, "stat": stat, "position": position})
+        if series and len(catalogue.series) > MOST_SERIES:
+            raise TooManySeries(frame.run_id, most=MOST_SERIES)
     if streams:
         connection.execute(sa.insert(tables.stream), streams)
     if series:

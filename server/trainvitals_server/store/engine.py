@@ -12,12 +12,26 @@ from typing import Any, Final
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import URL, Connection, Engine, make_url
-from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
+from sqlalchemy.exc import DBAPIError, InterfaceError, InternalError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
 from trainvitals_server.store.interface import StoreError, StoreUnavailable
 
 BUSY_TIMEOUT_MS: Final = 10_000
+POOL_SIZE: Final = 16
+POOL_OVERFLOW: Final = 48  # with the pool more than the threads that ask (40 of the web server's, and our own)
+POSTGRES_CONNECTION: Final = {
+    "connect_timeout": 10,
+    # a database that went away without a word is noticed within half a minute
+    "keepalives_idle": 10,
+    "keepalives_interval": 5,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 30_000,
+}
+POSTGRES_OPTIONS: Final = "-c jit=off"
+# a writer that hangs, here or in another process, must not hold up all others
+POSTGRES_PATIENCE: Final = " -c lock_timeout=10s -c statement_timeout=60s -c idle_in_transaction_session_timeout=60s"
+IN_THIS_STATE: Final = "25"  # the class of SQL states that say: not in this transaction (read-only, timed out)
 SWITCH_RETRY_SECONDS: Final = 0.02
 SQLITE_PRAGMAS: Final = (
     f"PRAGMA busy_timeout={BUSY_TIMEOUT_MS}",
@@ -48,9 +62,18 @@ class Database:
     @contextlib.contextmanager
     def writing(self) -> Iterator[Connection]:
         """A write transaction, durable when it ends without an error. Raises StoreUnavailable."""
-        turn = contextlib.nullcontext() if self.postgres else self._turn
+        turn = contextlib.nullcontext() if self.postgres else self._in_turn()
         with turn, _saying_what_is_unavailable(), self._writers.begin() as connection:
             yield connection
+
+    @contextlib.contextmanager
+    def _in_turn(self) -> Iterator[None]:
+        if not self._turn.acquire(timeout=BUSY_TIMEOUT_MS / 1000):
+            raise StoreUnavailable(f"another write has taken more than {BUSY_TIMEOUT_MS / 1000:.0f} seconds")
+        try:
+            yield
+        finally:
+            self._turn.release()
 
     def close(self) -> None:
         """Release the connections."""
@@ -66,6 +89,9 @@ def _saying_what_is_unavailable() -> Iterator[None]:
     except PoolTimeoutError as error:
         raise StoreUnavailable(f"all connections to the database are in use: {error}") from error
     except DBAPIError as error:
+        state = getattr(error.orig, "sqlstate", None) or ""
+        if isinstance(error, InternalError) and state.startswith(IN_THIS_STATE):
+            raise StoreUnavailable(str(error.orig).strip()) from error
         if not error.connection_invalidated:
             raise
         raise StoreUnavailable(f"the connection to the database broke: {error.orig}") from error
@@ -90,21 +116,22 @@ def database_url(url: str) -> URL:
     raise StoreError(f"{kind} is no database for runs: use sqlite:///path or postgresql://user@host/name")
 
 
-def make_engine(url: URL, *, binary: bool = True) -> Engine:
+def make_engine(url: URL, *, migrating: bool = False) -> Engine:
     """An engine with the settings that the store relies on. Raises StoreError where psycopg is missing.
 
-    ``binary``: let PostgreSQL send blobs as they are, which SQLAlchemy's inspection of tables cannot read.
+    ``migrating``: wait for however long changing tables takes, and leave PostgreSQL's blobs as text, which SQLAlchemy's
+    inspection of tables reads.
     """
     try:
         if url.get_backend_name() == "sqlite":
             return _sqlite_engine(url)
-        return _postgres_engine(url, binary=binary)
+        return _postgres_engine(url, migrating=migrating)
     except ModuleNotFoundError as error:
         raise StoreError("PostgreSQL needs psycopg: pip install 'trainvitals[postgres]'") from error
 
 
 def _sqlite_engine(url: URL) -> Engine:
-    engine = sa.create_engine(url, pool_size=16, max_overflow=16)
+    engine = sa.create_engine(url, pool_size=POOL_SIZE, max_overflow=POOL_OVERFLOW)
 
     @sa.event.listens_for(engine, "connect")
     def prepare(connection: Any, _record: object) -> None:  # Any: the driver's own connection
@@ -133,16 +160,16 @@ def _use_write_ahead_log(connection: sqlite3.Connection) -> None:
             time.sleep(SWITCH_RETRY_SECONDS)
 
 
-def _postgres_engine(url: URL, *, binary: bool) -> Engine:
+def _postgres_engine(url: URL, *, migrating: bool) -> Engine:
     engine = sa.create_engine(
         url,
-        pool_size=16,
-        max_overflow=16,
+        pool_size=POOL_SIZE,
+        max_overflow=POOL_OVERFLOW,
         pool_pre_ping=True,
-        connect_args={"connect_timeout": 10, "options": "-c jit=off"},
+        connect_args={**POSTGRES_CONNECTION, "options": POSTGRES_OPTIONS + ("" if migrating else POSTGRES_PATIENCE)},
     )
 
-    if not binary:
+    if migrating:
         return engine
 
     @sa.event.listens_for(engine, "connect")

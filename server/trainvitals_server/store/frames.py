@@ -204,18 +204,6 @@ def _progress(row: RunRow, new: list[ReceivedFrame]) -> dict[str, object]:
     }
 
 
-def frames_since(connection: Connection, run_number: int, *, rowid: int, limit: int) -> list[tuple[int, Frame]]:
-    """See Store.frames_since."""
-    frame = tables.frame
-    query = (
-        sa.select(frame.c.id, frame.c.payload)
-        .where(frame.c.run_id == run_number, frame.c.id > rowid)
-        .order_by(frame.c.id)
-        .limit(limit)
-    )
-    return [(row.id, read_frame(row.payload)) for row in connection.execute(query)]
-
-
 def read_frame(payload: bytes) -> Frame:
     """A frame that was checked when it came."""
     return coding.decode(payload, Frame)

@@ -12,7 +12,7 @@ Promises:
   and be repeated.
 - Methods are synchronous and thread-safe; ``append`` and the other writers queue behind one writer on SQLite.
 
-Errors: RunNotFound; StoreUnavailable (disk full, database away: nothing was written, try again).
+Errors: RunNotFound; TooManySeries; StoreUnavailable (disk full, database away: nothing was written, try again).
 """
 
 from __future__ import annotations
@@ -47,6 +47,17 @@ class SeriesNotFound(StoreError):
         self.series = series
 
 
+class TooManySeries(StoreError):
+    """A frame would give the run more series than a store is asked to hold."""
+
+    def __init__(self, run_id: str, *, most: int) -> None:
+        super().__init__(
+            f"run {run_id!r} has {most:,} series, the most that one run may have: log under fewer names, without steps "
+            "or batch numbers in them"
+        )
+        self.run_id = run_id
+
+
 class StoreUnavailable(StoreError):
     """The database cannot be written or read just now; ``reason`` says why in plain words."""
 
@@ -75,11 +86,13 @@ class ReceivedFrame:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunQuery:
     """Which rows of the runs table, in which order. ``sort_by``: "created", "name", "status", "health", "heartbeat", or
-    "metric:<name>"; rows without the value come last. ``text`` is looked for in name, project, group and tags."""
+    "metric:<name>"; rows without the value come last. ``text`` is looked for in name, project, group and tags. Of
+    ``run_ids``, where given, those that there are."""
 
     project: str | None = None
     text: str = ""
     status: str | None = None
+    run_ids: frozenset[str] | None = None
     sort_by: str = "created"
     descending: bool = True
     offset: int = 0
@@ -108,8 +121,8 @@ class Store(Protocol):
         """Forget the run and all that belongs to it, in slices that hold no lock for long."""
 
     def append(self, frames: Sequence[ReceivedFrame]) -> list[bool]:
-        """Keep the frames in one transaction; for each whether it was new. An unknown run raises RunNotFound and keeps
-        nothing."""
+        """Keep the frames in one transaction; for each whether it was new. An unknown run raises RunNotFound, one too
+        many a series TooManySeries, and nothing is kept."""
 
     def merge(self, *, force: bool = False) -> int:
         """Merge what waits, of any run, into chunks and pyramid; how many chunks were written. ``force``: however
@@ -133,11 +146,13 @@ class Store(Protocol):
     def snapshot(self, run_id: str, *, rank: int = 0) -> Snapshot | None:
         """The newest snapshot; None before the first."""
 
-    def frames_since(self, run_id: str, *, rowid: int, limit: int = 1000) -> list[tuple[int, Frame]]:
-        """Unmerged frames of a run in order of arrival, each with its increasing arrival number, after ``rowid``."""
+    def save_findings(
+        self, run_id: str, findings: Sequence[Finding], *, health: int | None, is_last: bool = False
+    ) -> None:
+        """Insert or update findings by their id, and the run's health. ``is_last``: it is judged to its end."""
 
-    def save_findings(self, run_id: str, findings: Sequence[Finding], *, health: int | None) -> None:
-        """Insert or update findings by their id, and the run's health."""
+    def unjudged(self) -> list[str]:
+        """Runs that ended, or were lost, and are not judged to their end yet."""
 
     def findings(self, run_id: str) -> list[Finding]:
         """All findings of a run, open ones first, then the gravest, then the newest."""

@@ -7,14 +7,16 @@ run only one finds all its frames still there: the other rolls back and has done
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import Any, Final
 
 import numpy as np
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
+from trainvitals.wire.frame import Frame
 from trainvitals_server.store import tables
 from trainvitals_server.store.blobs import Floats32, Steps, section_floats
 from trainvitals_server.store.catalogue import Catalogue, Layout, load_catalogue
@@ -27,8 +29,10 @@ ENOUGH_POINTS: Final = 1024
 ENOUGH_METRIC_POINTS: Final = 2048
 ENOUGH_FRAMES: Final = 256
 IDLE_SECONDS: Final = 60.0
-MOST_FRAMES: Final = 1024  # of one merge, which bounds its memory
-MOST_BYTES: Final = 64 * 1024 * 1024
+MOST_FRAMES: Final = 1024  # of one merge, which bounds its memory …
+MOST_BYTES: Final = 64 * 1024 * 1024  # … packed, …
+MOST_VALUES: Final = 32_000_000  # … and unpacked: what is constant packs a thousandfold
+CHUNKS_PER_QUERY: Final = 500
 
 SeriesKey = tuple[int, str, int]  # stream, stat, attempt
 Points = tuple[Steps, Floats32]
@@ -40,13 +44,16 @@ class _SomeoneWasFaster(Exception):
 
 @dataclass(slots=True)
 class _Series:
-    """Points of one series, in order of arrival: old chunks first, then frames."""
+    """Points of one series, in order of arrival: old chunks first, then frames. ``borders``: the first steps of chunks
+    that stay as they are, over which no new chunk may reach."""
 
     old: list[ChunkRow] = field(default_factory=list)
     new: list[Points] = field(default_factory=list)
+    borders: list[int] = field(default_factory=list)
 
-    def span(self) -> tuple[int, int]:
-        return min(int(steps.min()) for steps, _ in self.new), max(int(steps.max()) for steps, _ in self.new)
+    def steps(self) -> Steps:
+        """Of the new points, ascending, each once."""
+        return np.unique(np.concatenate([steps for steps, _ in self.new]))
 
 
 def merge_once(database: Database, *, now: float, force: bool, unmergeable: set[int]) -> int:
@@ -80,7 +87,7 @@ def _merge_run(database: Database, number: int) -> int:
     try:
         with database.writing() as connection:
             frame = tables.frame
-            gone = sa.delete(frame).where(frame.c.run_id == number, frame.c.id <= taken[-1].id)
+            gone = sa.delete(frame).where(frame.c.run_id == number, frame.c.id <= taken[-1][0])
             if connection.execute(gone).rowcount != len(taken):
                 raise _SomeoneWasFaster
             _delete_old_chunks(connection, number, series)
@@ -116,7 +123,8 @@ def _run_to_merge(connection: Connection, *, now: float, force: bool, but: set[i
     return found
 
 
-def _oldest_frames(connection: Connection, number: int) -> list[sa.Row[Any]]:  # Any: rows of the frame table
+def _oldest_frames(connection: Connection, number: int) -> list[tuple[int, Frame]]:
+    """Arrival numbers and frames."""
     frame = tables.frame
     sizes = connection.execute(
         sa.select(frame.c.id, frame.c.size).where(frame.c.run_id == number).order_by(frame.c.id).limit(MOST_FRAMES)
@@ -129,15 +137,28 @@ def _oldest_frames(connection: Connection, number: int) -> list[sa.Row[Any]]:  #
         if total > MOST_BYTES and row.id != last:
             break
         last = row.id
-    columns = (frame.c.id, frame.c.rank, frame.c.attempt, frame.c.payload)
-    taken = sa.select(*columns).where(frame.c.run_id == number, frame.c.id <= last).order_by(frame.c.id)
-    return list(connection.execute(taken))
+    rows = connection.execute(
+        sa.select(frame.c.id, frame.c.payload).where(frame.c.run_id == number, frame.c.id <= last).order_by(frame.c.id)
+    )
+    taken: list[tuple[int, Frame]] = []
+    values = 0
+    for row in rows.all():
+        decoded = read_frame(row.payload)
+        values += _values_of(decoded)
+        if taken and values > MOST_VALUES:
+            break
+        taken.append((row.id, decoded))
+    return taken
 
 
-def _points_of_frames(rows: Iterable[sa.Row[Any]], catalogue: Catalogue) -> dict[SeriesKey, _Series]:
+def _values_of(frame: Frame) -> int:
+    stats = frame.layer_stats
+    return len(stats.layers) * len(stats.steps) * len(stats.sections) if stats else 0
+
+
+def _points_of_frames(frames: Iterable[tuple[int, Frame]], catalogue: Catalogue) -> dict[SeriesKey, _Series]:
     found: dict[SeriesKey, _Series] = defaultdict(_Series)
-    for row in rows:
-        frame = read_frame(row.payload)
+    for _, frame in frames:
         if frame.layer_stats is not None:
             stats = frame.layer_stats
             layout: Layout = ("layers", frame.rank, tuple(stats.layers))
@@ -155,36 +176,41 @@ def _points_of_frames(rows: Iterable[sa.Row[Any]], catalogue: Catalogue) -> dict
 def _add_touched_chunks(
     connection: Connection, number: int, series: dict[SeriesKey, _Series], catalogue: Catalogue
 ) -> None:
-    """Add to each series the chunks that its new points fall into, and a short one just before, which they lengthen."""
+    """Add to each series the chunks that its new points fall into, or lengthen; all others stay as they are."""
     chunk, layers = tables.chunk, catalogue.layers()
-    key_columns = (chunk.c.stream_id, chunk.c.stat, chunk.c.attempt)
+    columns = (chunk.c.stream_id, chunk.c.stat, chunk.c.attempt)
     metas = connection.execute(
-        sa.select(*key_columns, chunk.c.first_step, chunk.c.last_step, chunk.c.n)
+        sa.select(*columns, chunk.c.first_step, chunk.c.last_step, chunk.c.n)
         .where(chunk.c.run_id == number, chunk.c.level == 0, chunk.c.stream_id.in_({key[0] for key in series}))
         .order_by(chunk.c.first_step)
     )
-    spans = {key: points.span() for key, points in series.items()}
-    wanted: dict[SeriesKey, list[int]] = defaultdict(list)
-    short: dict[SeriesKey, int] = {}
+    known: dict[SeriesKey, list[ChunkRow]] = defaultdict(list)
     for row in metas:
-        key = (row.stream_id, row.stat, row.attempt)
-        if key not in spans or row.first_step > spans[key][1]:
-            continue
-        if row.last_step >= spans[key][0]:
-            wanted[key].append(row.first_step)
-        elif row.n < chunk_points(len(layers[key[0]])) // 2:
-            short[key] = row.first_step
-        else:
-            short.pop(key, None)
-    for key, first_step in short.items():
-        wanted[key].append(first_step)
-    for key, first_steps in wanted.items():
-        same = (chunk.c.run_id == number, *(column == part for column, part in zip(key_columns, key, strict=True)))
-        between = chunk.c.first_step.between(min(first_steps), max(first_steps))
-        rows = connection.execute(
-            sa.select(chunk).where(*same, chunk.c.level == 0, between).order_by(chunk.c.first_step)
-        )
-        series[key].old.extend(rows)
+        known[row.stream_id, row.stat, row.attempt].append(row)
+    for key, parts in series.items():
+        touched = _touched(known[key], parts.steps(), short=chunk_points(len(layers[key[0]])) // 2)
+        parts.borders = [row.first_step for row, is_touched in zip(known[key], touched, strict=True) if not is_touched]
+        first_steps = [row.first_step for row, is_touched in zip(known[key], touched, strict=True) if is_touched]
+        same = (chunk.c.run_id == number, *(column == part for column, part in zip(columns, key, strict=True)))
+        for start in range(0, len(first_steps), CHUNKS_PER_QUERY):
+            few = first_steps[start : start + CHUNKS_PER_QUERY]
+            rows = connection.execute(
+                sa.select(chunk)
+                .where(*same, chunk.c.level == 0, chunk.c.first_step.in_(few))
+                .order_by(chunk.c.first_step)
+            )
+            parts.old.extend(rows)
+
+
+def _touched(chunks: Sequence[ChunkRow], steps: Steps, *, short: int) -> list[bool]:
+    """Of each chunk (ascending) whether it has one of ``steps`` among its own, or is short and has some behind it."""
+    ends = [row.first_step for row in chunks[1:]] + [int(steps[-1]) + 1]
+    touched = []
+    for row, next_first in zip(chunks, ends, strict=False):  # without any chunk, one end too many
+        reach = max(row.last_step, next_first - 1) if row.n < short else row.last_step
+        inside = np.searchsorted(steps, [row.first_step, reach + 1])
+        touched.append(bool(inside[1] > inside[0]))
+    return touched
 
 
 def merged(points: list[Points]) -> Points:
@@ -205,8 +231,11 @@ def _merged_rows(
         columns = max(1, len(layers[stream]))
         steps, values = merged([*(raw_points(row, layers=columns) for row in parts.old), *parts.new])
         key = {"run_id": number, "stream_id": stream, "stat": stat, "attempt": attempt}
-        for start, end in cut_points(len(steps), chunk_points(columns)):
-            yield from chunk_rows(key, steps[start:end], values[:, start:end])
+        borders = [0, *np.searchsorted(steps, parts.borders).tolist(), len(steps)]
+        for begin, finish in pairwise(borders):
+            for start, end in cut_points(finish - begin, chunk_points(columns)) if finish > begin else ():
+                piece = slice(begin + start, begin + end)
+                yield from chunk_rows(key, steps[piece], values[:, piece])
 
 
 def _delete_old_chunks(connection: Connection, number: int, series: dict[SeriesKey, _Series]) -> None:
@@ -215,16 +244,12 @@ def _delete_old_chunks(connection: Connection, number: int, series: dict[SeriesK
     statement = sa.delete(chunk).where(
         chunk.c.run_id == number,
         *(chunk.c[name] == sa.bindparam(f"of_{name}") for name in names),
-        chunk.c.first_step.between(sa.bindparam("from_first"), sa.bindparam("to_first")),
+        chunk.c.first_step == sa.bindparam("of_first_step"),
     )
     rows = [
-        {
-            **{f"of_{name}": part for name, part in zip(names, key, strict=True)},
-            "from_first": parts.old[0].first_step,
-            "to_first": parts.old[-1].first_step,
-        }
+        {**{f"of_{name}": part for name, part in zip(names, key, strict=True)}, "of_first_step": row.first_step}
         for key, parts in series.items()
-        if parts.old
+        for row in parts.old
     ]
     if rows:
         connection.execute(statement, rows)

@@ -40,7 +40,7 @@ def open_store(url: str, *, migrate: bool = True) -> Store:
 
 def migrate_to_newest(where: URL) -> None:
     """Create or change the tables until they are this version's, in one transaction."""
-    database = Database(make_engine(where, binary=False))
+    database = Database(make_engine(where, migrating=True))
     with contextlib.closing(database), database.writing() as connection, _alembic_in_use:
         if database.postgres:
             connection.execute(sa.select(sa.func.pg_advisory_xact_lock(MIGRATION_LOCK)))

@@ -50,6 +50,7 @@ def start_run(connection: Connection, run_id: str, start: RunStart, *, now: floa
         "created_at": start.started_at,
         "heartbeat_at": now,
         "attempt": 0,
+        "judged": 0,
         "planned_steps": _step(start.planned_steps),
         "tags": _pack(start.tags),
         "config": _pack(start.config),
@@ -73,7 +74,7 @@ def _step(value: int | None) -> int | None:
 
 def change_run(connection: Connection, run_id: str, **values: object) -> None:
     """Set columns of the run's row. Raises RunNotFound."""
-    statement = sa.update(tables.run).where(tables.run.c.uid == run_id).values(**values)
+    statement = sa.update(tables.run).where(tables.run.c.uid == _text(run_id)).values(**values)
     if connection.execute(statement).rowcount == 0:
         raise RunNotFound(run_id)
 
@@ -81,7 +82,7 @@ def change_run(connection: Connection, run_id: str, **values: object) -> None:
 def end_run(connection: Connection, run_id: str, end: RunEnd) -> None:
     """See Store.end_run."""
     error = None if end.error is None else _text(end.error)
-    change_run(connection, run_id, status=end.status, ended_at=end.ended_at, error=error)
+    change_run(connection, run_id, status=end.status, ended_at=end.ended_at, error=error, judged=0)
     step, run = _step(end.last_step), tables.run
     if step is not None:
         further = sa.or_(run.c.last_step.is_(None), run.c.last_step < step)
@@ -101,8 +102,15 @@ def mark_lost(connection: Connection, *, silent_since: float) -> list[str]:
     silent = (run.c.status == "running", run.c.heartbeat_at < silent_since)
     # a row that an append holds is not silent; waiting for it could wait for ever
     free = sa.select(run.c.id).where(*silent).with_for_update(skip_locked=True)
-    lost = sa.update(run).where(run.c.id.in_(free)).values(status="lost").returning(run.c.uid)
+    lost = sa.update(run).where(run.c.id.in_(free)).values(status="lost", judged=0).returning(run.c.uid)
     return [row.uid for row in connection.execute(lost)]
+
+
+def unjudged(connection: Connection) -> list[str]:
+    """See Store.unjudged."""
+    run = tables.run
+    ended = sa.select(run.c.uid).where(run.c.judged == 0, run.c.status != "running").order_by(run.c.id)
+    return [row.uid for row in connection.execute(ended)]
 
 
 def delete_run(database: Database, run_id: str) -> None:
@@ -129,6 +137,8 @@ def runs(connection: Connection, query: RunQuery) -> RunPage:
         conditions.append(run.c.project == _text(query.project))
     if query.status is not None:
         conditions.append(run.c.status == _text(query.status))
+    if query.run_ids is not None:
+        conditions.append(run.c.uid.in_(sorted(map(_text, query.run_ids))))
     if query.text:
         conditions.append(run.c.search.contains(_text(query.text.lower()), autoescape=True))
     total = connection.execute(sa.select(sa.func.count()).select_from(run).where(*conditions)).scalar_one()

@@ -9,7 +9,6 @@ import msgspec
 import sqlalchemy as sa
 
 from trainvitals.wire.answers import Curve, Heatmap, RunDetail, RunPage, Snapshot
-from trainvitals.wire.frame import Frame
 from trainvitals.wire.messages import Finding, ModelInfo, RunEnd, RunStart
 from trainvitals_server.store import findings as findings_table
 from trainvitals_server.store import frames as frames_table
@@ -100,22 +99,24 @@ class SqlStore:
         with self._database.reading() as connection:
             return reading.snapshot(connection, run_id, run_number(connection, run_id), rank=rank)
 
-    def frames_since(self, run_id: str, *, rowid: int, limit: int = 1000) -> list[tuple[int, Frame]]:
+    def save_findings(
+        self, run_id: str, findings: Sequence[Finding], *, health: int | None, is_last: bool = False
+    ) -> None:
         """See Store."""
-        with self._database.reading() as connection:
-            number = run_number(connection, run_id)
-            return frames_table.frames_since(connection, number, rowid=rowid, limit=limit)
-
-    def save_findings(self, run_id: str, findings: Sequence[Finding], *, health: int | None) -> None:
-        """See Store."""
+        judged = {"judged": 1} if is_last else {}
         with self._database.writing() as connection:
-            runs_table.change_run(connection, run_id, health=health)
+            runs_table.change_run(connection, run_id, health=health, **judged)
             findings_table.save_findings(connection, run_number(connection, run_id), findings)
 
     def findings(self, run_id: str) -> list[Finding]:
         """See Store."""
         with self._database.reading() as connection:
             return findings_table.load_findings(connection, run_number(connection, run_id))
+
+    def unjudged(self) -> list[str]:
+        """See Store."""
+        with self._database.reading() as connection:
+            return runs_table.unjudged(connection)
 
     def ping(self) -> None:
         """See Store."""

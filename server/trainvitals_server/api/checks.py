@@ -1,0 +1,58 @@
+"""What the SDK says of a run, checked before it reaches a database that could not hold it or a page that could not show
+it."""
+
+from __future__ import annotations
+
+import math
+from typing import Final
+
+from trainvitals.wire import coding
+from trainvitals.wire.errors import AbsurdShape, Malformed
+from trainvitals.wire.messages import RunEnd, RunStart
+from trainvitals_server.store.interface import RunNotFound
+
+MAX_RUN_ID_LENGTH: Final = 128
+MAX_NAME_LENGTH: Final = 512
+MAX_TAGS: Final = 100
+MAX_ERROR_LENGTH: Final = 20_000
+
+
+def is_run_id(run_id: str) -> bool:
+    """Whether a run may be called so."""
+    return 0 < len(run_id) <= MAX_RUN_ID_LENGTH and run_id.isprintable()
+
+
+def existing(run_id: str) -> None:
+    """For routes about a run that is there already. Raises RunNotFound for what no run is called."""
+    if not is_run_id(run_id):
+        raise RunNotFound(run_id)
+
+
+def check_start(run_id: str, start: RunStart) -> None:
+    """Raises AbsurdShape, Malformed."""
+    if not is_run_id(run_id):
+        raise AbsurdShape(f"a run id has 1 to {MAX_RUN_ID_LENGTH} printable characters")
+    _check_time("started_at", start.started_at)
+    for word, text in (("project", start.project), ("name", start.name), ("group", start.group or "-")):
+        if not 0 < len(text) <= MAX_NAME_LENGTH:
+            raise AbsurdShape(f"{word} has {len(text)} characters: between 1 and {MAX_NAME_LENGTH}")
+    if len(start.tags) > MAX_TAGS or any(len(tag) > MAX_NAME_LENGTH for tag in start.tags):
+        raise AbsurdShape(f"at most {MAX_TAGS} tags of at most {MAX_NAME_LENGTH} characters")
+    for word, settings in (("config", start.config), ("environment", start.environment)):
+        try:  # as it is kept, and as pages ask for it
+            coding.encode(settings)
+            coding.encode(settings, media_type=coding.JSON)
+        except (TypeError, ValueError, OverflowError, NotImplementedError, RecursionError) as error:
+            raise Malformed(f"{word} holds what neither msgpack nor JSON can say: {error}") from error
+
+
+def check_end(end: RunEnd) -> None:
+    """Raises AbsurdShape, Malformed."""
+    _check_time("ended_at", end.ended_at)
+    if end.error is not None and len(end.error) > MAX_ERROR_LENGTH:
+        raise AbsurdShape(f"error has {len(end.error)} characters: at most {MAX_ERROR_LENGTH}")
+
+
+def _check_time(name: str, seconds: float) -> None:
+    if not (math.isfinite(seconds) and 0 <= seconds < 1e11):
+        raise Malformed(f"{name} is {seconds}: Unix seconds are expected")

@@ -1,0 +1,52 @@
+"""Frames to windows, windows to rules, symptoms to findings."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable, Mapping
+
+from trainvitals.wire.frame import Frame
+from trainvitals.wire.messages import Finding
+from trainvitals_server.diagnosis.symptom import Rule, Symptom
+from trainvitals_server.diagnosis.window import Window
+from trainvitals_server.evaluator.history import History, first_step
+from trainvitals_server.evaluator.lifecycle import Life
+
+log = logging.getLogger(__name__)
+
+
+class Judge:
+    """The rules; one that raises is reported once and silences no other."""
+
+    def __init__(self, rules: Mapping[str, Rule]) -> None:
+        self._rules = dict(rules)
+        self._failed: set[str] = set()
+
+    def take(
+        self, history: History, life: Life, frames: Iterable[Frame], *, now: float, is_moment: bool, is_last: bool
+    ) -> list[Finding]:
+        """Take frames in, judge at every moment that they bring and once at the end; the findings that opened, changed
+        or were resolved. ``is_moment``: the end is one of these moments; ``is_last``: as ``Life.judge`` has it."""
+        changed: dict[str, Finding] = {}
+        for frame in frames:
+            if frame.attempt > history.attempt and (step := first_step(frame)) is not None:
+                history.resume(frame.attempt, step)
+                life.resume(step)
+            for _ in history.take(frame):
+                found = life.judge(self._symptoms(history.window()), now=now)
+                changed |= {finding.finding_id: finding for finding in found}
+        found = life.judge(self._symptoms(history.window()), now=now, is_last=is_last, is_moment=is_moment)
+        return list((changed | {finding.finding_id: finding for finding in found}).values())
+
+    def _symptoms(self, window: Window) -> list[Symptom]:
+        found: list[Symptom] = []
+        if window.step == 0 and not window.metrics and not len(window.steps):
+            return found
+        for name, rule in self._rules.items():
+            try:
+                found.extend(rule(window))
+            except Exception:
+                if name not in self._failed:
+                    self._failed.add(name)
+                    log.exception("rule %s failed on run %s; it is reported once", name, window.run_id)
+        return found
