@@ -87,7 +87,7 @@ def _authorization() -> dict[str, str]:
 @contextmanager
 def _serving(*, port: int, data: Path | None) -> Iterator[subprocess.Popen[bytes]]:
     where = ["--data", str(data)] if data else []
-    with _process(["trainvitals.command", "serve", "--port", str(port), *where]) as server:
+    with _process(["trainvitals.command", "serve", "--port", str(port), *where], is_quiet=True) as server:
         yield server
 
 
@@ -102,10 +102,13 @@ def _training(module: str, *, url: str, scratch: Path, steps: int | None) -> Ite
 
 
 @contextmanager
-def _process(arguments: list[str], **environment: str) -> Iterator[subprocess.Popen[bytes]]:
+def _process(arguments: list[str], *, is_quiet: bool = False, **environment: str) -> Iterator[subprocess.Popen[bytes]]:
     # In a session of its own, so that Ctrl-C reaches the demo alone, which stops the trainings before the server.
     process = subprocess.Popen(
-        [sys.executable, "-m", *arguments], env={**os.environ, **environment}, start_new_session=True
+        [sys.executable, "-m", *arguments],
+        env={**os.environ, **environment},
+        start_new_session=True,
+        stdout=subprocess.DEVNULL if is_quiet else None,  # errors are heard all the same
     )
     try:
         yield process

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from itertools import pairwise
 
 import httpx2
 import pytest
@@ -18,6 +19,7 @@ pytestmark = [
     pytest.mark.filterwarnings("ignore:Session-scoped fixtures defined as instance methods"),
 ]
 DRAWN = "#g-loss .js-plotly-plot .scatterlayer .js-line"
+SPARK = "decodeURIComponent(document.querySelector('[data-spark=loss]').style.getPropertyValue('--m'))"
 LAST = "() => document.querySelector('#g-metric-accuracy .js-plotly-plot')?._fullData[2].x.at(-1)"
 
 
@@ -105,3 +107,20 @@ def test_a_run_is_named_and_timed_until_it_ends(page: Page, address: str) -> Non
     training.end()
     expect(page.locator(".tv-meta")).to_contain_text("ran for")
     expect(page.locator("[data-elapsed]")).to_have_count(0)
+
+
+def test_the_sparkline_of_the_loss_grows_evenly(page: Page, address: str) -> None:
+    training = Training(address, "sparkling")
+    training.train(480)
+    page.goto(f"{address}/runs/sparkling")
+    page.wait_for_selector(DRAWN)
+    before = page.evaluate(f"() => {SPARK}")
+    training.train(60)
+    page.wait_for_function(f"before => {SPARK} !== before", arg=before)
+    expect(page.locator("[data-live=step]")).to_have_text("539")
+    across = [
+        float(at.split(",")[0])
+        for at in page.evaluate(f"() => {SPARK}.match(/points='([^']*)' fill='none'/)[1]").split()
+    ]
+    assert across[-1] == 131
+    assert min(later - earlier for earlier, later in pairwise(across[:-1])) > 1

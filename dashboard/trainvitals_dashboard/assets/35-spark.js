@@ -1,15 +1,21 @@
 // The sparklines of a run's key numbers grow while it goes on; drawn as figures/spark.py draws them.
 (() => {
   const number = value => value === null ? NaN : +value;
-  const POINTS = 96, WIDTH = 132, HEIGHT = 22, DOT = 1.5;
+  const POINTS = 48, WIDTH = 132, HEIGHT = 22, DOT = 1.5;
   window.tvSpark = (metric, fresh) => {
     const at = document.querySelector(`[data-spark="${CSS.escape(metric)}"]`);
     if (!at) return;
     if (at._from !== at.dataset.points) { at._from = at.dataset.points; at._points = JSON.parse(at._from).map(([step, value]) => [step, number(value)]); }
-    const known = at._points.length ? at._points[at._points.length - 1][0] : -1;
-    at._points.push(...fresh.filter(([step]) => step > known));
-    if (!at._points.length) return;
-    while (at._points.length > POINTS) at._points = at._points.filter((_, index, all) => index % 2 === 0 || index === all.length - 1);
+    const points = at._points;
+    for (const point of fresh) {
+      const [before, last] = points.slice(-2);
+      if (points.length && point[0] <= points[points.length - 1][0]) continue;
+      // as far apart as those of before, or the end would be a clot; the newest is always there
+      if (last && point[0] - before[0] < (point[0] - points[0][0]) / POINTS) points.pop();
+      points.push(point);
+    }
+    if (!points.length) return;
+    if (points.length > 2 * POINTS) at._points = points.filter((_, index) => index % 2 === 0 || index === points.length - 1);
     at.style.setProperty('--m', `url("data:image/svg+xml,${encodeURIComponent(sparkline(at._points))}")`);
   };
   function sparkline(points) {

@@ -12,11 +12,12 @@ import numpy as np
 from dash import html
 
 from trainvitals.wire.answers import Curve, RunSummary
+from trainvitals.wire.floats import Floats
 from trainvitals_dashboard import words
 from trainvitals_dashboard.figures.lines import values
 from trainvitals_dashboard.figures.spark import Points, spark, thinned
 
-SPEED_OVER_POINTS: Final = 20
+RECENT_POINTS: Final = 20
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,7 +40,7 @@ def kpis(summary: RunSummary, curves: Mapping[str, Curve], *, loss: str | None) 
         _last("grad_norm", "Gradient norm", summary, curves, colour="s3", tip="Global L2 norm."),
         _last("lr", "Learning rate", summary, curves, tip="Of the first parameter group."),
         _speed(curves.get("elapsed_seconds")),
-        _overhead(summary, curves),
+        _overhead(curves.get("overhead_fraction")),
     ]
     return html.Div([_tile(kpi) for kpi in shown], className="tv-kpis", id="kpis")
 
@@ -59,7 +60,7 @@ def _speed(elapsed: Curve | None) -> Kpi:
     steps, seconds = np.asarray(elapsed.steps, float), values(elapsed.mean).astype(float)
     with np.errstate(divide="ignore", invalid="ignore"):
         speeds = np.diff(steps) / np.diff(seconds)
-        newest = steps[-SPEED_OVER_POINTS:], seconds[-SPEED_OVER_POINTS:]
+        newest = steps[-RECENT_POINTS:], seconds[-RECENT_POINTS:]
         speed = float(np.ptp(newest[0]) / np.ptp(newest[1]))
     return Kpi(
         label="Speed",
@@ -71,16 +72,16 @@ def _speed(elapsed: Curve | None) -> Kpi:
     )
 
 
-def _overhead(summary: RunSummary, curves: Mapping[str, Curve]) -> Kpi:
-    last = summary.last.get("overhead_fraction")
-    share = last.value if last else None
+def _overhead(shares: Curve | None) -> Kpi:
+    # of the newest, because a single step may have waited for another process
+    newest = values(shares.mean if shares else Floats())[-RECENT_POINTS:]
     return Kpi(
         label="Overhead",
-        value="–" if share is None else f"{share * 100:.2f}" if isinstance(share, float) else share,
+        value=f"{float(np.mean(newest)) * 100:.2f}" if len(newest) else "–",
         metric="overhead_fraction",
         unit="%",
-        points=_points(curves.get("overhead_fraction")),
-        tip="What trainvitals itself costs, as a share of the training time.",
+        points=_points(shares),
+        tip="What trainvitals itself costs, as a share of the training time; over the newest points.",
     )
 
 
