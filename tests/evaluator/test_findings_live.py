@@ -193,6 +193,16 @@ def test_frames_that_come_faster_than_they_can_be_judged_are_judged_all_the_same
     assert [finding.rule for finding in store.findings("r")] == ["non_finite_values"]
 
 
+def test_a_run_that_is_always_too_fast_gets_its_findings_while_it_goes_on(store: Store, judge: Any) -> None:
+    evaluator = judge()
+    for first in (0, 300):  # both times more than may wait
+        steps = range(first, first + 300)
+        evaluator.feed("r", [keep(store, [2.0 + 0.01 * (step % 3)], seq=step, first_step=step) for step in steps])
+        assert evaluator.drain()
+
+    assert [finding.rule for finding in store.findings("r")] == ["loss_not_decreasing"]
+
+
 def test_a_run_with_much_to_judge_lets_others_have_their_turn(store: Store, judge: Any) -> None:
     looks: list[str] = []
 

@@ -133,6 +133,7 @@ class Desk:
         """The turn could not be taken, and is to be taken later."""
         run = turn.run
         run.is_stale, run.has_ended = True, run.has_ended or turn.is_last
+        run.life = None  # what it says was not saved
         run.judged_at = time.monotonic()
         run.retry_at = run.judged_at + seconds
 

@@ -174,7 +174,7 @@ class Evaluator:
             return
         except Exception:  # the border: one odd run must not end the only evaluator
             log.exception("run %s could not be judged", run.run_id)
-            run.history = None
+            run.history = run.life = None
         with self._state:
             self._desk.done(turn, is_over=is_over)
 
@@ -182,7 +182,8 @@ class Evaluator:
         """Judge what is new, and save what came of it."""
         run = turn.run
         if turn.is_stale or run.history is None or run.life is None:
-            run.history, run.life = remembered(self._store, run.run_id)
+            run.history, life = remembered(self._store, run.run_id)
+            run.life = run.life or life  # one that is known also knows what it has seen once
         history, life = run.history, run.life
         if turn.model is not None:
             history.describe(turn.model)
