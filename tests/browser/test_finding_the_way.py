@@ -6,6 +6,7 @@ import math
 from collections.abc import Callable
 from pathlib import Path
 
+import httpx2
 import pytest
 from fastapi import FastAPI
 from playwright.sync_api import BrowserContext, Page, expect
@@ -88,6 +89,16 @@ def test_a_click_on_the_heatmap_opens_the_layer_and_another_page_closes_it(page:
     expect(page.locator(".mantine-Drawer-title")).to_have_text(LAYERS[0])
     page.keyboard.press("Escape")
     expect(page.locator(".mantine-Drawer-title")).to_be_hidden()
+
+
+def test_the_address_that_the_terminal_gives_opens_the_finding(page: Page, address: str) -> None:
+    training = Training(address, "told")
+    training.train(60, loss=lambda step: math.nan)
+    training.end()
+    found = httpx2.get(f"{address}/api/v1/runs/told/findings").json()["findings"][0]
+    page.goto(f"{address}/runs/told?finding={found['finding_id']}")
+    expect(page.locator(".mantine-Drawer-title")).to_have_text("Non finite values")
+    expect(page.locator(".mantine-Drawer-body")).to_contain_text(found["summary"])
 
 
 def test_the_rule_of_a_finding_is_shown_without_the_drawer(page: Page, address: str) -> None:

@@ -286,7 +286,7 @@ window.dash_clientside = window.dash_clientside || {};
 window.dash_clientside.trainvitals = {
   follow: page => {
     window.tvLive.follow(page);
-    if (page && page.finding) setTimeout(() => document.querySelector(`[data-finding="${CSS.escape(page.finding)}"]`)?.click(), 300);
+    if (page && page.finding) setTimeout(() => window.tvAsk('finding', page.finding));
     return window.dash_clientside.no_update;
   },
   burger: (open, bar) => ({...bar, collapsed: {mobile: !open}}),
