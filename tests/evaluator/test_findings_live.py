@@ -8,12 +8,11 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 
 from trainvitals.wire.floats import Floats
 from trainvitals.wire.frame import Frame, LayerStats, MetricPoints, encode_frame, section
-from trainvitals.wire.messages import Finding, RunEnd, RunStart
+from trainvitals.wire.messages import Finding, LayerInfo, ModelInfo, RunEnd, RunStart
 from trainvitals_server.diagnosis.symptom import Symptom
 from trainvitals_server.evaluator import Evaluator
 from trainvitals_server.evaluator.lifecycle import Life
@@ -78,6 +77,11 @@ def keep_layers(store: Store, step: int, layers: list[str], stat: str, values: l
     part = section(stat, Floats.of(values).data)
     snapshot = LayerStats(steps=[step], layers=layers, sections=[part])
     return stored(store, Frame(run_id="r", writer=1, seq=step, layer_stats=snapshot))
+
+
+def snapshot_frame(step: int, stats: list[str]) -> Frame:
+    sections = [section(stat, Floats.of([0.001]).data) for stat in stats]
+    return Frame(run_id="r", writer=1, seq=step, layer_stats=LayerStats(steps=[step], layers=["a"], sections=sections))
 
 
 def stored(store: Store, frame: Frame) -> Frame:
@@ -245,12 +249,14 @@ def test_a_store_that_is_away_at_the_end_gets_the_last_word_when_it_is_back(
     assert store.unjudged() == []
 
 
-def test_a_recalled_run_has_each_value_at_its_layer(store: Store, judge: Any) -> None:
+def test_a_recalled_run_is_as_it_was_recorded_and_nothing_in_it_is_nan_for_want_of_a_record(
+    store: Store, judge: Any
+) -> None:
     windows: list[Any] = []
     names = [f"layer{number}" for number in range(5)]
-    for step in range(0, 300, 2):
+    for step in range(0, 600, 2):
         keep_layers(store, step, names, "grad_norm", [step + 0.1 * place for place in range(5)])
-        keep_layers(store, step + 1, [names[3], names[1]], "update_ratio", [3.0, 1.0])
+        keep_layers(store, step + 1, names, "update_ratio", [1.0, 2.0, 3.0, 4.0, 5.0])
     evaluator = judge(rules={"noting": lambda window: windows.append(window) or ()})
 
     evaluator.ended("r")
@@ -259,10 +265,51 @@ def test_a_recalled_run_has_each_value_at_its_layer(store: Store, judge: Any) ->
     window = windows[-1]
     assert window.layers == tuple(names)
     newest = {int(step): place for place, step in enumerate(window.steps)}
-    assert window.stats["grad_norm"][newest[298]].tolist() == pytest.approx([298.0, 298.1, 298.2, 298.3, 298.4])
-    update = window.stats["update_ratio"][newest[299]]
-    assert (update[[1, 3]].tolist(), np.isnan(update[[0, 2, 4]]).all()) == ([1.0, 3.0], True)
-    assert {296, 298, 297, 299} <= newest.keys()  # the newest as they were recorded
+    assert {596, 597, 598, 599} <= newest.keys()
+    assert window.stats["grad_norm"][newest[598]].tolist() == pytest.approx([598.0, 598.1, 598.2, 598.3, 598.4])
+    assert window.stats["update_ratio"][newest[599]].tolist() == [1.0, 2.0, 3.0, 4.0, 5.0]
+    assert not any(wrong.any() for wrong in window.nonfinite.values())
+
+
+def test_of_a_recalled_run_whose_layers_changed_the_newest_are_judged(store: Store, judge: Any) -> None:
+    windows: list[Any] = []
+    for step in range(200):
+        keep_layers(store, step, ["stem", "head"] if step < 150 else ["head", "new"], "grad_norm", [1.0, 2.0])
+    evaluator = judge(rules={"noting": lambda window: windows.append(window) or ()})
+
+    evaluator.ended("r")
+
+    assert evaluator.drain()
+    window = windows[-1]
+    assert window.layers == ("head", "new")
+    assert (window.stats["grad_norm"][-1].tolist(), window.steps[-1]) == ([1.0, 2.0], 199)
+    assert not any(wrong.any() for wrong in window.nonfinite.values())
+
+
+def test_a_recalled_gradient_that_is_lost_is_lost(store: Store, judge: Any) -> None:
+    for step in range(100):
+        keep_layers(store, step, ["a", "b"], "grad_norm", [1.0, 2.0 if step < 60 else float("nan")])
+    evaluator = judge()
+
+    evaluator.ended("r")
+
+    assert evaluator.drain()
+    assert [(found.rule, found.first_step) for found in store.findings("r")] == [("non_finite_values", 60)]
+
+
+def test_frames_that_arrive_while_a_run_is_recalled_make_no_finding(store: Store, judge: Any) -> None:
+    """A training that ships its backlog at once while the server recalls it."""
+    stats = ["grad_norm", "update_ratio", "weight_norm", "zero_fraction", "activation_std"]
+    store.set_model("r", ModelInfo(layers=[LayerInfo(name="a", kind="Linear", parameters=9, trainable=9)]))
+    frames = [snapshot_frame(step, stats) for step in range(2400)]
+    for frame in frames[:800]:
+        stored(store, frame)
+    evaluator = judge()
+    for start in range(800, 2400, 40):
+        evaluator.feed("r", [stored(store, frame) for frame in frames[start : start + 40]] * 8)  # too many each time
+
+    assert evaluator.drain()
+    assert store.findings("r") == []
 
 
 def test_of_many_metrics_those_that_rules_read_are_kept(store: Store, judge: Any) -> None:

@@ -42,7 +42,9 @@ def test_keeps_every_step_through_three_killed_servers(server: Any, train: Calla
 
     wait(lambda: recorded(server, training.run_id) == 400, what="all 400 steps")
     assert loss_steps(server, training.run_id) == list(range(400))
-    assert server.get(f"/api/v1/runs/{training.run_id}")["summary"]["status"] == "finished"
+    wait(lambda: server.get(f"/api/v1/runs/{training.run_id}")["summary"]["status"] == "finished", what="the end")
+    wait(lambda: server.get(f"/api/v1/runs/{training.run_id}")["summary"]["health"] is not None, what="the last look")
+    assert server.get(f"/api/v1/runs/{training.run_id}/findings")["findings"] == []
 
 
 def test_ships_what_a_killed_training_left_behind(

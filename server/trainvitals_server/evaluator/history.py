@@ -3,7 +3,7 @@ comes."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Final, Generic, TypeVar
 
 import numpy as np
@@ -20,6 +20,7 @@ MOMENT_SNAPSHOTS: Final = 8  # a moment to judge comes after so many, …
 MOMENT_STEPS: Final = 50  # … or after so many steps with metrics
 ALWAYS_KEPT: Final = frozenset({*LOSS_NAMES, LEARNING_RATE})
 MOST_METRICS: Final = 32
+Bools = np.ndarray[tuple[int, ...], np.dtype[np.bool_]]
 T = TypeVar("T")
 
 
@@ -46,6 +47,10 @@ class Thinned(Generic[T]):
         if len(self._old) > self._past:
             self._every *= 2
             self._old = {step: self._old[step] for step in sorted(self._old)[::2]}
+
+    def get(self, step: int) -> T | None:
+        """The item at a step, if it is kept."""
+        return self._recent.get(step, self._old.get(step))
 
     def forget_from(self, step: int) -> None:
         """Forget items at ``step`` and after."""
@@ -123,7 +128,7 @@ class History:
         if layers != self._layers:
             self._layers = layers
             self._snapshots = Thinned(newest=NEWEST_SNAPSHOTS, past=PAST_SNAPSHOTS)
-        self._snapshots.add(step, stats)
+        self._snapshots.add(step, {**(self._snapshots.get(step) or {}), **stats})  # one step may come in two frames
         self._step = max(self._step, step)
 
     @property
@@ -142,7 +147,7 @@ class History:
             layers=self._layers,
             steps=np.array([step for step, _ in rows], np.int64),
             stats=stats,
-            nonfinite=nonfinite_of(stats, self._layers, info),
+            nonfinite=nonfinite_of(stats, self._layers, info, recorded=stats.recorded),
             metrics={name: _series(points) for name, points in self._metrics.items()},
             info=info,
             optimizers=tuple(self._model.optimizers),
@@ -165,6 +170,10 @@ class _Stats(Mapping[str, Floats32]):
                 raise KeyError(stat)
             self._made[stat] = np.stack([snapshot.get(stat, self._nothing) for snapshot in self._snapshots])
         return self._made[stat]
+
+    def recorded(self, stat: str) -> Bools:
+        """Which snapshots have the stat at all: bool [n, 1]."""
+        return np.array([[stat in snapshot] for snapshot in self._snapshots], bool)
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._names)
@@ -194,22 +203,28 @@ def _series(points: Thinned[float]) -> Series:
 
 
 def nonfinite_of(
-    stats: Mapping[str, Floats32], layers: tuple[str, ...], info: dict[str, LayerInfo]
-) -> dict[str, np.ndarray[tuple[int, ...], np.dtype[np.bool_]]]:
+    stats: Mapping[str, Floats32],
+    layers: tuple[str, ...],
+    info: dict[str, LayerInfo],
+    *,
+    recorded: Callable[[str], Bools] = lambda _: np.ones((1, 1), bool),
+) -> dict[str, Bools]:
     """Where a value is wrong rather than absent: stat → bool [n, layers].
 
     NaN also stands for "does not apply" (a layer without parameters) and "no gradient came"; so a gradient is called
-    non-finite if it is infinite, or NaN after it was a number, and a weight only where the layer has any.
+    non-finite if it is infinite, or NaN after it was a number, and a weight only where the layer has any. Where a
+    snapshot has not ``recorded`` the stat, nothing is wrong.
     """
     found = {}
     if (counts := stats.get("activation_nonfinite")) is not None:
-        found["activation"] = counts > 0
+        found["activation"] = counts > 0  # false for NaN
     if (gradients := stats.get("grad_norm")) is not None:
         was_number = np.logical_or.accumulate(np.isfinite(gradients), axis=0)
-        found["gradient"] = np.isinf(gradients) | (np.isnan(gradients) & was_number)
+        lost = np.isnan(gradients) & was_number & recorded("grad_norm")
+        found["gradient"] = np.isinf(gradients) | lost
     if (weights := stats.get("weight_norm")) is not None:
         has_weights = np.array([name in info and info[name].parameters > 0 for name in layers], bool)
-        found["weight"] = ~np.isfinite(weights) & has_weights
+        found["weight"] = ~np.isfinite(weights) & has_weights & recorded("weight_norm")
     return found
 
 

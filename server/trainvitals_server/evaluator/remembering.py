@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from typing import Final, Protocol, TypeVar
 
 import numpy as np
 
-from trainvitals.wire.answers import Heatmap, RunDetail
+from trainvitals.wire.answers import Curve, Heatmap, RunDetail
 from trainvitals.wire.messages import ModelInfo
 from trainvitals_server.diagnosis.window import Floats32
 from trainvitals_server.evaluator.history import (
@@ -39,50 +40,63 @@ def remembered(store: Store, run_id: str) -> tuple[History, Life]:
     detail = store.run(run_id)
     history = History(run_id, planned_steps=detail.planned_steps)
     history.describe(ModelInfo(layers=detail.layers, optimizers=detail.optimizers))
-    known = sorted(detail.metrics, key=lambda metric: metric not in ALWAYS_KEPT)
-    for metric in known[:MOST_METRICS]:
-        _recall_metric(store, history, metric)
-    _recall_snapshots(store, history, detail)
+    if detail.summary.last_step is not None:
+        _recall(store, history, detail, last=detail.summary.last_step)
     life = Life(run_id)
     life.findings.update({finding.finding_id: finding for finding in store.findings(run_id)})
     return history, life
 
 
-def _recall_metric(store: Store, history: History, metric: str) -> None:
-    points: dict[int, float] = {}
-    for curve in _closer(lambda span: store.metric_curve(history.run_id, metric, span=span, points=METRIC_POINTS)):
-        points |= dict(zip(curve.steps, curve.mean.tolist(), strict=True))
-    for step in sorted(points):
-        history.add_point(metric, step, points[step])
+def _recall(store: Store, history: History, detail: RunDetail, *, last: int) -> None:
+    """Up to ``last``, so that questions asked one after another see the same although more arrives between them."""
+    known = sorted(detail.metrics, key=lambda metric: metric not in ALWAYS_KEPT)
+    for metric in known[:MOST_METRICS]:
+        points: dict[int, float] = {}
+        for curve in _closer(partial(_curve, store, history.run_id, metric), last=last):
+            points |= dict(zip(curve.steps, curve.mean.tolist(), strict=True))
+        for step in sorted(points):
+            history.add_point(metric, step, points[step])
+    newest = store.snapshot(history.run_id)
+    if newest is not None:
+        _recall_snapshots(store, history, detail.stats, tuple(newest.layers), last=last)
 
 
-def _recall_snapshots(store: Store, history: History, detail: RunDetail) -> None:
-    names = tuple(detail.recorded_layers)
-    place = {name: index for index, name in enumerate(names)}
+def _recall_snapshots(
+    store: Store, history: History, stats: Sequence[str], layers: tuple[str, ...], *, last: int
+) -> None:
+    place = {name: index for index, name in enumerate(layers)}
     snapshots: dict[int, dict[str, Floats32]] = defaultdict(dict)
-    for stat in detail.stats:
-        for heatmap in _heatmaps(store, history.run_id, stat):
-            matrix = np.frombuffer(heatmap.mean.data, "<f4").reshape(len(heatmap.layers), len(heatmap.steps))
-            rows = [place[layer] for layer in heatmap.layers]  # a stat need not be of all layers, nor in their order
+    for stat in stats:
+        for heatmap in _closer(partial(_heatmap, store, history.run_id, stat), last=last):
+            shape = (len(heatmap.layers), len(heatmap.steps))
+            mean = np.frombuffer(heatmap.mean.data, "<f4").reshape(shape)
+            is_there = np.isfinite(mean) | (np.array(heatmap.nonfinite).reshape(shape) > 0)
+            rows = [row for row, layer in enumerate(heatmap.layers) if layer in place]
+            at = [place[heatmap.layers[row]] for row in rows]  # a stat need not be of all layers, nor in their order
             for column, step in enumerate(heatmap.steps):
-                values = snapshots[step][stat] = np.full(len(names), np.nan, np.float32)
-                values[rows] = matrix[:, column]
+                if is_there[rows, column].any():
+                    values = snapshots[step][stat] = np.full(len(layers), np.nan, np.float32)
+                    values[at] = mean[rows, column]
     for step in sorted(snapshots):
-        history.add_snapshot(step, names, snapshots[step])
+        history.add_snapshot(step, layers, snapshots[step])
 
 
-def _heatmaps(store: Store, run_id: str, stat: str) -> Iterator[Heatmap]:
-    return _closer(lambda span: store.heatmap(run_id, stat, span=span, buckets=PAST_SNAPSHOTS))
+def _curve(store: Store, run_id: str, metric: str, span: Span) -> Curve:
+    return store.metric_curve(run_id, metric, span=span, points=METRIC_POINTS)
 
 
-def _closer(ask: Callable[[Span], S]) -> Iterator[S]:
+def _heatmap(store: Store, run_id: str, stat: str, span: Span) -> Heatmap:
+    return store.heatmap(run_id, stat, span=span, buckets=PAST_SNAPSHOTS)
+
+
+def _closer(ask: Callable[[Span], S], *, last: int) -> Iterator[S]:
     """Answers for the whole run, then for its newest part and that one's, until there is nothing finer to see; none if
     another rank recorded the series."""
     first: int | None = None
     seen: set[int] = set()
     for _ in range(CLOSER_LOOKS):
         try:
-            found = ask(Span(first=first))
+            found = ask(Span(first=first, last=last))
         except SeriesNotFound:
             return
         if seen.issuperset(found.steps):
