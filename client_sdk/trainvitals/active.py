@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import atexit
 import contextlib
-import operator
 import os
 import signal
 import sys
@@ -12,7 +11,7 @@ import threading
 import time
 from collections.abc import Mapping, Sequence
 from types import FrameType, TracebackType
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 from trainvitals.run import NoActiveRun, Run
 
@@ -24,9 +23,6 @@ if TYPE_CHECKING:
     from trainvitals.pipeline import Pipeline
     from trainvitals.settings import Settings
 
-MAX_TAGS: Final = 100  # the server's limit
-MAX_CONFIG_BYTES: Final = 1024 * 1024
-
 _runs: list[Run] = []  # that have not ended
 _last: Run | None = None  # the newest of all
 _prepared = False
@@ -37,7 +33,7 @@ def init(
     project: str | None = None,
     name: str | None = None,
     config: Mapping[str, Any] | object | None = None,  # Any: settings are the user's own
-    tags: Sequence[str] = (),
+    tags: Sequence[str] | None = None,
     group: str | None = None,
     planned_steps: int | None = None,
     mode: str | None = None,
@@ -53,7 +49,6 @@ def init(
     from trainvitals.environment import new_name, new_run_id
     from trainvitals.plain import title
     from trainvitals.settings import read_settings
-    from trainvitals.wire.messages import RunStart
 
     settings = read_settings(
         server_url=server_url, mode=mode, directory=directory, token=token, project=project, name=name
@@ -61,20 +56,19 @@ def init(
     now = time.time()
     run_name = title(settings.name or new_name(now=now))
     run_id, console = new_run_id(now=now), Console(run_name)
-    pipeline = None if settings.mode == "disabled" else _pipeline(settings, console, run_id=run_id)
+    pipeline = start = None
+    if settings.mode != "disabled":
+        from trainvitals.beginning import beginning
+
+        start = beginning(
+            project=settings.project, name=run_name, started_at=now, config=config, tags=tags, group=group,
+            planned_steps=planned_steps, say=console.say,
+        )  # fmt: skip
+        pipeline = _pipeline(settings, console, run_id=run_id)
     run = Run(run_id, settings, console, pipeline=pipeline, started_at=now, on_end=_let_go)
     _prepare_process()
     _hold(run)
-    if pipeline is not None:
-        start = RunStart(
-            project=title(settings.project),
-            name=run_name,
-            started_at=now,
-            config=_config(config, console),
-            tags=[title(tag) for tag in ([tags] if isinstance(tags, str) else tags)][:MAX_TAGS],
-            group=title(group) if group else None,
-            planned_steps=_planned(planned_steps, console),
-        )
+    if pipeline is not None and start is not None:
         pipeline.start(start)
         console.say(f"run {run_id} at {run.url}" if settings.mode == "online" else f"run {run_id}, offline")
     return run
@@ -130,33 +124,6 @@ def _let_go(run: Run) -> None:
     """A run that has ended holds no model and no optimizer any more, and is not held by us."""
     if run in _runs:
         _runs.remove(run)
-
-
-def _planned(steps: object, console: Console) -> int | None:
-    from trainvitals.points import MAX_STEP
-
-    try:
-        return None if steps is None else min(max(0, operator.index(steps)), MAX_STEP)  # type: ignore[arg-type]  # it says if it is none
-    except TypeError:
-        console.say(f"planned_steps={steps!r} is no whole number, and left out")
-        return None
-
-
-def _config(config: object, console: Console) -> dict[str, Any]:  # Any: settings are the user's own
-    from trainvitals.plain import plain
-    from trainvitals.wire import coding
-
-    if config is None or isinstance(config, Mapping):
-        found = plain(config or {})
-    else:
-        found = plain(getattr(config, "__dict__", None) or {"config": config})
-    settings = found if isinstance(found, dict) else {"config": found}
-    if (size := len(coding.encode(settings))) <= MAX_CONFIG_BYTES:
-        return settings
-    console.say(
-        f"config takes {size:,} bytes, more than {MAX_CONFIG_BYTES:,}, and is left out: give settings, not data"
-    )
-    return {}
 
 
 def _prepare_process() -> None:

@@ -22,6 +22,7 @@ from trainvitals.version import __version__
 from trainvitals_server.api import health, ingest, live, queries, rules
 from trainvitals_server.api.answers import describe
 from trainvitals_server.api.problems import Refused, handle_problems
+from trainvitals_server.api.pulse import Pulse
 from trainvitals_server.api.services import Services
 from trainvitals_server.auth import AuthMiddleware, login_routes
 from trainvitals_server.evaluator import Evaluator
@@ -92,7 +93,10 @@ def _services(settings: Settings, store: Store, clock: Callable[[], float]) -> S
         hub.committed(fresh)
 
     writer = Writer(store, max_bytes=settings.queue_bytes, on_committed=on_committed)
-    return Services(settings=settings, store=store, writer=writer, hub=hub, evaluator=evaluator, clock=clock)
+    pulse = Pulse(store)
+    return Services(
+        settings=settings, store=store, writer=writer, hub=hub, evaluator=evaluator, pulse=pulse, clock=clock
+    )
 
 
 @asynccontextmanager
@@ -104,21 +108,23 @@ async def _at_work(services: Services) -> AsyncIterator[None]:
         for part in (services.evaluator, services.writer, merger):
             part.start()
             stack.push_async_callback(run_in_threadpool, part.stop)
-        await _judge_what_ended_before(services)
-        for work in (services.hub.keep_rows_fresh(), _sweep(services)):
+        for work in (services.hub.keep_rows_fresh(), _judge_what_ended_before(services), _sweep(services)):
             stack.push_async_callback(_cancelled, asyncio.create_task(work))
         yield
 
 
 async def _judge_what_ended_before(services: Services) -> None:
     """Runs whose end came while the last server stopped."""
-    try:
-        ended = await run_in_threadpool(services.store.unjudged)
-    except StoreError as error:
-        log.warning("runs that ended before this start are not judged to their end: %s", error)
+    while True:
+        try:
+            ended = await run_in_threadpool(services.store.unjudged)
+        except StoreError as error:
+            log.warning("runs that ended before this start are not judged to their end yet: %s", error)
+            await asyncio.sleep(SWEEP_SECONDS)
+            continue
+        for run_id in ended:
+            services.evaluator.ended(run_id)
         return
-    for run_id in ended:
-        services.evaluator.ended(run_id)
 
 
 async def _cancelled(task: asyncio.Task[None]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -76,7 +77,12 @@ def settings_from(
 
 def is_loopback(host: str) -> bool:
     """Whether only this machine reaches the address."""
-    return host in ("localhost", "::1") or host.startswith("127.")
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False  # a name, however much it looks like an address
 
 
 def _number(environment: Mapping[str, str], name: str, default: int) -> int:

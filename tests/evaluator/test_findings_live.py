@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from trainvitals.wire.floats import Floats
@@ -324,3 +325,35 @@ def test_of_many_metrics_those_that_rules_read_are_kept(store: Store, judge: Any
     assert evaluator.drain()
     assert {"loss", "lr", "image_0"} <= windows[-1].metrics.keys()
     assert len(windows[-1].metrics) < 40
+
+
+def test_a_run_that_resumed_while_nobody_looked_is_judged_from_where_it_resumed(store: Store, judge: Any) -> None:
+    first = judge()
+    first.feed("r", [keep(store, [2.0] * 20 + [float("nan")] * 5)])
+    assert first.drain()
+    first.stop()
+    keep(store, [2.0 / (1 + 0.1 * step) for step in range(100)], seq=1, first_step=10, attempt=1)
+
+    second = judge()
+    for seq, start in enumerate(range(110, 400, 60), start=2):
+        second.feed("r", [keep(store, [0.2] * 60, seq=seq, first_step=start, attempt=1)])
+        assert second.drain()
+
+    assert states(store.findings("r")) == ["resolved"]
+
+
+def test_of_many_stats_as_many_are_kept_as_memory_allows(store: Store, judge: Any) -> None:
+    windows: list[Any] = []
+    evaluator = judge(rules={"noting": lambda window: windows.append(window) or ()})
+    evaluator.started("r", planned_steps=None)
+    stats = [f"stat_{number}" for number in range(50)]
+    wide = [f"layer_{number}" for number in range(4000)]
+    zeros = np.zeros(len(wide), "<f4").tobytes()
+    for step in range(40):
+        names = stats if step % 2 else [f"other_{name}" for name in stats]
+        part = LayerStats(steps=[step // 2], layers=wide, sections=[section(name, zeros) for name in names])
+        evaluator.feed("r", [stored(store, Frame(run_id="r", writer=1, seq=step, layer_stats=part))])
+
+    assert evaluator.drain()
+    window = windows[-1]
+    assert (len(window.stats), len(window.steps)) == (64, 20)

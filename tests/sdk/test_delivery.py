@@ -49,6 +49,24 @@ def test_sends_a_run_from_start_to_end_and_leaves_nothing_on_disk(receiver: Any,
     assert files(tmp_path) == []
 
 
+class Spiteful:
+    def __str__(self) -> str:
+        raise RuntimeError("no words")
+
+    def __index__(self) -> int:
+        raise RuntimeError("no number")
+
+
+@pytest.mark.parametrize("tags", [None, 5, Spiteful(), [Spiteful(), "good"]])
+def test_a_run_begins_whatever_its_tags_are(receiver: Any, tmp_path: Path, tags: Any) -> None:
+    odd = Spiteful()
+    run = online(receiver, tmp_path, tags=tags, group=odd, planned_steps=odd, config=odd)
+    run.log({"loss": 1.0})
+    run.finish()
+    assert receiver.points("loss") == [(0, 1.0)]
+    assert coding.decode(receiver.requests[0][2], RunStart).planned_steps is None
+
+
 def test_a_run_of_endless_names_and_data_for_settings_starts_all_the_same(
     receiver: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -80,7 +80,7 @@ def test_says_which_method_an_endpoint_takes(client: TestClient) -> None:
     assert (answer.status_code, answer.headers["allow"], answer.json()["status"]) == (405, "POST", 405)
 
 
-@pytest.mark.parametrize("host", ["evil.example", "evil.example:7360", "trainvitals", "", "[2001:db8::1]:80"])
+@pytest.mark.parametrize("host", ["evil.example", "127.evil.example:7360", "trainvitals", "", "[2001:db8::1]:80"])
 def test_without_a_token_it_answers_to_no_name_but_its_own(client: TestClient, host: str) -> None:
     answer = client.get("/api/v1/runs", headers={"Host": host})
     assert (answer.status_code, answer.json()["type"]) == (421, "urn:trainvitals:problem:unknown-host")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import math
 import threading
@@ -16,13 +17,14 @@ from starlette.testclient import TestClient
 
 from tests.server.sending import FRAMES, LOCAL, MSGPACK, RUN, START, layer_frame, loss_frame, send
 from trainvitals.wire import coding
-from trainvitals.wire.answers import Curve
+from trainvitals.wire.answers import Curve, RunPage
 from trainvitals.wire.floats import Floats
 from trainvitals.wire.frame import LayerStats, Section, encode_frame, sealed, section
 from trainvitals.wire.messages import RunEnd
+from trainvitals_server.api.pulse import Pulse
 from trainvitals_server.app import create_app
 from trainvitals_server.settings import Settings
-from trainvitals_server.store.interface import ReceivedFrame, Store, StoreUnavailable
+from trainvitals_server.store.interface import ReceivedFrame, RunQuery, Store, StoreUnavailable
 
 
 def test_keeps_a_frame_once_however_often_it_is_sent(client: TestClient) -> None:
@@ -124,6 +126,8 @@ class StoreInTrouble:
         self.gate = threading.Event()
         self.entered = threading.Event()
         self.full = False
+        self.asked, self.answers = threading.Event(), threading.Event()
+        self.pings = 0
 
     def append(self, frames: Sequence[ReceivedFrame]) -> list[bool]:
         self.entered.set()
@@ -132,7 +136,14 @@ class StoreInTrouble:
             raise StoreUnavailable("the disk is full")
         return self._store.append(frames)
 
+    def runs(self, query: RunQuery) -> RunPage:
+        self.asked.set()
+        self.answers.wait(30)
+        return self._store.runs(query)
+
     def ping(self) -> None:
+        self.pings += 1
+        self.gate.wait(30)
         if self.full:
             raise StoreUnavailable("the disk is full")
         self._store.ping()
@@ -152,6 +163,34 @@ def test_asks_to_come_again_when_the_queue_is_full(settings: Settings, store: St
         slow.gate.set()
         assert first.result(10).status_code == 200
     assert (refused.status_code, refused.headers["retry-after"]) == (429, "2")
+
+
+def test_takes_frames_while_every_thread_waits_for_an_answer(settings: Settings, store: Store) -> None:
+    slow = StoreInTrouble(store)
+    with TestClient(create_app(settings, store=slow), headers=LOCAL) as client, ThreadPoolExecutor(61) as pool:
+        client.put(f"/api/v1/runs/{RUN}", content=coding.encode(START), headers=MSGPACK)
+        questions = [pool.submit(client.get, "/api/v1/runs") for _ in range(60)]
+        assert slow.asked.wait(10)
+        slow.gate.set()
+        answer = pool.submit(send, client, loss_frame(0, 1.0)).result(10)
+        assert not any(question.done() for question in questions)
+        slow.answers.set()
+        assert {question.result(30).status_code for question in questions} == {200}
+    assert answer.status_code == 200
+
+
+def test_a_store_that_hangs_is_asked_once_however_many_want_to_know(store: Store) -> None:
+    hanging = StoreInTrouble(store)
+
+    async def ask() -> list[object]:
+        pulse = Pulse(hanging)
+        asked = await asyncio.gather(*(pulse.check(seconds=0.1) for _ in range(20)), return_exceptions=True)
+        hanging.gate.set()
+        await pulse.check(seconds=10)
+        return asked
+
+    assert {type(said) for said in asyncio.run(ask())} == {TimeoutError}
+    assert hanging.pings == 1
 
 
 def test_says_that_the_disk_is_full_and_goes_on_when_it_is_not(settings: Settings, store: Store) -> None:

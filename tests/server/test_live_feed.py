@@ -6,7 +6,9 @@ from typing import Any
 
 from starlette.testclient import TestClient
 
-from tests.server.sending import RUN, layer_frame, loss_frame, send
+from tests.server.sending import MSGPACK, RUN, layer_frame, loss_frame, send
+from trainvitals.wire import coding
+from trainvitals.wire.messages import RunEnd
 
 LIVE = f"/api/v1/runs/{RUN}/live"
 
@@ -59,6 +61,31 @@ def test_sends_rows_of_the_runs_table_that_changed(client: TestClient) -> None:
         _next_with(socket, "seq")
         send(client, loss_frame(0, 2.0))
         assert _next_with(socket, "runs")["runs"][0]["run_id"] == RUN
+
+
+def test_a_row_from_an_earlier_look_at_the_table_never_stands_over_a_newer_one(client: TestClient) -> None:
+    with client.websocket_connect("/api/v1/live") as socket:
+        send(client, loss_frame(0, 2.0))
+        shown = _next_with(socket, "runs")
+        assert shown["runs"][0]["status"] == "running"
+    end = coding.encode(RunEnd(status="finished", ended_at=1001.0))
+    client.put(f"/api/v1/runs/{RUN}/end", content=end, headers=MSGPACK)
+
+    with client.websocket_connect("/api/v1/live") as again:  # a page that was built meanwhile
+        assert {row["status"] for row in _next_with(again, "runs")["runs"]} == {"finished"}
+    with client.websocket_connect(f"/api/v1/live?since={shown['seq']}") as old:  # a page that lost its connection
+        assert _next_with(old, "reset")["runs"] == []
+
+
+def test_a_page_that_was_away_gets_the_newest_row_of_its_run(client: TestClient) -> None:
+    with client.websocket_connect(LIVE) as kept:
+        first = _next_with(kept, "seq")["seq"]
+        for seq in range(3):
+            send(client, loss_frame(seq, 2.0))
+        while _next_with(kept, "run")["run"]["last_step"] != 20:
+            pass
+        with client.websocket_connect(f"{LIVE}?since={first}") as again:
+            assert _next_with(again, "run")["run"]["last_step"] == 20
 
 
 def test_asks_a_page_that_was_away_for_long_to_fetch_all_rows(client: TestClient) -> None:

@@ -37,13 +37,26 @@ def address(settings: Settings, store: Store) -> Iterator[str]:
     thread.join()
 
 
-def test_a_body_that_stalls_is_refused_and_its_room_given_back(address: str) -> None:
+def begun(address: str) -> socket.socket:
+    """A connection on which a frame has begun that takes all of the queue's room."""
     where = urlsplit(address)
     assert where.hostname is not None
-    begun = f"POST {FRAMES} HTTP/1.1\r\nHost: {where.netloc}\r\nContent-Type: {coding.MSGPACK}\r\n"
-    with socket.create_connection((where.hostname, where.port or 0), timeout=10) as stalled:
-        stalled.sendall(f"{begun}Content-Length: {QUEUE_BYTES}\r\n\r\nabc".encode())
-        answer = stalled.recv(65536).decode()
+    connection = socket.create_connection((where.hostname, where.port or 0), timeout=10)
+    head = f"POST {FRAMES} HTTP/1.1\r\nHost: {where.netloc}\r\nContent-Type: {coding.MSGPACK}\r\n"
+    connection.sendall(f"{head}Content-Length: {QUEUE_BYTES}\r\n\r\nabc".encode())
+    return connection
+
+
+@pytest.mark.parametrize("drips", [False, True])
+def test_a_body_that_stalls_or_drips_is_refused_and_its_room_given_back(address: str, drips: bool) -> None:
+    with begun(address) as slow:
+        slow.settimeout(0.05 if drips else 10)
+        answer = ""
+        while not answer:
+            try:
+                answer = slow.recv(65536).decode()
+            except TimeoutError:
+                slow.sendall(b"x")
 
     assert answer.startswith("HTTP/1.1 408")
     assert "body-too-slow" in answer

@@ -135,6 +135,7 @@ ABSURD = {
     "a layer without a name": with_stats(layers=["a", ""]),
     "a layer named too long": with_stats(layers=["a", "b" * 9]),
     "a layer with NUL in its name": with_stats(layers=["a", "b\x00"]),
+    "no stats": with_stats(sections=[]),
     "a stat twice": with_stats(sections=[section("s", MATRIX), section("s", MATRIX)]),
     "too many stats": with_stats(sections=[section(stat, MATRIX) for stat in "stu"]),
     "too little data": with_stats(sections=[section("s", MATRIX[:8])]),

@@ -37,7 +37,7 @@ def bit_patterns(count: int) -> st.SearchStrategy[bytes]:
 def layer_stats(draw: st.DrawFn) -> LayerStats:
     steps = draw(ascending_steps)
     layers = draw(st.lists(names, min_size=1, max_size=4, unique=True))
-    stats = draw(st.lists(names, max_size=3, unique=True))
+    stats = draw(st.lists(names, min_size=1, max_size=3, unique=True))
     matrices = bit_patterns(len(layers) * len(steps))
     sections = [section(stat, draw(matrices), codec=draw(codecs)) for stat in stats]
     return LayerStats(steps=steps, layers=layers, sections=sections)

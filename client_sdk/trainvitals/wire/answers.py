@@ -49,6 +49,8 @@ class RunDetail(msgspec.Struct, frozen=True, kw_only=True):
     summary: RunSummary
     config: dict[str, Any] = {}  # Any: settings are the user's own
     environment: dict[str, Any] = {}  # Any: as the SDK reported it
+    attempt: int = 0
+    resumed_from: int | None = None  # the step from which the newest attempt goes on
     planned_steps: int | None = None
     error: str | None = None
     layers: list[LayerInfo] = []

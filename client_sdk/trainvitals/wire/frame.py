@@ -160,8 +160,9 @@ def _check_layer_stats(stats: LayerStats, limits: Limits) -> None:
         raise AbsurdShape("the steps of a frame's snapshots ascend, each once")
     if not 0 < layers <= limits.max_layers or len(set(stats.layers)) != layers:
         raise AbsurdShape(f"{layers} layers in a frame: between 1 and {limits.max_layers}, each once")
-    if len(stats.sections) > limits.max_stats or len({part.stat for part in stats.sections}) != len(stats.sections):
-        raise AbsurdShape(f"{len(stats.sections)} stats in a frame: at most {limits.max_stats}, each once")
+    names = {part.stat for part in stats.sections}
+    if not 0 < len(stats.sections) <= limits.max_stats or len(names) != len(stats.sections):
+        raise AbsurdShape(f"{len(stats.sections)} stats in a frame: between 1 and {limits.max_stats}, each once")
     if layers * steps * len(stats.sections) > limits.max_values:
         raise AbsurdShape(f"more than {limits.max_values} values in a frame")
     for name in stats.layers:

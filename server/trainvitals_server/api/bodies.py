@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from http import HTTPStatus
-from typing import TypeVar
+from typing import Final, TypeVar
 
 from starlette.requests import ClientDisconnect, Request
 
@@ -12,6 +12,7 @@ from trainvitals.wire import coding
 from trainvitals_server.api.problems import Refused
 from trainvitals_server.settings import Settings
 
+SLOWEST: Final = 6  # times the seconds that a body may stand still
 T = TypeVar("T")
 
 
@@ -39,17 +40,20 @@ async def read_body(request: Request, settings: Settings) -> bytes:
     max_bytes, silent_seconds = settings.limits.max_bytes, settings.silent_seconds
     stated_size(request, max_bytes=max_bytes)
     body, now = bytearray(), asyncio.get_running_loop().time
+    latest = now() + SLOWEST * silent_seconds  # who drips holds room as well
     try:
         async with asyncio.timeout(silent_seconds) as patience:
             async for piece in request.stream():
                 body += piece
                 if len(body) > max_bytes:
                     raise _too_large(len(body), max_bytes)
-                patience.reschedule(now() + silent_seconds)
+                patience.reschedule(min(latest, now() + silent_seconds))
     except ClientDisconnect:
         raise Refused(HTTPStatus.BAD_REQUEST, "disconnected", "the body broke off: send it again") from None
     except TimeoutError:
-        detail = f"nothing has come of the body for {silent_seconds:.0f} seconds: send it again"
+        detail = (
+            f"the body stood still for {silent_seconds:.0f} seconds, or took {SLOWEST} times as long: send it again"
+        )
         raise Refused(HTTPStatus.REQUEST_TIMEOUT, "body-too-slow", detail) from None
     return bytes(body)
 

@@ -22,7 +22,7 @@ def is_run_id(run_id: str) -> bool:
     return 0 < len(run_id) <= MAX_RUN_ID_LENGTH and run_id.isprintable()
 
 
-def existing(run_id: str) -> None:
+async def existing(run_id: str) -> None:  # not async, it would wait for a thread like a question
     """For routes about a run that is there already. Raises RunNotFound for what no run is called."""
     if not is_run_id(run_id):
         raise RunNotFound(run_id)

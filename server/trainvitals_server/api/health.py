@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
 from http import HTTPStatus
 from typing import Final
 
 import sqlalchemy as sa
 from fastapi import APIRouter
-from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -29,7 +27,7 @@ async def health(request: Request, services: Given) -> Response:
     """200 while frames can be stored, else 503 and why not."""
     backend = sa.make_url(services.settings.database).get_backend_name()
     try:
-        await asyncio.wait_for(run_in_threadpool(services.store.ping), ANSWER_SECONDS)
+        await services.pulse.check(seconds=ANSWER_SECONDS)
     except (StoreUnavailable, TimeoutError) as error:
         reason = error.reason if isinstance(error, StoreUnavailable) else SLOW
         bad = Health(status="unavailable", version=__version__, database=backend, detail=reason)

@@ -34,9 +34,8 @@ async def follow_runs(socket: WebSocket, services: Given, since: int = 0) -> Non
         await socket.close(FOREIGN)
         return
     await socket.accept()
-    table = services.hub.table
-    table.viewers += 1
+    table = services.hub.enter_table()
     try:
         await follow(socket, table, since=since)
     finally:
-        table.viewers -= 1
+        services.hub.leave_table()

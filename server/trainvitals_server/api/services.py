@@ -9,6 +9,7 @@ from typing import Annotated
 from fastapi import Depends
 from starlette.requests import HTTPConnection
 
+from trainvitals_server.api.pulse import Pulse
 from trainvitals_server.evaluator import Evaluator
 from trainvitals_server.ingest.writer import Writer
 from trainvitals_server.live.hub import Hub
@@ -25,10 +26,11 @@ class Services:
     writer: Writer
     hub: Hub
     evaluator: Evaluator
+    pulse: Pulse
     clock: Callable[[], float]
 
 
-def _of(connection: HTTPConnection) -> Services:
+async def _of(connection: HTTPConnection) -> Services:  # not async, it would wait for a thread like a question
     services: Services = connection.app.state.services
     return services
 

@@ -194,7 +194,9 @@ class Evaluator:
         score = health(life.findings.values()) if history.has_data else None
         if not changed and score == run.judged_health and not turn.is_last:
             return
-        self._store.save_findings(run.run_id, changed, health=score, is_last=turn.is_last)
+        with self._state:
+            is_last = turn.is_last and not run.has_news  # another end may have come meanwhile
+        self._store.save_findings(run.run_id, changed, health=score, is_last=is_last)
         run.judged_health = score
         turned = [finding for finding in changed if before.get(finding.finding_id) != finding.state]
         with self._state:

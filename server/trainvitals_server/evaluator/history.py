@@ -20,6 +20,9 @@ MOMENT_SNAPSHOTS: Final = 8  # a moment to judge comes after so many, …
 MOMENT_STEPS: Final = 50  # … or after so many steps with metrics
 ALWAYS_KEPT: Final = frozenset({*LOSS_NAMES, LEARNING_RATE})
 MOST_METRICS: Final = 32
+MOST_STATS: Final = 64
+MOST_VALUES: Final = 4_000_000  # of the newest snapshots, and of the past
+FEWEST_SNAPSHOTS: Final = 16  # which rules need, however large they are
 Bools = np.ndarray[tuple[int, ...], np.dtype[np.bool_]]
 T = TypeVar("T")
 
@@ -84,9 +87,11 @@ class History:
         """Learn what is watched."""
         self._model = model
 
-    def resume(self, attempt: int, step: int) -> None:
-        """A newer attempt goes on from ``step``: forget what older ones recorded there and after."""
+    def resume(self, attempt: int, step: int, *, forget: bool = True) -> None:
+        """A newer attempt goes on from ``step``: ``forget`` what older ones recorded there and after."""
         self.attempt, self._hidden_from = attempt, step
+        if not forget:
+            return
         self._snapshots.forget_from(step)
         for points in self._metrics.values():
             points.forget_from(step)
@@ -127,8 +132,10 @@ class History:
         """Take a snapshot in: stat → float32 [layers]. Other layers than before begin the layer history anew."""
         if layers != self._layers:
             self._layers = layers
-            self._snapshots = Thinned(newest=NEWEST_SNAPSHOTS, past=PAST_SNAPSHOTS)
-        self._snapshots.add(step, {**(self._snapshots.get(step) or {}), **stats})  # one step may come in two frames
+            room = max(FEWEST_SNAPSHOTS, MOST_VALUES // max(1, len(layers) * len(stats)))
+            self._snapshots = Thinned(newest=min(NEWEST_SNAPSHOTS, room), past=min(PAST_SNAPSHOTS, room))
+        known = self._snapshots.get(step) or {}  # one step may come in two frames
+        self._snapshots.add(step, dict(list((known | stats).items())[:MOST_STATS]))
         self._step = max(self._step, step)
 
     @property

@@ -15,6 +15,7 @@ from trainvitals_server.diagnosis.window import Floats32
 from trainvitals_server.evaluator.history import (
     ALWAYS_KEPT,
     MOST_METRICS,
+    MOST_STATS,
     NEWEST_POINTS,
     PAST_POINTS,
     PAST_SNAPSHOTS,
@@ -44,6 +45,9 @@ def remembered(store: Store, run_id: str) -> tuple[History, Life]:
         _recall(store, history, detail, last=detail.summary.last_step)
     life = Life(run_id)
     life.findings.update({finding.finding_id: finding for finding in store.findings(run_id)})
+    if detail.resumed_from is not None:
+        history.resume(detail.attempt, detail.resumed_from, forget=False)  # the store hides what was taken back
+        life.resume(detail.resumed_from)
     return history, life
 
 
@@ -66,7 +70,7 @@ def _recall_snapshots(
 ) -> None:
     place = {name: index for index, name in enumerate(layers)}
     snapshots: dict[int, dict[str, Floats32]] = defaultdict(dict)
-    for stat in stats:
+    for stat in stats[:MOST_STATS]:
         for heatmap in _closer(partial(_heatmap, store, history.run_id, stat), last=last):
             shape = (len(heatmap.layers), len(heatmap.steps))
             mean = np.frombuffer(heatmap.mean.data, "<f4").reshape(shape)

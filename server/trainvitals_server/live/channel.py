@@ -15,6 +15,8 @@ from trainvitals_server.live.updates import merged
 
 RING: Final = 600  # a minute at ten updates a second, …
 RING_BYTES: Final = 16 * 1024 * 1024  # … unless they are large
+STEP_BYTES: Final = 40  # of a Python number in a list
+FINDING_BYTES: Final = 4096
 
 
 class RunsMessage(msgspec.Struct, frozen=True, kw_only=True):
@@ -39,6 +41,7 @@ class Channel:
         self._attempt: int | None = None
         self._ring: deque[LiveUpdate] = deque()
         self._ring_bytes = 0
+        self._row: tuple[int, RunSummary | None] = (-1, None)  # only the newest counts, and it may be large
         self._changed = asyncio.Event()
         self._encoded: tuple[int, int, str] = (-1, -1, "")
 
@@ -49,6 +52,9 @@ class Channel:
             self._attempt = attempt
             update = LiveUpdate(seq=0, reset=True) if resumed else update
         self.seq += 1
+        if update.run is not None:
+            self._row = (self.seq, update.run)
+            update = msgspec.structs.replace(update, run=None)
         self._ring.append(msgspec.structs.replace(update, seq=self.seq))
         self._ring_bytes += _size(update)
         while len(self._ring) > RING or (self._ring_bytes > RING_BYTES and len(self._ring) > 1):
@@ -72,7 +78,8 @@ class Channel:
         if not self.first <= since <= self.seq or since + 1 < oldest:
             return LiveUpdate(seq=self.seq, sent_at=self._clock(), reset=True)
         fresh = [update for update in self._ring if update.seq > since]
-        return merged(fresh, seq=self.seq, sent_at=self._clock())
+        update, (at, row) = merged(fresh, seq=self.seq, sent_at=self._clock()), self._row
+        return msgspec.structs.replace(update, run=row) if at > since and not update.reset else update
 
 
 class RunsChannel:
@@ -96,6 +103,12 @@ class RunsChannel:
         self._changed.set()
         self._changed = asyncio.Event()
 
+    def forget(self) -> None:
+        """From here on nothing is known of what was before: a page that comes back asks for all rows anew."""
+        self._rows.clear()
+        self.seq += 1
+        self._forgotten = self.seq
+
     async def changed(self, since: int) -> None:
         """Return once there is something after ``since``."""
         while self.seq == since:
@@ -109,6 +122,7 @@ class RunsChannel:
 
 
 def _size(update: LiveUpdate) -> int:
-    """Bytes of data."""
-    metrics = sum(len(values.data) for _, values in update.metrics.values())
-    return metrics + sum(len(values.data) for values in update.stats.values())
+    """Roughly, in bytes."""
+    metrics = sum(len(steps) * STEP_BYTES + len(values.data) for steps, values in update.metrics.values())
+    stats = len(update.layer_steps) * STEP_BYTES + sum(len(values.data) for values in update.stats.values())
+    return metrics + stats + len(update.findings) * FINDING_BYTES

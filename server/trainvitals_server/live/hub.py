@@ -12,7 +12,7 @@ from starlette.concurrency import run_in_threadpool
 from trainvitals.wire.answers import LiveUpdate, RunSummary
 from trainvitals.wire.errors import WireError
 from trainvitals.wire.messages import Finding
-from trainvitals_server.live.channel import Channel, RunsChannel
+from trainvitals_server.live.channel import RING, Channel, RunsChannel
 from trainvitals_server.live.updates import update_of
 from trainvitals_server.store.interface import ReceivedFrame, RunQuery, Store, StoreError
 
@@ -28,7 +28,8 @@ class Hub:
         self._store = store
         self._clock = clock
         self._channels: dict[str, Channel] = {}
-        self._dirty: set[str] = set()
+        self._watched: set[str] = set()  # runs with viewers whose rows changed
+        self._unseen: dict[str, None] = {}  # rows that the table's viewers, or the next one, must be sent; in order
         self._loop: asyncio.AbstractEventLoop | None = None
         self.table = RunsChannel(clock=clock)
 
@@ -72,22 +73,34 @@ class Hub:
 
     def touch(self, *run_ids: str) -> None:
         """The rows of these runs changed."""
-        if self.table.viewers or any(run_id in self._channels for run_id in run_ids):
-            self._soon(self._mark, run_ids)
+        self._soon(self._mark, run_ids)
+
+    def enter_table(self) -> RunsChannel:
+        """A viewer of the runs table comes."""
+        self.table.viewers += 1
+        return self.table
+
+    def leave_table(self) -> None:
+        """A viewer of the runs table goes; what was sent last grows stale when nobody is left."""
+        self.table.viewers -= 1
+        if not self.table.viewers:
+            self.table.forget()
 
     async def keep_rows_fresh(self) -> None:
         """Send changed rows, twice a second at most, until cancelled."""
         while True:
             await asyncio.sleep(ROWS_EVERY_SECONDS)
-            wanted = self._dirty if self.table.viewers else self._dirty & self._channels.keys()
-            self._dirty = set()
+            wanted, self._watched = self._watched, set()
+            if self.table.viewers:
+                wanted |= self._unseen.keys()
+                self._unseen.clear()
             if not wanted:
                 continue
             try:
                 rows = await run_in_threadpool(self._rows, wanted)
             except StoreError as error:
                 log.warning("rows of %d runs are not refreshed: %s", len(wanted), error)
-                self._dirty |= wanted
+                self._mark(sorted(wanted))
                 continue
             except Exception:  # the border: pages go on living when one refresh fails
                 log.exception("rows of %d runs are not refreshed", len(wanted))
@@ -108,7 +121,14 @@ class Hub:
             channel.publish(update, attempt=attempt)
 
     def _mark(self, run_ids: Sequence[str]) -> None:
-        self._dirty.update(run_ids)
+        for run_id in run_ids:
+            if run_id in self._channels:
+                self._watched.add(run_id)
+            self._unseen.pop(run_id, None)
+            self._unseen[run_id] = None
+        while len(self._unseen) > RING:
+            del self._unseen[next(iter(self._unseen))]
+            self.table.forget()
 
     def _soon(self, call: Callable[..., object], *arguments: object) -> None:
         if self._loop is not None and not self._loop.is_closed():

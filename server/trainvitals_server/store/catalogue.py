@@ -18,7 +18,8 @@ from trainvitals_server.store.interface import TooManySeries
 Kind = Literal["layers", "metrics"]
 Layout = tuple[Kind, int, tuple[str, ...]]  # kind, rank, layers
 NEVER: Final = 2**62  # a step beyond all steps
-MOST_SERIES: Final = 10_000  # of one run: a name per step would else grow without end
+MOST_SERIES: Final = 10_000  # of one run: a name per step would else grow without end, …
+MOST_LAYOUTS: Final = 1_000  # … and so would layers that are named after one
 
 
 @dataclass(slots=True, kw_only=True)
@@ -99,7 +100,9 @@ def extend_catalogue(connection: Connection, run_number: int, frames: Iterable[F
                     position = catalogue.series[number, stat] = len(catalogue.series) + 1
                     series.append({"run_id": run_number, "stream_id": number, "stat": stat, "position": position})
         if series and len(catalogue.series) > MOST_SERIES:
-            raise TooManySeries(frame.run_id, most=MOST_SERIES)
+            raise TooManySeries(frame.run_id, f"{MOST_SERIES:,} series")
+        if streams and len(catalogue.streams) > MOST_LAYOUTS:
+            raise TooManySeries(frame.run_id, f"{MOST_LAYOUTS:,} sets of layers")
     if streams:
         connection.execute(sa.insert(tables.stream), streams)
     if series:

@@ -91,7 +91,8 @@ def _merge_run(database: Database, number: int) -> int:
             if connection.execute(gone).rowcount != len(taken):
                 raise _SomeoneWasFaster
             _delete_old_chunks(connection, number, series)
-            connection.execute(sa.insert(tables.chunk), rows)
+            if rows:
+                connection.execute(sa.insert(tables.chunk), rows)
     except _SomeoneWasFaster:
         return 0
     return sum(row["level"] == 0 for row in rows)

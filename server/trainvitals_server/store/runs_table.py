@@ -14,7 +14,7 @@ from trainvitals.wire.answers import MetricLast, RunDetail, RunPage, RunSummary
 from trainvitals.wire.frame import MAX_STEP
 from trainvitals.wire.messages import ModelInfo, RunEnd, RunStart
 from trainvitals_server.store import sparkline, tables
-from trainvitals_server.store.catalogue import load_catalogue
+from trainvitals_server.store.catalogue import load_attempts, load_catalogue
 from trainvitals_server.store.engine import Database, insert_into
 from trainvitals_server.store.interface import RunNotFound, RunQuery
 from trainvitals_server.store.reading import layers_of
@@ -221,6 +221,8 @@ def run_detail(connection: Connection, run_id: str) -> RunDetail:
         summary=_summaries(connection, [row])[0],
         config=msgspec.msgpack.decode(row.config),
         environment=msgspec.msgpack.decode(row.environment),
+        attempt=row.attempt,
+        resumed_from=load_attempts(connection, row.id).from_step.get(row.attempt),
         planned_steps=row.planned_steps,
         error=row.error,
         layers=model.layers,

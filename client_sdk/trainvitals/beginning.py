@@ -1,0 +1,69 @@
+"""What people say of a run when it begins, as a message: whatever they give, the run begins."""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Callable, Mapping
+from typing import Any, Final
+
+from trainvitals.plain import plain, title
+from trainvitals.points import MAX_STEP
+from trainvitals.wire import coding
+from trainvitals.wire.messages import RunStart
+
+MAX_TAGS: Final = 100  # the server's limit
+MAX_CONFIG_BYTES: Final = 1024 * 1024
+
+Say = Callable[[str], None]
+
+
+def beginning(
+    *,
+    project: str,
+    name: str,
+    started_at: float,
+    config: object,
+    tags: object,
+    group: object,
+    planned_steps: object,
+    say: Say,
+) -> RunStart:
+    """Unix seconds ``started_at``. What cannot be kept is left out, and ``say`` tells it."""
+    return RunStart(
+        project=title(project),
+        name=title(name),
+        started_at=started_at,
+        config=_config(config, say),
+        tags=_tags(tags, say),
+        group=title(plain(group)) if group else None,
+        planned_steps=_planned(planned_steps, say),
+    )
+
+
+def _config(config: object, say: Say) -> dict[str, Any]:  # Any: settings are the user's own
+    if config is None or isinstance(config, Mapping):
+        found = plain(config or {})
+    else:
+        found = plain(getattr(config, "__dict__", None) or {"config": config})
+    settings = found if isinstance(found, dict) else {"config": found}
+    if (size := len(coding.encode(settings))) <= MAX_CONFIG_BYTES:
+        return settings
+    say(f"config takes {size:,} bytes, more than {MAX_CONFIG_BYTES:,}, and is left out: give settings, not data")
+    return {}
+
+
+def _tags(tags: Any, say: Say) -> list[str]:  # Any: words, if all goes well
+    try:
+        given = [] if tags is None else [tags] if isinstance(tags, str) else list(tags)
+    except Exception:  # noqa: BLE001  # whatever a stranger's __iter__ does
+        say(f"tags of type {type(tags).__name__} are left out: give a list of words")
+        return []
+    return [title(plain(tag)) for tag in given[:MAX_TAGS]]
+
+
+def _planned(steps: Any, say: Say) -> int | None:  # Any: a whole number, if all goes well
+    try:
+        return None if steps is None else min(max(0, operator.index(steps)), MAX_STEP)
+    except Exception:  # noqa: BLE001  # whatever a stranger's __index__ does
+        say(f"planned_steps={plain(steps)!r} is no whole number, and left out")
+        return None
