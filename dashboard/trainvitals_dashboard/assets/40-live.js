@@ -1,7 +1,7 @@
 // Live pages: one socket per page, updates merged per plot, one plot drawn per frame, and as much rest as drawing took.
 // A plot opts in by its figure's layout.meta.live: {lines: [{trace, metric, span?, log?, nonfinite?}], max} or {heat, log, layers, x0, dx, max}.
 window.tvLive = (() => {
-  const RELOAD_EVERY_MS = 3000, PANELS_EVERY_MS = 1500, SAME_FINDINGS_EVERY_MS = 15000, ROWS_EVERY_MS = 4000, HEALTH_EVERY_MS = 15000, LABELLED_DECADES = 5, RECENT = 20;
+  const RELOAD_EVERY_MS = 3000, PANELS_EVERY_MS = 1500, SAME_FINDINGS_EVERY_MS = 15000, ROWS_EVERY_MS = 4000, HEALTH_EVERY_MS = 15000, LABELLED_DECADES = 5, RECENT = 20, CLICK_SETTLES_MS = 400;
   let socket = null, page = {}, seq = 0, retry = 0, timer = 0, rest = 0, scheduled = false, ended = false;
   const pending = new Map(), onScreen = new WeakSet(), known = new WeakSet(), elapsed = [], overheads = [];
   const set = (id, props) => window.dash_clientside.set_props(id, props);
@@ -179,10 +179,24 @@ window.tvLive = (() => {
     const rows = update.runs || [];
     if (page.overlay) { if (rows.some(row => page.overlay.includes(row.run_id))) redrawOverlay(); return; }
     if (!document.getElementById('runs-grid')) { if (rows.length && document.querySelector('.tv-empty')) location.reload(); return; }
+    rows.forEach(row => waitingRows.set(row.run_id, row));
+    flushRows();
+  }
+  const waitingRows = new Map();
+  let clicked = -Infinity, flushing = 0;
+  for (const kind of ['pointerdown', 'keydown']) document.addEventListener(kind, () => { clicked = performance.now(); }, true);
+  function flushRows() {
+    clearTimeout(flushing);
+    // when rows change the grid goes back to the choice that Dash knows: a click must have reached it before
+    const wait = clicked + CLICK_SETTLES_MS - performance.now();
+    if (wait > 0) { flushing = setTimeout(flushRows, wait); return; }
+    if (!document.getElementById('runs-grid')) return waitingRows.clear();
     dash_ag_grid.getApiAsync('runs-grid').then(grid => {
-      const change = {update: [], add: []};
+      const rows = [...waitingRows.values()], change = {update: [], add: []};
+      waitingRows.clear();
       rows.forEach(row => (grid.getRowNode(row.run_id) ? change.update : change.add).push(row));
-      grid.applyTransactionAsync({...change, addIndex: 0}, () => grid.refreshCells({columns: ['spark', 'findings', 'name'], rowNodes: rows.map(row => grid.getRowNode(row.run_id)).filter(Boolean), force: true}));
+      grid.applyTransaction({...change, addIndex: 0});
+      grid.refreshCells({columns: ['spark', 'findings', 'name'], rowNodes: rows.map(row => grid.getRowNode(row.run_id)).filter(Boolean), force: true});
     });
   }
 
