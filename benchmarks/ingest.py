@@ -22,7 +22,7 @@ from trainvitals.wire import coding
 from trainvitals.wire.answers import RunDetail
 from trainvitals.wire.frame import Frame, LayerStats, encode_frame, sealed, section
 from trainvitals.wire.messages import Finding, RunStart
-from trainvitals_server.app import create_app
+from trainvitals_server.composition import create_whole
 from trainvitals_server.settings import Settings
 from trainvitals_server.store.interface import ReceivedFrame, RunNotFound
 from trainvitals_server.store.sql_store import SqlStore
@@ -158,7 +158,7 @@ def _template(run_id: str, place: int) -> Frame:
 
 
 def _serve_null() -> int:
-    app = create_app(Settings(database="sqlite://"), store=NullStore())
+    app = create_whole(Settings(database="sqlite://"), store=NullStore())  # with the pages, as the other
     server = uvicorn.Server(uvicorn.Config(app, port=0, log_level="warning"))
     listener = server.config.bind_socket()
     listener.listen(CONNECTIONS)  # before the address is told

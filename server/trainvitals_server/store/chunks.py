@@ -105,6 +105,7 @@ def level_cells(row: ChunkRow, *, layers: int, only: int | None = None) -> Cells
         high=unpack_floats(row.high, rows=layers, columns=count, row=only),
         finite=size - bad,
         bad=bad,
+        whole=row.nonfinite is None,
     )
 
 

@@ -18,7 +18,7 @@ class Cells:
     """Buckets in order of their steps: ``first``, ``last`` int64 [n]; ``size`` int64 [n], the points in each.
 
     The rest are [rows, n]: ``low``, ``mean``, ``high`` over finite values only, NaN where there are none; ``finite``
-    counts those, ``bad`` the others.
+    counts those, ``bad`` the others. ``whole``: all are known to be finite, which is far less to compute.
     """
 
     first: Steps
@@ -29,12 +29,14 @@ class Cells:
     high: Floats32
     finite: Counts
     bad: Counts
+    whole: bool = False
 
 
 def cells_of_points(steps: Steps, values: Floats32) -> Cells:
     """Every point a bucket: ``steps`` int64 [n], ``values`` float32 [rows, n]."""
     good = np.isfinite(values)
-    finite = values if good.all() else np.where(good, values, np.float32(np.nan))
+    whole = bool(good.all())
+    finite = values if whole else np.where(good, values, np.float32(np.nan))
     return Cells(
         first=steps,
         last=steps,
@@ -42,13 +44,20 @@ def cells_of_points(steps: Steps, values: Floats32) -> Cells:
         low=finite,
         mean=finite,
         high=finite,
-        finite=good.astype(np.int64),
-        bad=(~good).astype(np.int64),
+        finite=_everywhere(1, values) if whole else good.astype(np.int64),
+        bad=_everywhere(0, values) if whole else (~good).astype(np.int64),
+        whole=whole,
     )
+
+
+def _everywhere(count: int, values: Floats32) -> Counts:
+    return np.broadcast_to(np.int64(count), values.shape)
 
 
 def fold(cells: Cells, starts: Counts) -> Cells:
     """Coarser buckets, each from ``starts[i]`` to before ``starts[i + 1]``; means are weighted by finite counts."""
+    if cells.whole:
+        return _fold_whole(cells, starts)
     finite = np.add.reduceat(cells.finite, starts, axis=1)
     weighted = np.where(cells.finite > 0, cells.mean.astype(np.float64) * cells.finite, 0.0)
     with np.errstate(invalid="ignore"):
@@ -64,6 +73,23 @@ def fold(cells: Cells, starts: Counts) -> Cells:
         high=high,
         finite=finite,
         bad=np.add.reduceat(cells.bad, starts, axis=1),
+    )
+
+
+def _fold_whole(cells: Cells, starts: Counts) -> Cells:
+    size = np.add.reduceat(cells.size, starts)
+    weighted = np.multiply(cells.mean, cells.size, dtype=np.float64)
+    mean = (np.add.reduceat(weighted, starts, axis=1) / size).astype(np.float32)
+    return Cells(
+        first=cells.first[starts],
+        last=np.maximum.reduceat(cells.last, starts),
+        size=size,
+        low=np.minimum.reduceat(cells.low, starts, axis=1),
+        mean=mean,
+        high=np.maximum.reduceat(cells.high, starts, axis=1),
+        finite=np.broadcast_to(size, mean.shape),
+        bad=_everywhere(0, mean),
+        whole=True,
     )
 
 
@@ -89,6 +115,7 @@ def joined(parts: Sequence[Cells], *, rows: int) -> Cells:
         high=np.concatenate([part.high for part in parts], axis=1)[:, order],
         finite=np.concatenate([part.finite for part in parts], axis=1)[:, order],
         bad=np.concatenate([part.bad for part in parts], axis=1)[:, order],
+        whole=all(part.whole for part in parts),
     )
 
 

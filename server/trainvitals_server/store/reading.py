@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 
 import msgspec
 import numpy as np
@@ -92,8 +93,7 @@ def heatmap(
     cells = {}
     for stream, layers in streams.items():
         steps, values = found.points.get(stream, _no_points(rows=len(layers)))
-        recorded = cells_of_points(steps, values)
-        _leave_to_later_layouts(recorded, stream, found.points, streams)
+        recorded = _left_to_later_layouts(cells_of_points(steps, values), stream, found.points, streams)
         cells[stream] = joined([*found.cells.get(stream, []), recorded], rows=len(layers))
     firsts, last_step = _columns(cells.values(), buckets=buckets)
     names = layers_of(streams.values())
@@ -120,15 +120,20 @@ def layers_of(layouts: Iterable[tuple[str, ...]]) -> list[str]:
     return list(dict.fromkeys(layer for layers in layouts for layer in layers))
 
 
-def _leave_to_later_layouts(
+def _left_to_later_layouts(
     cells: Cells, stream: int, points: dict[int, Points], streams: dict[int, tuple[str, ...]]
-) -> None:
-    """Empty what a layout seen later recorded too: the same layer at the same step."""
+) -> Cells:
+    """Without what a layout seen later recorded too: the same layer at the same step."""
+    gone = np.zeros(cells.mean.shape, bool)
     for later in (number for number in points if number > stream):
         rows = np.flatnonzero(np.isin(streams[stream], streams[later]))
         columns = np.flatnonzero(np.isin(cells.first, points[later][0]))
-        cells.finite[np.ix_(rows, columns)] = 0
-        cells.bad[np.ix_(rows, columns)] = 0
+        gone[np.ix_(rows, columns)] = True
+    if not gone.any():
+        return cells
+    low, mean, high = (np.where(gone, np.float32(np.nan), part) for part in (cells.low, cells.mean, cells.high))
+    finite, bad = (np.where(gone, 0, counts) for counts in (cells.finite, cells.bad))
+    return replace(cells, low=low, mean=mean, high=high, finite=finite, bad=bad, whole=False)
 
 
 def _columns(cells: Iterable[Cells], *, buckets: int) -> tuple[Steps, int]:
