@@ -8,6 +8,7 @@ from collections import Counter
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
+    from trainvitals.run import EndStatus
     from trainvitals.wire.messages import Finding, RunEnded
 
 SEVERITIES: Final = ("critical", "warning", "info")
@@ -19,6 +20,12 @@ class Console:
     def __init__(self, name: str | None = None) -> None:
         self._name = f"{name}: " if name else ""
         self._said: set[str] = set()
+
+    def named(self, name: str) -> Console:
+        """The same, for another run."""
+        other = Console(name)
+        other._said = self._said
+        return other
 
     def say(self, line: str, *, once: str | None = None) -> None:
         """Print a line, unless one with the same ``once`` key was said before."""
@@ -48,12 +55,17 @@ class Console:
         text = f"{finding.severity} since step {finding.first_step:,}: {finding.summary} ({rule}{where}) {link}"
         self.say(self._name + text, once=f"{id_} {finding.severity}")
 
-    def ending(self, ending: RunEnded, *, url: str) -> None:
+    def ending(self, ending: RunEnded, *, status: EndStatus, url: str) -> None:
         """Print what a run came to, and what was found in it."""
         for finding in ending.findings:
             self.finding(finding, url=url)
         if ending.health is None:
             return
         counts = Counter(finding.severity for finding in ending.findings)
-        found = ", ".join(f"{counts[severity]} {severity}" for severity in SEVERITIES if counts[severity])
-        self.say(f"{self._name}ended with health {ending.health} of 100, {found or 'nothing found'}: {url}")
+        found = ", ".join(
+            f"{counts[severity]} {severity}{'s' if severity == 'warning' and counts[severity] > 1 else ''}"
+            for severity in SEVERITIES
+            if counts[severity]
+        )
+        ended = "ended" if status == "finished" else f"{status},"
+        self.say(f"{self._name}{ended} with health {ending.health} of 100, {found or 'nothing found'}: {url}")

@@ -10,6 +10,8 @@ from typing import Final, Literal
 from trainvitals.client import Answer, Client, Outcome
 from trainvitals.console import Console
 from trainvitals.spool import Record, Spool
+from trainvitals.wire import coding
+from trainvitals.wire.messages import RunEnd
 
 Progress = Literal["sent", "empty", "ended", "stuck"]
 TROUBLES: Final[tuple[Outcome, ...]] = ("unreachable", "busy")
@@ -48,7 +50,8 @@ class Delivery:
         for finding in answer.findings:
             self._console.finding(finding, url=url)
         if answer.ending is not None:
-            self._console.ending(answer.ending, url=url)
+            status = coding.decode(record.payload, RunEnd).status
+            self._console.ending(answer.ending, status=status, url=url)
         self.spool.acknowledge(record)
         return "ended" if record.kind == "end" else "sent"
 

@@ -22,7 +22,7 @@ def adopt(directories: Sequence[Path], server_url: str, token: str | None) -> tu
     try:
         for spool in (spool for directory in directories for spool in left_over(directory, tell=console.say)):
             try:
-                if drain(Delivery(spool, client, console), wait=_patiently):
+                if drain(Delivery(spool, client, console.named(spool.run_id)), wait=_patiently):
                     spool.remove()
                     shipped += 1
                 else:

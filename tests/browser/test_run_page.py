@@ -124,3 +124,24 @@ def test_the_sparkline_of_the_loss_grows_evenly(page: Page, address: str) -> Non
     ]
     assert across[-1] == 131
     assert min(later - earlier for earlier, later in pairwise(across[:-1])) > 1
+
+
+def test_a_figure_that_comes_late_gets_what_was_drawn_meanwhile(page: Page, address: str) -> None:
+    training = Training(address, "overtaken")
+    training.train(30)
+    page.goto(f"{address}/runs/overtaken")
+    page.wait_for_selector(DRAWN)
+    expect(page.locator("#live-word")).to_have_text("Live")
+    plot = "document.querySelector('#g-loss .js-plotly-plot')"
+    training.train(10)
+    page.wait_for_function(f"() => {plot}._fullData[1].x.at(-1) === 39")
+    page.evaluate(f"() => {{ window.late = structuredClone({{data: {plot}.data, layout: {plot}.layout}}); }}")
+    training.train(20)
+    page.wait_for_function(f"() => {plot}._fullData[1].x.at(-1) === 59")
+
+    page.evaluate("() => dash_clientside.set_props('g-loss', {figure: window.late})")
+    page.wait_for_function(f"() => {plot}._fullData[1].x.at(-1) === 39")
+    training.train(1)
+
+    page.wait_for_function(f"() => {plot}._fullData[1].x.at(-1) === 60")
+    assert page.evaluate(f"() => Array.from({plot}._fullData[1].x)") == list(range(61))

@@ -1,9 +1,9 @@
 // Live pages: one socket per page, updates merged per plot, one plot drawn per frame, and as much rest as drawing took.
 // A plot opts in by its figure's layout.meta.live: {lines: [{trace, metric, span?, log?, nonfinite?}], max} or {heat, log, layers, x0, dx, max}.
 window.tvLive = (() => {
-  const RELOAD_EVERY_MS = 3000, PANELS_EVERY_MS = 1500, SAME_FINDINGS_EVERY_MS = 15000, ROWS_EVERY_MS = 4000, HEALTH_EVERY_MS = 15000, LABELLED_DECADES = 5, RECENT = 20, CLICK_SETTLES_MS = 400;
+  const RELOAD_EVERY_MS = 3000, PANELS_EVERY_MS = 1500, SAME_FINDINGS_EVERY_MS = 15000, ROWS_EVERY_MS = 4000, HEALTH_EVERY_MS = 15000, LABELLED_DECADES = 5, RECENT = 20, CLICK_SETTLES_MS = 400, REPLAYED_MS = 20000;
   let socket = null, page = {}, seq = 0, retry = 0, timer = 0, rest = 0, scheduled = false, ended = false;
-  const pending = new Map(), onScreen = new WeakSet(), known = new WeakSet(), elapsed = [], overheads = [];
+  const pending = new Map(), onScreen = new WeakSet(), known = new WeakSet(), elapsed = [], overheads = [], recent = [];
   const set = (id, props) => window.dash_clientside.set_props(id, props);
   const NUMBERS = {NaN: NaN, Infinity: Infinity, '-Infinity': -Infinity};
   const number = value => typeof value === 'string' ? NUMBERS[value] : value === null ? NaN : value;
@@ -19,7 +19,7 @@ window.tvLive = (() => {
     const old = socket;
     page = wanted || {}; socket = null; seq = 0; retry = 0; ended = !!page.ended;
     if (page.name) setTimeout(() => { document.title = `${page.name} · trainvitals`; }, 100); // after Dash has written the id
-    pending.clear(); shownFindings.clear(); elapsed.length = overheads.length = 0; clearTimeout(timer);
+    pending.clear(); shownFindings.clear(); elapsed.length = overheads.length = 0; recent.length = 0; clearTimeout(timer);
     if (old) old.close();
     if (page.run || page.all) connect(); else state('none');
   }
@@ -87,12 +87,20 @@ window.tvLive = (() => {
     seq = update.seq;
     if (update.reset) { panels(); return reload(); }
     numbers(update);
+    const now = performance.now();
+    recent.push({now, update});
+    while (recent[0].now < now - REPLAYED_MS) recent.shift();
     let missing = false;
     for (const plot of plots()) {
       if (!known.has(plot)) { known.add(plot); onScreen.add(plot); seen.observe(plot); }
       const live = plot.layout.meta.live;
-      if (live.lines) takeLines(plot, live, update.metrics || {});
-      else missing = !takeHeat(plot, live, update) || missing;
+      // a figure from the server is as old as its way was long: what came meanwhile is drawn on it once more
+      const isNew = plot._tvFigure !== live;
+      if (isNew) { plot._tvFigure = live; pending.delete(plot); }
+      for (const {update: part} of isNew ? recent : [{update}]) {
+        if (live.lines) takeLines(plot, live, part.metrics || {});
+        else missing = !takeHeat(plot, live, part) || missing;
+      }
     }
     if (missing) reload();
     takeFindings(update.findings || []);

@@ -19,7 +19,7 @@ def findings_card(findings: Sequence[Finding]) -> html.Section:
     opened = sum(finding.state != "resolved" for finding in findings)
     sub = f"{opened} open · {len(findings) - opened} resolved" if findings else None
     if not findings:
-        body: Piece = html.Div([html.Span(icon("circle-check", 18), className="tv-ok"), "Nothing found so far."])
+        body: Piece = [html.Span(icon("circle-check", 18), className="tv-ok"), html.Span("Nothing found so far.")]
         return card("Findings", html.Div(body, className="tv-none"), name="tv-findings")
     items = [_item(finding, lead=index < 2 and finding.state != "resolved") for index, finding in enumerate(ordered)]
     return card("Findings", html.Ol(items, className="tv-timeline"), sub=sub, name="tv-findings")

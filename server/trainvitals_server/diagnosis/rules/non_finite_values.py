@@ -43,10 +43,13 @@ def non_finite_values(window: Window) -> Iterator[Symptom]:
     first = window.layers[column] if found else ""
     row = int(np.searchsorted(window.steps, step))
     value = float(window.stats[STATS[kind]][row, column]) if found else float("nan")
+    # metrics come at every step and snapshots at some: the layer that is seen first need not be the origin
+    lead = f"The loss is not finite since step {loss_step:,}; " if loss_step is not None and loss_step < step else ""
+    many = "layer" if len(ill) == 1 else "layers"
     yield Symptom(
         rule="non_finite_values",
         severity="critical",
-        summary=f"NaN or infinity in the {kind} of {first} at step {step:,}, in {len(ill)} layers since"
+        summary=f"{lead}NaN or infinity in the {kind} of {first} at step {step:,}, in {len(ill)} {many} since"
         if found
         else f"The loss is NaN or infinite at step {step:,}, while no layer was seen with such values",
         first_step=step if loss_step is None else min(step, loss_step),

@@ -24,15 +24,15 @@ def updates_too_small(
     trend, columns = loss_trend(window.loss), weighted(window)
     if updates is None or gradients is None or trend is None or not len(columns) or _is_scheduled(window, samples):
         return
-    moving = typical(updates[:, columns])
-    moving = moving[np.isfinite(moving) & (moving > 0)]
-    alive = typical(gradients[:, columns])
-    if not len(moving) or not (alive[np.isfinite(alive)] > 0).any() or trend.fallen > loss_fallen:
-        return
+    every_ratio = typical(updates[:, columns])
+    moving = every_ratio[np.isfinite(every_ratio) & (every_ratio > 0)]
+    alive = np.mean(np.nan_to_num(typical(gradients[:, columns])) > 0)
+    if not len(moving) or alive < 0.5 or trend.fallen > loss_fallen:
+        return  # where nothing comes back, no learning rate helps
     middle = float(np.median(moving))
     if middle >= ratio:
         return
-    layers = tuple(window.layers[column] for column in columns)
+    layers = tuple(window.layers[column] for column in columns[np.nan_to_num(every_ratio) < ratio])
     every = window.stats["update_ratio"][:, columns]
     begun = since(window, np.nanmedian(np.where(np.isfinite(every), every, 0.0), axis=1) < ratio)
     yield Symptom(
