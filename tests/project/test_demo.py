@@ -36,7 +36,7 @@ def test_ctrl_c_stops_trainings_and_server_without_a_fuss(tmp_path: Path) -> Non
     assert demo.wait(timeout=60) == 0
     said = (tmp_path / "terminal").read_text()
     assert "Traceback" not in said
-    assert said.count("ended with health") == 3  # the server went last
+    assert said.count(": stopped, with health ") == 3  # the server went last
     assert not [path for path in (tmp_path / "spool").rglob("*") if path.is_file()]
 
 
