@@ -29,15 +29,23 @@ def test_ctrl_c_stops_trainings_and_server_without_a_fuss(tmp_path: Path) -> Non
     command = [sys.executable, "-m", "trainvitals.command", "demo", "--port", str(port), "--data", str(tmp_path)]
     environment = {**os.environ, "TRAINVITALS_DIR": str(tmp_path / "spool")}
     with (tmp_path / "terminal").open("w") as terminal:
-        demo = subprocess.Popen(command, stdout=terminal, stderr=terminal, env=environment)
-    wait_until(lambda: steps_taken(port) > 20, what="the trainings to begin")
-    demo.send_signal(signal.SIGINT)
-
-    assert demo.wait(timeout=60) == 0
+        demo = subprocess.Popen(command, stdout=terminal, stderr=terminal, env=environment, preexec_fn=heed_ctrl_c)
+    try:
+        wait_until(lambda: steps_taken(port) > 20, what="the trainings to begin")
+        demo.send_signal(signal.SIGINT)
+        assert demo.wait(timeout=60) == 0
+    finally:
+        demo.kill()
+        demo.wait()
     said = (tmp_path / "terminal").read_text()
     assert "Traceback" not in said
     assert said.count(": stopped, with health ") == 3  # the server went last
     assert not [path for path in (tmp_path / "spool").rglob("*") if path.is_file()]
+
+
+def heed_ctrl_c() -> None:
+    """What a shell starts in the background ignores Ctrl-C, and its children with it."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 def steps_taken(port: int) -> int:
