@@ -12,14 +12,14 @@ from trainvitals.wire.frame import LayerStats, MetricPoints, Section, section
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from trainvitals.snapshots import Measured, Pending
+    from trainvitals.collector.snapshots import Measured, Pending
 
 
 def measure_all(snapshots: list[Pending]) -> list[Measured]:
     """The stats of snapshots, once the device has them."""
     if not snapshots:
         return []
-    from trainvitals.snapshots import measure
+    from trainvitals.collector.snapshots import measure
 
     return [measure(snapshot) for snapshot in snapshots]
 
@@ -28,7 +28,7 @@ def layer_stats(measured: list[Measured], layers: list[str]) -> LayerStats:
     """Snapshots of ascending steps as the sections of a frame."""
     import torch
 
-    from trainvitals.snapshots import STATS
+    from trainvitals.collector.snapshots import STATS
 
     newest = {snapshot.step: snapshot for snapshot in measured}
     steps = sorted(newest)

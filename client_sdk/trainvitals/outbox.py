@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from trainvitals.snapshots import Pending
+    from trainvitals.collector.snapshots import Pending
 
 MAX_SNAPSHOTS: Final = 256  # some 14 kB each for 200 layers
 MAX_POINTS: Final = 100_000

@@ -14,7 +14,7 @@ from trainvitals.spool import Kind, Spool, SpoolFull
 from trainvitals.wire.frame import Frame, encode_frame
 
 if TYPE_CHECKING:
-    from trainvitals.snapshots import Measured, Pending
+    from trainvitals.collector.snapshots import Measured, Pending
 
 FLUSH_SECONDS: Final = 0.5
 MAX_VALUES: Final = 500_000  # of layer stats in one frame: half of what a server takes by default
@@ -147,7 +147,7 @@ def _of_one_frame(snapshots: list[Pending]) -> Iterator[list[Pending]]:
     """Cut where the layers change, because ``watch`` was called again, and where a frame would grow too large."""
     if not snapshots:
         return
-    from trainvitals.snapshots import STATS  # which needs torch, and metrics alone do not
+    from trainvitals.collector.snapshots import STATS  # which needs torch, and metrics alone do not
 
     for _, group in groupby(snapshots, key=lambda snapshot: id(snapshot.layers)):
         same = list(group)

@@ -7,19 +7,19 @@ from collections.abc import Callable, Mapping, Sequence
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Literal
 
+from trainvitals.collector.steps import Sampling, StepCounter
 from trainvitals.outbox import Point
 from trainvitals.points import MOST_NAMES, Names, checked_name, checked_step, checked_value
-from trainvitals.steps import Sampling, StepCounter
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
     from torch.optim import Optimizer
 
+    from trainvitals.collector.snapshots import Pending
+    from trainvitals.collector.watch import Watch
     from trainvitals.console import Console
     from trainvitals.pipeline import Pipeline
     from trainvitals.settings import Settings
-    from trainvitals.snapshots import Pending
-    from trainvitals.watch import Watch
 
 EndStatus = Literal["finished", "failed", "stopped"]
 SHUTDOWN_SECONDS = 5.0
@@ -137,8 +137,8 @@ class Run:
             self._console.say(f"this model cannot be watched ({type(error).__name__}: {error}); metrics are recorded")
 
     def _watch(self, pipeline: Pipeline, model: nn.Module, optimizers: Sequence[Optimizer], sampling: Sampling) -> None:
-        from trainvitals.layers import describe
-        from trainvitals.watch import Watch
+        from trainvitals.collector.layers import describe
+        from trainvitals.collector.watch import Watch
 
         watch = Watch(
             model,

@@ -8,7 +8,7 @@ from typing import Final
 import torch
 from torch import Tensor
 
-from trainvitals.stats import activations, gradients, updates
+from trainvitals.collector.stats import activations, gradients, updates
 
 STATS: Final = (*activations.STATS, *gradients.STATS, *updates.STATS)
 SMALL_VALUES: Final = 16_384  # activations up to this size are copied and reduced together: a copy is one kernel

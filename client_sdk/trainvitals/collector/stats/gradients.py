@@ -8,7 +8,7 @@ from typing import Final
 import torch
 from torch import Tensor
 
-from trainvitals.stats.norms import maxima, norms, norms_of_layers
+from trainvitals.collector.stats.norms import maxima, norms, norms_of_layers
 
 STATS: Final = ("grad_norm", "grad_max")
 

@@ -10,11 +10,11 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 from torch.utils.hooks import RemovableHandle
 
-from trainvitals.hooks import Faults, Hook
-from trainvitals.layers import Layers, find_layers
-from trainvitals.optimizer_hooks import OptimizerWatch
-from trainvitals.snapshots import Pending, Sample, pack
-from trainvitals.steps import Sampling, StepCounter
+from trainvitals.collector.hooks import Faults, Hook
+from trainvitals.collector.layers import Layers, find_layers
+from trainvitals.collector.optimizer_hooks import OptimizerWatch
+from trainvitals.collector.snapshots import Pending, Sample, pack
+from trainvitals.collector.steps import Sampling, StepCounter
 
 
 class Watch:

@@ -6,9 +6,9 @@ import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
-from trainvitals.snapshots import Sample
-from trainvitals.stats import gradients
-from trainvitals.stats.norms import norms
+from trainvitals.collector.snapshots import Sample
+from trainvitals.collector.stats import gradients
+from trainvitals.collector.stats.norms import norms
 
 
 class OptimizerWatch:

@@ -7,7 +7,7 @@ from typing import Final
 import torch
 from torch import Tensor
 
-from trainvitals.stats.norms import norms_of_layers
+from trainvitals.collector.stats.norms import norms_of_layers
 
 STATS: Final = ("weight_norm", "update_ratio")
 
