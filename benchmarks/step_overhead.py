@@ -17,6 +17,7 @@ from torch.nn import functional as fn
 import trainvitals as tv
 
 WARM_UP_STEPS = 60  # beyond the steps that are sampled densely at the start
+AT_DEFAULTS = 0  # instead of an interval
 
 
 class Block(nn.Module):
@@ -73,7 +74,7 @@ CONTESTANTS: dict[str, Callable[[], tuple[nn.Module, Tensor]]] = {
 
 @contextmanager
 def stepping(make: Callable[[], tuple[nn.Module, Tensor]], every: int | None) -> Iterator[Callable[[], float]]:
-    """A training step that answers its seconds; ``every``: watched at every n-th step, None: bare."""
+    """A training step that answers its seconds; ``every``: watched at every n-th step, 0: at the defaults, None: bare."""
     torch.manual_seed(0)
     model, data = make()
     optimizer = torch.optim.AdamW(model.parameters(), lr=1e-4)
@@ -81,7 +82,7 @@ def stepping(make: Callable[[], tuple[nn.Module, Tensor]], every: int | None) ->
         run = None
         if every is not None:
             run = stack.enter_context(tv.init(project="benchmarks", mode="offline", directory=folder))
-            run.watch(model, optimizer, every=every)
+            run.watch(model, optimizer, every=every or None)
 
         def step() -> float:
             begin = time.perf_counter()
@@ -97,9 +98,10 @@ def stepping(make: Callable[[], tuple[nn.Module, Tensor]], every: int | None) ->
 
 
 def ratios(make: Callable[[], tuple[nn.Module, Tensor]], *, rounds: int, steps: int) -> tuple[float, float, float]:
-    """Milliseconds of a bare step; time with every tenth step sampled, and with every step, each to the bare loop."""
-    with stepping(make, None) as bare, stepping(make, 10) as tenth, stepping(make, 1) as each:
-        loops = (bare, tenth, each)
+    """Milliseconds of a bare step; time at the defaults, and with every step sampled, each to the bare loop. ``steps``
+    of a round are as many as lie between two snapshots that are looked at in depth, or more."""
+    with stepping(make, None) as bare, stepping(make, AT_DEFAULTS) as default, stepping(make, 1) as each:
+        loops = (bare, default, each)
         for loop in loops:
             for _ in range(WARM_UP_STEPS):
                 loop()
@@ -118,10 +120,10 @@ def main() -> None:
     parser.add_argument("--quick", action="store_true", help="fewer rounds, noisier figures")
     quick = parser.parse_args().quick
     torch.set_num_threads(1)
-    print(f"{'network':<18}{'bare ms':>9}{'every 10th':>12}{'every step':>12}")
+    print(f"{'network':<18}{'bare ms':>9}{'defaults':>12}{'every step':>12}")
     for name, make in CONTESTANTS.items():
-        bare, tenth, each = ratios(make, rounds=5 if quick else 15, steps=20)
-        print(f"{name:<18}{bare:>9.2f}{tenth:>11.3f}×{each:>11.3f}×")
+        bare, default, each = ratios(make, rounds=3 if quick else 9, steps=100)
+        print(f"{name:<18}{bare:>9.2f}{default:>11.3f}×{each:>11.3f}×")
 
 
 if __name__ == "__main__":

@@ -16,9 +16,10 @@ from typing import TYPE_CHECKING, Any
 from trainvitals.run import NoActiveRun, Run
 
 if TYPE_CHECKING:
-    from torch import Tensor, nn
+    from torch import Tensor
     from torch.optim import Optimizer
 
+    from trainvitals.collector.roots import Models
     from trainvitals.console import Console
     from trainvitals.pipeline import Pipeline
     from trainvitals.settings import Settings
@@ -90,10 +91,17 @@ def _pipeline(settings: Settings, console: Console, *, run_id: str) -> Pipeline 
 
 
 def watch(
-    model: nn.Module, optimizer: Optimizer | Sequence[Optimizer], *, every: int | None = None, dense: int = 50
+    model: Models,
+    optimizer: Optimizer | Sequence[Optimizer],
+    *,
+    every: int | None = None,
+    budget: float | None = None,
+    dense: int | None = None,
+    include: Sequence[str] = ("*",),
+    exclude: Sequence[str] = (),
 ) -> None:
     """``Run.watch`` of the latest run. Raises NoActiveRun."""
-    _latest("watch").watch(model, optimizer, every=every, dense=dense)
+    _latest("watch").watch(model, optimizer, every=every, budget=budget, dense=dense, include=include, exclude=exclude)
 
 
 def log(metrics: Mapping[str, float | Tensor], step: int | None = None) -> None:

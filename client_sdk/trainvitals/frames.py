@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from trainvitals.outbox import Point
@@ -12,7 +13,7 @@ from trainvitals.wire.frame import LayerStats, MetricPoints, Section, section
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from trainvitals.collector.snapshots import Measured, Pending
+    from trainvitals.collector.snapshots import Measured, Pending, Table
 
 
 def measure_all(snapshots: list[Pending]) -> list[Measured]:
@@ -24,19 +25,28 @@ def measure_all(snapshots: list[Pending]) -> list[Measured]:
     return [measure(snapshot) for snapshot in snapshots]
 
 
-def layer_stats(measured: list[Measured], layers: list[str]) -> LayerStats:
-    """Snapshots of ascending steps as the sections of a frame."""
+def layer_stats(measured: list[Measured], *, max_values: int) -> Iterator[LayerStats]:
+    """Snapshots as the sections of frames of at most ``max_values``: one frame or more for each set of stats, since not
+    all are looked at in every snapshot, and for each set of layers, since ``watch`` may be called again."""
+    tables: dict[object, dict[int, Table]] = {}
+    for snapshot in measured:
+        for table in snapshot.tables:
+            tables.setdefault((table.stats, id(table.layers)), {})[table.step] = table
+    for newest in tables.values():
+        ordered = [newest[step] for step in sorted(newest)]
+        size = max(1, max_values // ordered[0].matrix.numel())
+        for start in range(0, len(ordered), size):
+            yield _of_tables(ordered[start : start + size])
+
+
+def _of_tables(tables: list[Table]) -> LayerStats:
     import torch
 
-    from trainvitals.collector.snapshots import STATS
-
-    newest = {snapshot.step: snapshot for snapshot in measured}
-    steps = sorted(newest)
-    stacked = torch.stack([newest[step].matrix for step in steps], dim=-1).contiguous()
+    stacked = torch.stack([table.matrix for table in tables], dim=-1).contiguous()
     return LayerStats(
-        steps=steps,
-        layers=layers,
-        sections=[_section(stat, stacked[index]) for index, stat in enumerate(STATS)],
+        steps=[table.step for table in tables],
+        layers=tables[0].layers,
+        sections=[_section(stat, stacked[index]) for index, stat in enumerate(tables[0].stats)],
     )
 
 

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import threading
 from collections import Counter
-from collections.abc import Callable, Iterator
-from itertools import groupby
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Final, TypeVar
 
 from trainvitals.frames import layer_stats, measure_all, metric_points
 from trainvitals.outbox import Batch, Outbox, Point
 from trainvitals.spool import Kind, Spool, SpoolFull
-from trainvitals.wire.frame import Frame, encode_frame
+from trainvitals.wire.frame import Frame, LayerStats, MetricPoints, encode_frame
 
 if TYPE_CHECKING:
     from trainvitals.collector.snapshots import Measured, Pending
@@ -104,25 +103,23 @@ class Recorder:
         model, self._model = self._model, None
         if model is not None:
             self.write("model", model)
-        *earlier, last = [*_of_one_frame(batch.snapshots)] or [[]]
-        for snapshots in earlier:
-            self._write_frame(snapshots, [])
-        if last or batch.points:
-            self._write_frame(last, batch.points)
-
-    def _write_frame(self, snapshots: list[Pending], points: list[Point]) -> None:
-        measured = self._measured(snapshots)
-        metrics, failed = metric_points([*points, *self._own_points(measured)])
+        measured = self._measured(batch.snapshots)
+        metrics, failed = metric_points([*batch.points, *self._own_points(measured)])
         if failed:
             self._outbox.drops["not readable"] += failed
-        if not measured and not metrics:
-            return
+        for stats in layer_stats(measured, max_values=MAX_VALUES):
+            self._write_frame(stats, metrics)
+            metrics = []
+        if metrics:
+            self._write_frame(None, metrics)
+
+    def _write_frame(self, stats: LayerStats | None, metrics: list[MetricPoints]) -> None:
         frame = Frame(
             run_id=self._spool.run_id,
             writer=self._writer,
             seq=self._seq,
             rank=self._rank,
-            layer_stats=layer_stats(measured, snapshots[0].layers) if measured else None,
+            layer_stats=stats,
             metrics=metrics,
         )
         self._seq += 1
@@ -141,15 +138,3 @@ class Recorder:
             self._reported = Counter(drops)
             points.append(Point("dropped_snapshots", measured[-1].step, float(drops.total())))
         return points
-
-
-def _of_one_frame(snapshots: list[Pending]) -> Iterator[list[Pending]]:
-    """Cut where the layers change, because ``watch`` was called again, and where a frame would grow too large."""
-    if not snapshots:
-        return
-    from trainvitals.collector.snapshots import STATS  # which needs torch, and metrics alone do not
-
-    for _, group in groupby(snapshots, key=lambda snapshot: id(snapshot.layers)):
-        same = list(group)
-        size = max(1, MAX_VALUES // (len(STATS) * len(same[0].layers)))
-        yield from (same[start : start + size] for start in range(0, len(same), size))

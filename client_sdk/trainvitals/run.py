@@ -7,14 +7,16 @@ from collections.abc import Callable, Mapping, Sequence
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Literal
 
-from trainvitals.collector.steps import Sampling, StepCounter
+from trainvitals.collector.sampling import Sampling
+from trainvitals.collector.steps import StepCounter
 from trainvitals.outbox import Point
 from trainvitals.points import MOST_NAMES, Names, checked_name, checked_step, checked_value
 
 if TYPE_CHECKING:
-    from torch import Tensor, nn
+    from torch import Tensor
     from torch.optim import Optimizer
 
+    from trainvitals.collector.roots import Models
     from trainvitals.collector.snapshots import Pending
     from trainvitals.collector.watch import Watch
     from trainvitals.console import Console
@@ -23,7 +25,6 @@ if TYPE_CHECKING:
 
 EndStatus = Literal["finished", "failed", "stopped"]
 SHUTDOWN_SECONDS = 5.0
-DENSE_STEPS = 50
 
 
 class NoActiveRun(RuntimeError):
@@ -108,40 +109,67 @@ class Run:
 
     def watch(
         self,
-        model: nn.Module,
+        model: Models,
         optimizer: Optimizer | Sequence[Optimizer],
         *,
         every: int | None = None,
-        dense: int = DENSE_STEPS,
+        budget: float | None = None,
+        dense: int | None = None,
+        include: Sequence[str] = ("*",),
+        exclude: Sequence[str] = (),
     ) -> None:
-        """Record the stats of every layer at the first ``dense`` steps and then at every ``every``-th.
+        """Record the stats of every layer at the first ``dense`` steps (10 to 50 unless set), and then as often as
+        ``budget`` allows, a share of the training's time (0.02 unless set), or at every ``every``-th step, whatever
+        that costs.
 
-        The first optimizer counts the steps. Raises ValueError for a model without parameters, or every < 1; whatever
-        else goes wrong is said in the terminal, and the training goes on unwatched.
+        ``model``: one, or several as a sequence or a mapping, whose keys then begin the names of layers. The first
+        optimizer counts the steps. ``include`` and ``exclude``: shell patterns of layers' names (``blocks.*.mlp*``).
+        Raises ValueError for what cannot be meant: a model without parameters, every < 1; whatever else goes wrong is
+        said in the terminal, and the training goes on unwatched.
         """
         if self._pipeline is None:
             return
-        interval = self.settings.every if every is None else every
-        if interval < 1:
-            raise ValueError(f"every={interval}: sample every step (1) or fewer")
+        sampling = self._sampling(every=every, budget=budget, dense=dense)
         optimizers = list(optimizer) if isinstance(optimizer, Sequence) else [optimizer]
         if not optimizers:
             raise ValueError("watch() needs an optimizer: its steps are the run's")
-        self._stop_watching()
+        self.unwatch()
         try:
-            self._watch(self._pipeline, model, optimizers, Sampling(every=interval, dense=dense))
+            self._watch(self._pipeline, model, optimizers, sampling, include=include, exclude=exclude)
         except ValueError:
             raise
         except Exception as error:  # noqa: BLE001  # the border: no error of ours may reach the training
-            self._stop_watching()
+            self.unwatch()
             self._console.say(f"this model cannot be watched ({type(error).__name__}: {error}); metrics are recorded")
 
-    def _watch(self, pipeline: Pipeline, model: nn.Module, optimizers: Sequence[Optimizer], sampling: Sampling) -> None:
-        from trainvitals.collector.layers import describe
+    def _sampling(self, *, every: int | None, budget: float | None, dense: int | None) -> Sampling:
+        interval = every if every is not None or budget is not None else self.settings.every
+        if interval is not None and interval < 1:
+            raise ValueError(f"every={interval}: sample every step (1) or fewer")
+        share = self.settings.budget if budget is None else budget
+        if not 0 < share <= 1:
+            raise ValueError(f"budget={share}: it is a share of the training's time, such as 0.02")
+        return Sampling(every=interval, budget=share, dense=dense)
+
+    def _watch(
+        self,
+        pipeline: Pipeline,
+        model: Models,
+        optimizers: Sequence[Optimizer],
+        sampling: Sampling,
+        *,
+        include: Sequence[str],
+        exclude: Sequence[str],
+    ) -> None:
+        from trainvitals.collector.layers import describe, find_layers
+        from trainvitals.collector.roots import inner, named_roots
         from trainvitals.collector.watch import Watch
 
+        roots = named_roots(model)
+        layers = find_layers({name: inner(root) for name, root in roots.items()}, include=include, exclude=exclude)
         watch = Watch(
-            model,
+            list(roots.values()),
+            layers,
             optimizers,
             steps=self._steps,
             sampling=sampling,
@@ -149,14 +177,19 @@ class Run:
             tell=self._console.say,
         )
         self._watches = [watch]
-        pipeline.introduce(describe(watch.layers, optimizers))
+        pipeline.introduce(describe(layers, optimizers))
         watch.start()
 
-    def _stop_watching(self) -> None:
-        """Hand over the snapshot that was begun, and let go of model and optimizers."""
+    def unwatch(self) -> None:
+        """Remove every hook, and let go of model and optimizers. The snapshot that was begun is handed over."""
         watches, self._watches = self._watches, []
         for watch in watches:
             watch.stop()
+
+    def capture(self) -> None:
+        """Sample the next 20 steps, every one: something is going on. At most once in 500 steps."""
+        for watch in self._watches:
+            watch.capture()
 
     def finish(self, status: EndStatus | None = None, *, error: str | None = None) -> None:
         """End the run: deliver what is waiting, for at most five seconds; what is left is shipped later."""
@@ -165,7 +198,7 @@ class Run:
         from trainvitals.plain import text
         from trainvitals.wire.messages import RunEnd
 
-        self._stop_watching()
+        self.unwatch()
         pipeline, self._pipeline = self._pipeline, None
         self._on_end(self)
         noted = self.outcome or ("finished", None)

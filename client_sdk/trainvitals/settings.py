@@ -13,7 +13,7 @@ Mode = Literal["online", "offline", "disabled"]
 
 DEFAULT_SERVER_URL: Final = "http://127.0.0.1:7360"
 OFFLINE: Final = "offline"
-DEFAULT_EVERY: Final = 10
+DEFAULT_BUDGET: Final = 0.02  # of the time that a training step takes
 DEFAULT_SPOOL_MAX_BYTES: Final = 2 * 1024**3
 
 
@@ -31,7 +31,8 @@ class Settings:
     token: str | None = field(repr=False)
     project: str
     name: str | None
-    every: int
+    every: int | None  # steps between snapshots; None: as many as the budget takes
+    budget: float
     spool_max_bytes: int
 
     @property
@@ -72,7 +73,8 @@ def read_settings(
         token=(token or env.get("TRAINVITALS_TOKEN") or "").strip() or None,
         project=project or env.get("TRAINVITALS_PROJECT") or "default",
         name=name or env.get("TRAINVITALS_NAME") or None,
-        every=_positive(env, "TRAINVITALS_EVERY", DEFAULT_EVERY),
+        every=_positive(env, "TRAINVITALS_EVERY", 0) or None,
+        budget=_share(env, "TRAINVITALS_BUDGET", DEFAULT_BUDGET),
         spool_max_bytes=_positive(env, "TRAINVITALS_SPOOL_MAX_BYTES", DEFAULT_SPOOL_MAX_BYTES),
     )
 
@@ -90,3 +92,16 @@ def _positive(env: Mapping[str, str], key: str, default: int) -> int:
     if not text.isdecimal() or int(text) == 0:
         raise InvalidSetting(f"{key}={text!r} is no whole number above 0")
     return int(text)
+
+
+def _share(env: Mapping[str, str], key: str, default: float) -> float:
+    text = env.get(key)
+    if not text:
+        return default
+    try:
+        share = float(text)
+    except ValueError:
+        share = 0.0
+    if not 0 < share <= 1:
+        raise InvalidSetting(f"{key}={text!r} is no share of the training's time, such as 0.02")
+    return share

@@ -19,6 +19,19 @@ STAT_WORDS: Final[dict[str, str]] = {
     "activation_nonfinite": "Non-finite activations",
     "grad_max": "Gradient maximum",
     "weight_norm": "Weight norm",
+    "update_rms": "Update RMS",
+    "saturated_fraction": "Saturated fraction",
+    "dead_fraction": "Dead units",
+    "grad_mean": "Gradient mean",
+    "grad_zero_fraction": "Zero gradients",
+    "grad_nonfinite": "Non-finite gradients",
+    "weight_max": "Weight maximum",
+    "init_distance": "Distance from the start",
+    "lost_update_fraction": "Lost updates",
+    "second_moment_rms": "Second moment (RMS)",
+    "adam_rms": "Gradient ∕ √second moment (RMS)",
+    "epsilon_fraction": "Ruled by ε",
+    "running_drift": "Drift of running means",
 }
 METRIC_WORDS: Final[dict[str, str]] = {
     "loss": "Loss",
@@ -58,6 +71,11 @@ def duration(seconds: float) -> str:
 def stat(name: str) -> str:
     """What a stat is called on the page."""
     return STAT_WORDS.get(name, name)
+
+
+def is_linear(name: str) -> bool:
+    """Whether a stat or metric is drawn on a linear axis: shares, counts and what may be negative."""
+    return name == "loss" or name.endswith(("_fraction", "_mean", "_nonfinite"))
 
 
 def metric(name: str) -> str:

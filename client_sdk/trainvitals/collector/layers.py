@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from fnmatch import fnmatchcase
 from typing import Any, Final
 
 from torch import nn
@@ -34,27 +35,44 @@ class Layers:
     owners: list[int]
 
 
-def find_layers(model: nn.Module) -> Layers:
-    """The layers of a model. Raises NothingToWatch."""
-    names: list[str] = []
-    modules: list[nn.Module] = []
-    parameters: list[nn.Parameter] = []
-    owners: list[int] = []
+def find_layers(
+    models: Mapping[str, nn.Module], *, include: Sequence[str] = ("*",), exclude: Sequence[str] = ()
+) -> Layers:
+    """The layers of models whose names match a pattern of ``include`` and none of ``exclude`` (shell patterns:
+    ``blocks.*.mlp``). Keys of ``models`` are put before the names; a module that several share is the first's. Raises
+    NothingToWatch."""
+    found = Layers(names=[], modules=[], parameters=[], owners=[])
     seen: set[int] = set()
-    for name, module in model.named_modules():
-        own = list(module.parameters(recurse=False))
-        if (not own and any(True for _ in module.children())) or len(names) == MAX_LAYERS:
-            continue
-        for parameter in own:
-            if id(parameter) not in seen and parameter.numel():
-                seen.add(id(parameter))
-                parameters.append(parameter)
-                owners.append(len(names))
-        names.append((name or type(module).__name__)[:MAX_NAME])
-        modules.append(module)
-    if not parameters:
-        raise NothingToWatch(f"{type(model).__name__} has no parameters: build its layers before you watch it")
-    return Layers(names=names, modules=modules, parameters=parameters, owners=owners)
+    for prefix, model in models.items():
+        for path, module in model.named_modules():
+            name = ".".join(part for part in (prefix, path) if part) or type(module).__name__
+            own = list(module.parameters(recurse=False))
+            if id(module) in seen or (not own and any(True for _ in module.children())):
+                continue
+            seen.add(id(module))
+            if _matches(name, include) and not _matches(name, exclude) and len(found.names) < MAX_LAYERS:
+                _add(found, name[:MAX_NAME], module, own, seen=seen)
+    if not found.parameters:
+        kinds = ", ".join(type(model).__name__ for model in models.values())
+        raise NothingToWatch(
+            f"{kinds} has no parameters in layers {list(include)}: build its layers before you watch it"
+            + (f", and exclude fewer than {list(exclude)}" if exclude else "")
+        )
+    return found
+
+
+def _matches(name: str, patterns: Sequence[str]) -> bool:
+    return any(fnmatchcase(name, pattern) for pattern in patterns)
+
+
+def _add(found: Layers, name: str, module: nn.Module, own: list[nn.Parameter], *, seen: set[int]) -> None:
+    for parameter in own:
+        if id(parameter) not in seen and parameter.numel():
+            seen.add(id(parameter))
+            found.parameters.append(parameter)
+            found.owners.append(len(found.names))
+    found.names.append(name)
+    found.modules.append(module)
 
 
 def describe(layers: Layers, optimizers: Sequence[Optimizer]) -> ModelInfo:

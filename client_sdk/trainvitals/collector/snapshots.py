@@ -1,149 +1,114 @@
-"""A snapshot on its way: gathered on the device during a step, copied once, turned into stats by another thread."""
+"""A snapshot on its way: copied once from the device, turned into stats by another thread."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import Final
+from dataclasses import dataclass
+from typing import Final, Protocol
 
 import torch
 from torch import Tensor
 
-from trainvitals.collector.stats import activations, gradients, updates
-
-STATS: Final = (*activations.STATS, *gradients.STATS, *updates.STATS)
-SMALL_VALUES: Final = 16_384  # activations up to this size are copied and reduced together: a copy is one kernel
-MAX_WAITING: Final = (
-    256  # copies of one size, so that gradient accumulation takes no more memory with every micro-batch
+from trainvitals.collector.parcel import Parcel, on_one_device, receive, send
+from trainvitals.collector.sample import Sample
+from trainvitals.collector.stats import (
+    activations,
+    dead_units,
+    drift,
+    gradient_values,
+    gradients,
+    moments,
+    saturation,
+    updates,
+    weights,
 )
-MAX_CALLS: Final = 50_000  # of layers in a step: an optimizer that never steps must not make it grow for ever
 
 
-@dataclass(slots=True, kw_only=True)
-class Sample:
-    """What one sampled step has given so far, all of it still on the device."""
+class Kind(Protocol):
+    """A module in ``stats``: what its columns, gathered in a step, make of each layer."""
 
-    step: int
-    small: dict[int, list[Tensor]] = field(default_factory=dict)
-    small_owners: dict[int, list[int]] = field(default_factory=dict)
-    rows: list[Tensor] = field(default_factory=list)
-    row_owners: list[int] = field(default_factory=list)
-    row_sizes: list[int] = field(default_factory=list)
-    gradients: list[Tensor] = field(default_factory=list)
-    gradient_owners: list[int] = field(default_factory=list)
-    before: list[Tensor] = field(default_factory=list)
-    moved: list[Tensor] = field(default_factory=list)
-    parameter_owners: list[int] = field(default_factory=list)
-    room: int = MAX_CALLS
+    @property
+    def STATS(self) -> tuple[str, ...]:  # noqa: N802  # a module's constant
+        """The names of what it answers."""
 
-    def add_activation(self, layer: int, output: Tensor) -> None:
-        """Take an output of a layer; large ones are reduced now, small ones together at the end."""
-        size = output.numel()
-        if size == 0 or not output.is_floating_point() or self.room == 0:
-            return
-        self.room -= 1
-        flat = output.detach().reshape(-1)
-        if size > SMALL_VALUES:
-            self.rows.append(activations.reduce_rows(flat.unsqueeze(0)))
-            self.row_owners.append(layer)
-            self.row_sizes.append(size)
-            return
-        # a copy, because the next layer may change it in place
-        waiting = self.small.setdefault(size, [])
-        waiting.append(flat.to(torch.float32, copy=True))
-        self.small_owners.setdefault(size, []).append(layer)
-        if len(waiting) == MAX_WAITING:
-            self.reduce_small()
+    def of_layers(self, reduced: Tensor, *, owners: Tensor, sizes: Tensor, layers: int) -> Tensor:
+        """Float32 [stats, layers] of columns [rows, columns], with float64 sizes."""
 
-    def reduce_small(self) -> None:
-        """Reduce the small activations, those of one size in one go."""
-        for size, waiting in self.small.items():
-            owners = self.small_owners[size]
-            self.rows.append(activations.reduce_rows(torch.stack(_on_one_device(waiting))))
-            self.row_owners.extend(owners)
-            self.row_sizes.extend([size] * len(owners))
-        self.small.clear()
-        self.small_owners.clear()
+
+ALWAYS: Final[dict[str, Kind]] = {
+    "activations": activations,
+    "saturation": saturation,
+    "gradients": gradients,
+    "updates": updates,
+}
+IN_DEPTH: Final[dict[str, Kind]] = {
+    "gradient_values": gradient_values,
+    "weights": weights,
+    "moments": moments,
+    "dead_units": dead_units,
+    "drift": drift,
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pending:
-    """A snapshot whose numbers are being copied to the host; ``event`` is None if they are there already."""
+    """A snapshot whose numbers are being copied to the host, with owners and sizes of each kind's columns."""
 
     step: int
     layers: list[str]
-    numbers: Tensor
-    event: torch.cuda.Event | None
-    row_owners: list[int]
-    row_sizes: list[int]
-    gradient_owners: list[int]
-    parameter_owners: list[int]
+    parcel: Parcel
+    owners: dict[str, list[int]]
+    sizes: dict[str, list[int]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Table:
+    """Stats of layers at a step: float32 [stats, layers]."""
+
+    step: int
+    stats: tuple[str, ...]
+    layers: list[str]
+    matrix: Tensor
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Measured:
-    """A snapshot as numbers: float32 [stats, layers] in the order of STATS, and the global gradient norm."""
+    """A snapshot as numbers, and the global gradient norm (NaN if no gradient was seen)."""
 
     step: int
-    matrix: Tensor
+    tables: list[Table]
     grad_norm: float
 
 
 def pack(sample: Sample, *, layers: list[str]) -> Pending:
     """Start the one copy of a sample to the host."""
-    sample.reduce_small()
-    grads = [torch.cat(_on_one_device(sample.gradients), dim=1)] if sample.gradients else []
-    pieces = [*sample.rows, *grads, *sample.before, *sample.moved]
-    flat = torch.cat(_on_one_device([piece.reshape(-1) for piece in pieces]))
-    event = None
-    if flat.device.type == "cuda":
-        host = torch.empty(flat.shape, dtype=flat.dtype, device="cpu", pin_memory=True)
-        host.copy_(flat, non_blocking=True)
-        event = torch.cuda.Event()
-        event.record(torch.cuda.current_stream(flat.device))
-        flat = host
+    pieces = {kind: torch.cat(on_one_device(of.pieces), dim=1) for kind, of in sample.kinds.items()}
     return Pending(
         step=sample.step,
         layers=layers,
-        numbers=flat,
-        event=event,
-        row_owners=sample.row_owners,
-        row_sizes=sample.row_sizes,
-        gradient_owners=sample.gradient_owners,
-        parameter_owners=sample.parameter_owners,
+        parcel=send(pieces),
+        owners={kind: columns.owners for kind, columns in sample.kinds.items()},
+        sizes={kind: columns.sizes for kind, columns in sample.kinds.items()},
     )
 
 
 def measure(pending: Pending) -> Measured:
     """The stats of a snapshot. Waits for the device; belongs on the background thread."""
-    if pending.event is not None:
-        pending.event.synchronize()
-    layers = len(pending.layers)
-    calls, grads, parameters = len(pending.row_owners), len(pending.gradient_owners), len(pending.parameter_owners)
-    numbers = pending.numbers.cpu()
-    rows, reduced, before, moved = torch.split(
-        numbers, [calls * activations.COLUMNS, 2 * grads, parameters, parameters]
-    )
-    gradient_parts = reduced.view(2, grads)
-    matrix = torch.cat(
-        (
-            activations.of_layers(
-                rows.view(calls, activations.COLUMNS),
-                owners=torch.tensor(pending.row_owners, dtype=torch.int64),
-                sizes=torch.tensor(pending.row_sizes, dtype=torch.float64),
-                layers=layers,
-            ),
-            gradients.of_layers(
-                gradient_parts, owners=torch.tensor(pending.gradient_owners, dtype=torch.int64), layers=layers
-            ),
-            updates.of_layers(
-                before, moved, owners=torch.tensor(pending.parameter_owners, dtype=torch.int64), layers=layers
-            ),
+    received = receive(pending.parcel)
+    tables = [_table(pending, received, kinds) for kinds in (ALWAYS, IN_DEPTH) if not received.keys().isdisjoint(kinds)]
+    norm = received["gradients"][0].double().square().sum().sqrt() if "gradients" in received else torch.nan
+    return Measured(step=pending.step, tables=tables, grad_norm=float(norm))
+
+
+def _table(pending: Pending, received: dict[str, Tensor], kinds: dict[str, Kind]) -> Table:
+    present = [kind for kind in kinds if kind in received]
+    parts = [
+        kinds[kind].of_layers(
+            received[kind],
+            owners=torch.tensor(pending.owners[kind], dtype=torch.int64),
+            sizes=torch.tensor(pending.sizes[kind], dtype=torch.float64),
+            layers=len(pending.layers),
         )
-    )
-    total = float(gradient_parts[0].double().square().sum().sqrt()) if grads else float("nan")
-    return Measured(step=pending.step, matrix=matrix, grad_norm=total)
-
-
-def _on_one_device(tensors: list[Tensor]) -> list[Tensor]:
-    device = tensors[0].device
-    return [tensor if tensor.device == device else tensor.to(device, non_blocking=True) for tensor in tensors]
+        for kind in present
+    ]
+    stats = tuple(stat for kind in present for stat in kinds[kind].STATS)
+    return Table(step=pending.step, stats=stats, layers=pending.layers, matrix=torch.cat(parts))

@@ -1,24 +1,11 @@
-"""Which step the training is on, and which steps are sampled."""
+"""Which step the training is on."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Final
 
 MOST_REPEATS: Final = 64  # of one metric before the first step: more than gradients are accumulated over
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Sampling:
-    """The first ``dense`` steps, then every ``every``-th."""
-
-    every: int
-    dense: int
-
-    def wants(self, step: int) -> bool:
-        """Whether a step is sampled."""
-        return step < self.dense or step % self.every == 0
 
 
 class StepCounter:

@@ -1,34 +1,39 @@
-"""Watching a model: hooks that are there at sampled steps, and next to nothing at the others."""
+"""Watching models: hooks on layers at sampled steps, and next to nothing at the others."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
 from torch.utils.hooks import RemovableHandle
 
+from trainvitals.collector.clock import StepClock
+from trainvitals.collector.forward_watch import ForwardWatch
 from trainvitals.collector.hooks import Faults, Hook
-from trainvitals.collector.layers import Layers, find_layers
-from trainvitals.collector.optimizer_hooks import OptimizerWatch
-from trainvitals.collector.snapshots import Pending, Sample, pack
-from trainvitals.collector.steps import Sampling, StepCounter
+from trainvitals.collector.layers import Layers
+from trainvitals.collector.optimizer_watch import OptimizerWatch
+from trainvitals.collector.roots import is_compiled
+from trainvitals.collector.sample import Sample
+from trainvitals.collector.sampling import Sampling
+from trainvitals.collector.snapshots import Pending, pack
+from trainvitals.collector.steps import StepCounter
 
 
 class Watch:
-    """One watched model and its optimizers; the first optimizer counts the steps.
+    """Watched models and their optimizers; the first optimizer counts the steps.
 
-    Activations are recorded in training mode with gradients enabled, so evaluation passes are left out; a layer that is
-    called several times in a step (shared, or under gradient accumulation) counts as one with all the values together.
-    Of an optimizer that steps several times in one step of the first, the first time is recorded.
+    A layer that is called several times in a step (shared, or under gradient accumulation) counts as one with all the
+    values together. Of an optimizer that steps several times in one step of the first, the first time is recorded.
     ``emit`` gets the snapshot, the learning rates and the seconds that watching has cost since the one before.
     """
 
     def __init__(
         self,
-        model: nn.Module,
+        roots: Sequence[nn.Module],
+        layers: Layers,
         optimizers: Sequence[Optimizer],
         *,
         steps: StepCounter,
@@ -36,169 +41,178 @@ class Watch:
         emit: Callable[[Pending, dict[str, float | Tensor], float], None],
         tell: Callable[[str], None],
     ) -> None:
+        self._roots = list(roots)
+        self._layers = layers
+        self._optimizers = list(optimizers)
         self._steps = steps
         self._sampling = sampling
         self._emit = emit
         self._tell = tell
+        self._counting = Faults(tell)  # of its own: steps are counted even when measuring has failed for good
         self._faults = Faults(tell)
-        self._outer = model
-        inner = getattr(model, "_orig_mod", model)  # torch.compile wraps the module
-        self.layers: Layers = find_layers(inner)
-        self.optimizers = list(optimizers)
-        self._compiled = any(
-            (module is not inner and hasattr(module, "_orig_mod")) or getattr(module, "_compiled_call_impl", None)
-            for module in (model, *inner.modules())
-        )
-        if self._compiled:
-            tell("compiled layers run without hooks: activation stats are left out; gradients and updates are recorded")
-        self._parts = self._split(self.optimizers)
+        self._forward = ForwardWatch(layers.modules, faults=self._faults)
+        self._parts = self._split()
+        self._clock = StepClock()
         self._sample: Sample | None = None
         self._waiting: set[int] = set()  # optimizers that have not stepped in the sampled step
         self._prepared: int | None = None  # the step that forward hooks are there for, or not there
-        self._handles: list[RemovableHandle] = []
+        self._sampled = False
         self._permanent: list[RemovableHandle] = []
-        self._seconds = 0.0
+        self._seconds = 0.0  # spent since the last boundary of steps
+        self._unreported = 0.0  # spent since the last snapshot was handed over
+        self._blind = any(is_compiled(root) for root in self._roots)
 
     def start(self) -> None:
         """Install the hooks."""
+        if self._blind:
+            self._tell_blind("they are compiled")
+        with torch.no_grad():
+            for part in self._parts:
+                part.prepare()
         self._steps.driven = True
-        first = self.optimizers[0]
-        counting = Faults(self._tell)  # of its own: steps are counted even when measuring has failed for good
         keep = self._permanent.append
-        keep(self._outer.register_forward_pre_hook(Hook(self._begin_forward, counting)))
-        keep(first.register_step_pre_hook(Hook(lambda *_: self._steps.begin(), counting)))
-        for index, (optimizer, part) in enumerate(zip(self.optimizers, self._parts, strict=True)):
-            keep(optimizer.register_step_pre_hook(Hook(self._before(index, part), self._faults)))
-            keep(optimizer.register_step_post_hook(Hook(self._after(index, part), self._faults)))
-        keep(first.register_step_post_hook(Hook(lambda *_: self._steps.take(), counting)))
-        keep(self.optimizers[-1].register_step_post_hook(Hook(lambda *_: self._prepare(), self._faults)))
-        self._prepare()
+        for root in self._roots:
+            keep(root.register_forward_pre_hook(Hook(self._enter_root, self._counting)))
+            keep(root.register_forward_hook(Hook(self._leave_root, self._counting), always_call=True))
+        for index, optimizer in enumerate(self._optimizers):
+            keep(optimizer.register_step_pre_hook(Hook(self._before(index), self._counting)))
+            keep(optimizer.register_step_post_hook(Hook(self._after(index), self._counting)))
+        self._prepare_once()
 
     def stop(self) -> None:
         """Remove every hook; the model is as it was. The snapshot that was begun is handed over."""
-        try:
-            self._close()
-        except Exception as error:  # noqa: BLE001  # the border: no error of ours may reach the training
-            self._faults.add(error)
-        for handle in (*self._handles, *self._permanent):
+        self._guarded(self._close)
+        self._forward.rest()
+        for handle in self._permanent:
             handle.remove()
-        self._handles.clear()
         self._permanent.clear()
 
-    def _split(self, optimizers: Sequence[Optimizer]) -> list[OptimizerWatch]:
+    def capture(self) -> None:
+        """Sample every step for a while."""
+        self._sampling.capture(self._steps.upcoming)
+
+    def _split(self) -> list[OptimizerWatch]:
         """Each parameter to the optimizer that has it, those that none has to the first."""
         optimizer_of = {
             id(parameter): index
-            for index, optimizer in enumerate(optimizers)
+            for index, optimizer in enumerate(self._optimizers)
             for group in optimizer.param_groups
             for parameter in group["params"]
         }
-        pairs = list(zip(self.layers.parameters, self.layers.owners, strict=True))
+        pairs = list(zip(self._layers.parameters, self._layers.owners, strict=True))
         return [
             OptimizerWatch(
                 optimizer, pairs=[(part, own) for part, own in pairs if optimizer_of.get(id(part), 0) == index]
             )
-            for index, optimizer in enumerate(optimizers)
+            for index, optimizer in enumerate(self._optimizers)
         ]
 
-    def _begin_forward(self, module: nn.Module, arguments: object) -> None:
+    def _enter_root(self, module: nn.Module, arguments: object) -> None:
         if not module.training or not torch.is_grad_enabled():
             return
         self._steps.begin()
-        try:
-            self._prepare()
-        except Exception as error:  # noqa: BLE001  # counting goes on
-            self._faults.add(error)
+        self._prepare_once()
+        self._forward.enter_root()
 
-    def _prepare(self) -> None:
-        """Once for each step, before its first forward: hooks in or out, by whether it is sampled."""
-        step = self._steps.upcoming
-        if self._prepared == step:
-            return
-        self._prepared = step
-        self._close()
-        if self._faults.too_many or not self._sampling.wants(step):
-            for handle in self._handles:
-                handle.remove()
-            self._handles.clear()
-            return
-        self._sample = Sample(step=step)
-        self._waiting = set(range(len(self.optimizers)))
-        if self._handles or self._compiled:
-            return
-        for index, module in enumerate(self.layers.modules):
-            self._handles.append(module.register_forward_hook(Hook(self._forward(index), self._faults)))
+    def _leave_root(self, module: nn.Module, arguments: object, output: object) -> None:
+        self._forward.leave_root()
 
-    def _forward(self, layer: int) -> Callable[..., None]:
-        def record(module: nn.Module, arguments: object, output: object) -> None:
-            started = time.perf_counter()
-            sample = self._sample
-            if sample is None or not module.training or not torch.is_grad_enabled() or _capturing():
-                return
-            with torch.no_grad():
-                for tensor in _tensors(output):
-                    sample.add_activation(layer, tensor)
-            self._seconds += time.perf_counter() - started
-
-        return record
-
-    def _before(self, index: int, part: OptimizerWatch) -> Callable[..., None]:
+    def _before(self, index: int) -> Callable[..., None]:
         def begin(optimizer: Optimizer, arguments: tuple[object, ...] = (), named: object = None) -> None:
-            started = time.perf_counter()
             if index == 0:
-                self._prepare()
+                self._steps.begin()
+                self._prepare_once()
             sample = self._sample
-            if sample is None or index not in self._waiting or _capturing():
-                return
-            with torch.no_grad():
-                part.before(sample, has_closure=_has_closure(arguments, named))
-            self._seconds += time.perf_counter() - started
+            if sample is not None and index in self._waiting and not _capturing():
+                has_closure = _has_closure(arguments, named)
+                self._guarded(lambda: self._parts[index].before(sample, has_closure=has_closure))
 
         return begin
 
-    def _after(self, index: int, part: OptimizerWatch) -> Callable[..., None]:
+    def _after(self, index: int) -> Callable[..., None]:
         def finish(optimizer: Optimizer, *arguments: object) -> None:
-            started = time.perf_counter()
             sample = self._sample
-            if sample is None or index not in self._waiting or _capturing():
-                return
-            self._waiting.discard(index)
-            with torch.no_grad():
-                part.after(sample)
-            if not self._waiting:
-                self._close()
-            self._seconds += time.perf_counter() - started
+            if sample is not None and index in self._waiting and not _capturing():
+                self._waiting.discard(index)
+                self._guarded(lambda: self._parts[index].after(sample))
+                if not self._waiting:
+                    self._guarded(self._close)
+            if index == 0:
+                self._steps.take()
+                self._end_step()
+            if index == len(self._optimizers) - 1:
+                self._prepare_once()
 
         return finish
 
-    def _close(self) -> None:
-        sample, self._sample = self._sample, None
-        if sample is None or not sample.gradients:
+    def _prepare_once(self) -> None:
+        """For each step, before its first forward."""
+        step = self._steps.upcoming
+        if self._prepared != step:
+            self._prepared = step
+            self._guarded(lambda: self._prepare(step))
+
+    def _prepare(self, step: int) -> None:
+        """Hooks in or out, by whether the step is sampled."""
+        self._close()
+        self._sampled = self._sampling.wants(step)
+        if not self._sampled:
+            self._forward.rest()
             return
-        with torch.no_grad():
-            pending = pack(sample, layers=self.layers.names)
+        self._sample = Sample(step, in_depth=self._sampling.looks_in_depth())
+        self._waiting = set(range(len(self._optimizers)))
+        if not self._blind:
+            self._forward.begin(self._sample)
+
+    def _close(self) -> None:
+        """Hand the snapshot over, if a gradient was seen."""
+        sample, self._sample = self._sample, None
+        if sample is None:
+            return
+        self._forward.end()
+        if "gradients" not in sample.kinds:
+            return
+        if not self._blind and not self._forward.called and sample.in_depth:
+            self._tell_blind("their hooks do not run (was the model compiled after watch, or called by other means?)")
         rates: dict[str, float | Tensor] = {}
-        for index, group in enumerate(group for optimizer in self.optimizers for group in optimizer.param_groups):
+        for index, group in enumerate(group for optimizer in self._optimizers for group in optimizer.param_groups):
             rate = group.get("lr", float("nan"))
             rates["lr" if index == 0 else f"lr/{index}"] = rate.detach().clone() if isinstance(rate, Tensor) else rate
-        seconds, self._seconds = self._seconds, 0.0  # packing is on the next snapshot's account
-        self._emit(pending, rates, seconds)
+        seconds, self._unreported = self._unreported, 0.0  # packing is on the next snapshot's account
+        self._emit(pack(sample, layers=self._layers.names), rates, seconds)
 
+    def _end_step(self) -> None:
+        """A boundary between steps: what this one cost decides when the next is sampled."""
+        spent = self._seconds + self._forward.seconds
+        self._unreported += self._forward.seconds
+        self._seconds = self._forward.seconds = 0.0
+        self._clock.step_ended(cost_seconds=spent if self._sampled else None)
+        if self._sampled:
+            self._sampling.note(self._steps.current, cost_seconds=spent, step_seconds=self._clock.step_seconds)
 
-def _tensors(output: object) -> Iterator[Tensor]:
-    if isinstance(output, Tensor):
-        yield output
-    elif isinstance(output, dict):
-        for value in output.values():
-            yield from _tensors(value)
-    elif isinstance(output, (tuple, list)):
-        for value in output:
-            yield from _tensors(value)
+    def _guarded(self, measure: Callable[[], None]) -> None:
+        """Measure, and take the time of it. The border: no error of ours may reach the training."""
+        if self._faults.too_many:
+            self._forward.rest()
+            return
+        started = time.perf_counter()
+        try:
+            with torch.no_grad():
+                measure()
+        except Exception as error:  # noqa: BLE001
+            self._faults.add(error)
+        spent = time.perf_counter() - started
+        self._seconds += spent
+        self._unreported += spent
+
+    def _tell_blind(self, why: str) -> None:
+        self._blind = True
+        self._tell(f"outputs of layers are not seen, for {why}: activation stats are left out, all others are recorded")
 
 
 def _has_closure(arguments: object, named: object) -> bool:
     given = arguments[0] if isinstance(arguments, tuple) and arguments else None
-    return given is not None or (isinstance(named, dict) and named.get("closure") is not None)
+    return given is not None or (isinstance(named, Mapping) and named.get("closure") is not None)
 
 
 def _capturing() -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 from typing import Any
 
 from dash import Dash, Input, Output, State, html, no_update
@@ -16,7 +17,6 @@ from trainvitals_dashboard.parts.cards import Piece, graph
 from trainvitals_dashboard.parts.findings import finding_in_full, title_of
 
 Opened = tuple[Any, Any, Any]  # Dash's outputs: opened, title, content
-LAYER_STATS = ("update_ratio", "grad_norm", "activation_std", "zero_fraction")
 
 
 async def finding_drawer(api: Api, run_id: str, finding_id: str) -> Opened:
@@ -29,11 +29,11 @@ async def finding_drawer(api: Api, run_id: str, finding_id: str) -> Opened:
 
 
 async def layer_drawer(api: Api, run_id: str, layer: str) -> Opened:
-    """The layer's stats over the run."""
-    curves = await asyncio.gather(*(_stat_curve(api, run_id, stat, layer) for stat in LAYER_STATS))
+    """The layer's stats over the run: all that were ever a number."""
+    curves = await asyncio.gather(*(_stat_curve(api, run_id, stat, layer) for stat in words.STAT_WORDS))
     plots: list[Piece] = []
-    for stat, curve in zip(LAYER_STATS, curves, strict=True):
-        if curve is not None:
+    for stat, curve in zip(words.STAT_WORDS, curves, strict=True):
+        if curve is not None and any(math.isfinite(value) for value in curve.mean.tolist()):
             plots += [html.H3(words.stat(stat), className="tv-h3"), _plot(curve, stat, mark=None)]
     return True, html.Code(layer), plots or html.P("Nothing was recorded for this layer.", className="tv-p")
 
@@ -65,9 +65,8 @@ async def _stat_curve(api: Api, run_id: str, stat: str, layer: str) -> Curve | N
 
 
 def _plot(curve: Curve, name: str, *, mark: int | None) -> Piece:
-    log = name not in ("zero_fraction", "loss", "activation_mean", "activation_nonfinite")
     colour = "s2" if mark is None else "crit"
-    figure = single(curve, colour=colour, log=log, name=words.stat(name), live=False, mark=mark)
+    figure = single(curve, colour=colour, log=not words.is_linear(name), name=words.stat(name), live=False, mark=mark)
     return graph(f"g-drawer-{name}", figure, height=165, label=f"{words.stat(name)} over steps")
 
 

@@ -19,7 +19,7 @@ def update_of(frame: Frame) -> LiveUpdate:
     """What a frame brings. Raises WireError if its data are damaged."""
     metrics = {points.metric: (points.steps, points.values) for points in frame.metrics}
     part = frame.layer_stats
-    if part is None:
+    if part is None or all(section.stat not in LIVE_STATS for section in part.sections):
         return LiveUpdate(seq=0, metrics=metrics)
     shape = (len(part.layers), len(part.steps))
     stats = {}

@@ -7,23 +7,25 @@ from typing import Final
 import torch
 from torch import Tensor
 
+from trainvitals.collector.stats.norms import maxima_of_layers
+
 STATS: Final = ("activation_mean", "activation_std", "activation_max", "zero_fraction", "activation_nonfinite")
-COLUMNS: Final = 5  # mean, variance, absolute maximum, non-zero values, non-finite values
+LARGEST: Final = 2  # the row of absolute maxima among what is reduced
 
 
-def reduce_rows(values: Tensor) -> Tensor:
-    """[rows, values] of activations to float32 [rows, 5], on the device, without waiting for it.
+def reduce_rows(rows: Tensor) -> Tensor:
+    """Float32 [calls, values] of activations to [5, calls], on the device, without waiting for it.
 
     The variance is the population's. NaN and infinities reach mean, variance and maximum.
     """
-    rows = values if values.dtype == torch.float32 else values.float()
+    values = rows.shape[1]
     mean = rows.mean(dim=1)
     scratch = rows - mean.unsqueeze(1)
-    variance = torch.linalg.vector_norm(scratch, dim=1).square() / rows.shape[1]
+    variance = torch.linalg.vector_norm(scratch, dim=1).square() / values
     # not var_mean, count_nonzero and the norm of infinite order: on a CPU those are 15 times slower
     largest = torch.maximum(rows.amax(dim=1), -rows.amin(dim=1))
-    nonzero = torch.ne(rows, 0, out=scratch).sum(dim=1)
-    return torch.stack((mean, variance, largest, nonzero, _nonfinite(rows, mean, scratch)), dim=1)
+    zeros = 1 - torch.ne(rows, 0, out=scratch).sum(dim=1) / values
+    return torch.stack((mean, variance, largest, zeros, _nonfinite(rows, mean, scratch) / values))
 
 
 def _nonfinite(rows: Tensor, mean: Tensor, scratch: Tensor) -> Tensor:
@@ -32,20 +34,30 @@ def _nonfinite(rows: Tensor, mean: Tensor, scratch: Tensor) -> Tensor:
     return torch.sub(rows, rows, out=scratch).ne_(0).sum(dim=1)  # x - x is NaN, hence not 0, where x is not finite
 
 
-def of_layers(rows: Tensor, *, owners: Tensor, sizes: Tensor, layers: int) -> Tensor:
-    """Reduced calls [calls, 5] to [5 stats, layers] (order of STATS); calls of the same layer count as one.
+def largest(values: Tensor) -> Tensor:
+    """The absolute maximum of all values, a scalar on the device."""
+    if values.device.type == "cpu":
+        return torch.maximum(values.amax(), -values.amin()).float()  # aminmax is slower than both there
+    low, high = torch.aminmax(values)
+    return torch.maximum(high, -low).float()
 
-    ``owners``: the layer of each call; ``sizes``: its number of values. Layers that were not called are NaN.
+
+def of_layers(reduced: Tensor, *, owners: Tensor, sizes: Tensor, layers: int) -> Tensor:
+    """[5, calls] to [5 stats, layers] (order of STATS); calls of the same layer count as one.
+
+    ``owners``: the layer of each call; ``sizes``: its number of values, of which few may have been looked at. Layers
+    that were not called are NaN.
     """
-    wide = rows.double()
-    mean, variance, largest, nonzero, nonfinite = wide.unbind(1)
+    mean, variance, peak, zeros, nonfinite = reduced.double().unbind()
+    # where one of those that were not counted is not finite, the maximum still tells
+    nonfinite = torch.where(peak.isfinite(), 0.0, (sizes * nonfinite).round().clamp(min=1.0))
     totals = torch.zeros(4, layers, dtype=torch.float64)
-    totals.index_add_(1, owners, torch.stack((sizes, sizes * mean, nonzero, nonfinite)))
+    totals.index_add_(1, owners, torch.stack((sizes, sizes * mean, sizes * zeros, nonfinite)))
     count = totals[0]
     means = totals[1] / count
     spread = torch.zeros(layers, dtype=torch.float64)
     spread.index_add_(0, owners, sizes * (variance + (mean - means[owners]).square()))
-    maxima = torch.full((layers,), -1.0, dtype=torch.float64).scatter_reduce_(0, owners, largest, "amax")
-    called = count > 0
-    stats = torch.stack((means, (spread / count).sqrt(), maxima, 1 - totals[2] / count, totals[3]))
-    return torch.where(called, stats, torch.nan).float()
+    maxima = maxima_of_layers(peak, owners=owners, layers=layers)
+    return torch.stack(
+        (means, (spread / count).sqrt(), maxima, totals[2] / count, torch.where(count > 0, totals[3], torch.nan))
+    ).float()

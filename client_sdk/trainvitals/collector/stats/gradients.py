@@ -8,26 +8,25 @@ from typing import Final
 import torch
 from torch import Tensor
 
-from trainvitals.collector.stats.norms import maxima, norms, norms_of_layers
+from trainvitals.collector.stats.activations import largest
+from trainvitals.collector.stats.norms import maxima_of_layers, norms_of_layers
 
 STATS: Final = ("grad_norm", "grad_max")
 
 
-def reduce(gradients: Sequence[Tensor]) -> Tensor:
-    """Gradients to float32 [2, gradients] on the device: Euclidean norms, absolute maxima."""
-    dense = [_dense(gradient) for gradient in gradients]
-    return torch.stack((norms(dense), maxima(dense)))
+def reduce_rows(rows: Tensor) -> Tensor:
+    """Gradients side by side, [gradients, values], to [2, gradients]: Euclidean norms, absolute maxima."""
+    return torch.stack((torch.linalg.vector_norm(rows, dim=1), torch.maximum(rows.amax(dim=1), -rows.amin(dim=1))))
 
 
-def _dense(gradient: Tensor) -> Tensor:
-    if not gradient.is_sparse:
-        return gradient
-    values = gradient.coalesce().values()
-    return values if values.numel() else values.new_zeros(1)
+def reduce_each(gradients: Sequence[Tensor]) -> Tensor:
+    """The same of gradients too large to be laid side by side, all of their values looked at where they are."""
+    wide = torch.float32 if gradients[0].dtype in (torch.float16, torch.bfloat16) else None
+    each = [torch.stack((torch.linalg.vector_norm(one, dtype=wide).float(), largest(one))) for one in gradients]
+    return torch.stack(each, dim=1)
 
 
-def of_layers(reduced: Tensor, *, owners: Tensor, layers: int) -> Tensor:
+def of_layers(reduced: Tensor, *, owners: Tensor, sizes: Tensor, layers: int) -> Tensor:
     """[2, gradients] to [2 stats, layers] (order of STATS); NaN where a layer has no gradient."""
-    largest = torch.full((layers,), -1.0, dtype=torch.float32).scatter_reduce_(0, owners, reduced[1], "amax")
-    largest = torch.where(largest == -1, torch.nan, largest)
-    return torch.stack((norms_of_layers(reduced[0], owners=owners, layers=layers), largest))
+    norms = norms_of_layers(reduced[0], owners=owners, layers=layers)
+    return torch.stack((norms, maxima_of_layers(reduced[1], owners=owners, layers=layers))).float()

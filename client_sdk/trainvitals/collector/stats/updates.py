@@ -1,7 +1,8 @@
-"""How far the optimizer moves the weights of a layer, relative to their size."""
+"""How far the optimizer moves the weights of a layer. Of those with more than 32,768 values a few stand for all."""
 
 from __future__ import annotations
 
+import math
 from typing import Final
 
 import torch
@@ -9,15 +10,24 @@ from torch import Tensor
 
 from trainvitals.collector.stats.norms import norms_of_layers
 
-STATS: Final = ("weight_norm", "update_ratio")
+STATS: Final = ("weight_norm", "update_ratio", "update_rms")
 
 
-def of_layers(before: Tensor, moved: Tensor, *, owners: Tensor, layers: int) -> Tensor:
-    """Norms of parameters before the step and of their change to [2 stats, layers] (order of STATS).
+def reduce_rows(before: Tensor, moved: Tensor) -> Tensor:
+    """Weights before the step and their change, both [parameters, values], to [2, parameters]: root mean squares."""
+    norms = torch.stack((torch.linalg.vector_norm(before, dim=1), torch.linalg.vector_norm(moved, dim=1)))
+    return norms.div_(math.sqrt(before.shape[1]))
+
+
+def of_layers(reduced: Tensor, *, owners: Tensor, sizes: Tensor, layers: int) -> Tensor:
+    """[2, parameters] to [3 stats, layers] (order of STATS); ``sizes``: numbers of values, [parameters].
 
     The ratio is ‖Δw‖ / ‖w before‖ over all parameters of the layer; NaN where the weights were all zero. About 1e-3 is
-    usual in healthy training (Karpathy, CS231n notes, "Ratio of weights:updates").
+    usual in healthy training (Karpathy, CS231n notes, "Ratio of weights:updates"). The RMS is that of Δw.
     """
-    weight_norm = norms_of_layers(before, owners=owners, layers=layers)
-    ratio = norms_of_layers(moved, owners=owners, layers=layers) / weight_norm
-    return torch.stack((weight_norm, torch.where(weight_norm == 0, torch.nan, ratio)))
+    spread = reduced.double() * sizes.sqrt()
+    weight_norm = norms_of_layers(spread[0], owners=owners, layers=layers)
+    moved = norms_of_layers(spread[1], owners=owners, layers=layers)
+    count = torch.zeros(layers, dtype=torch.float64).index_add_(0, owners, sizes)
+    ratio = torch.where(weight_norm == 0, torch.nan, moved / weight_norm)
+    return torch.stack((weight_norm, ratio, moved / count.sqrt())).float()

@@ -13,7 +13,7 @@ from trainvitals_server.diagnosis.window import Window
 
 
 def updates_too_small(
-    window: Window, *, ratio: float = 1e-5, loss_fallen: float = 0.1, samples: int = 32
+    window: Window, *, ratio: float = 1e-5, loss_fallen: float = 0.1, samples: int = 24
 ) -> Iterator[Symptom]:
     """The median update ratio ‖Δw‖/‖w‖ over layers under ``ratio`` (and not zero) in the newest ``samples`` snapshots,
     with gradients alive and less than ``loss_fallen`` of the loss gone. Silent in warm-up and in a schedule's tail.

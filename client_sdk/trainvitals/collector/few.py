@@ -1,0 +1,48 @@
+"""A few values that stand for all of a large tensor, so that a snapshot costs no more time or memory than it must."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Final
+
+import torch
+from torch import Tensor
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Few:
+    """At most ``most`` values of a tensor, in runs of ``block`` neighbours, spread evenly.
+
+    The share of the values that are zero, a mean or a root mean square is then off by about ``1 / sqrt(most)`` of a
+    standard deviation where the values are alike, and by more where they sit in few rows, as the updates of a sparsely
+    used embedding do.
+    """
+
+    most: int
+    block: int
+
+    def of(self, tensor: Tensor) -> Tensor:
+        """A view of the values; the tensor itself where it has no more than ``most``. Same places for same strides."""
+        size = tensor.numel()
+        if size <= self.most:
+            return tensor
+        if not _dense(tensor):
+            tensor = tensor.contiguous()
+        count = self.most // self.block
+        spread = (size - self.block) // (count - 1)
+        while math.gcd(spread, tensor.shape[-1]) != 1:  # else a row's same columns would be taken every time
+            spread -= 1
+        return tensor.as_strided((count, self.block), (spread, 1), tensor.storage_offset())
+
+
+ACTIVATIONS: Final = Few(most=16_384, block=16)
+PARAMETERS: Final = Few(most=32_768, block=4)  # short runs: embeddings change in few rows
+
+
+def _dense(tensor: Tensor) -> bool:
+    """Whether the values lie in memory without gaps, in whatever order."""
+    if tensor.is_contiguous():
+        return True
+    form = {4: torch.channels_last, 5: torch.channels_last_3d}.get(tensor.dim())
+    return form is not None and tensor.is_contiguous(memory_format=form)

@@ -1,0 +1,132 @@
+"""What the forward passes are watched for: hooks on layers that are there at sampled steps, and gone at the others."""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from collections.abc import Sequence
+from typing import Final
+
+import torch
+from torch import Tensor, nn
+from torch.utils.hooks import RemovableHandle
+
+from trainvitals.collector.activations import Activations
+from trainvitals.collector.few import ACTIVATIONS
+from trainvitals.collector.hooks import Faults, Hook
+from trainvitals.collector.outputs import measured
+from trainvitals.collector.sample import Sample
+from trainvitals.collector.stats import dead_units, drift, saturation
+
+WINDOWS: Final = 4  # between looks in depth: units that fired in none of them count as dead
+
+
+class ForwardWatch:
+    """The layers of a model. Counts the outputs of training passes alone: those of a root module that is in training
+    mode with gradients enabled, with all that it calls, frozen parts included; and not when activation checkpointing
+    computes them again in the backward pass. A layer that is called outside any root counts by its own mode.
+
+    ``seconds`` adds up what the hooks have cost the host.
+    """
+
+    def __init__(self, modules: Sequence[nn.Module], *, faults: Faults) -> None:
+        self.seconds = 0.0
+        self.called = False  # any layer, since the hooks are there
+        self._modules = list(modules)
+        self._faults = faults
+        self._ranges = {index: saturation.range_of(module) for index, module in enumerate(modules)}
+        self._unit_dims = dead_units.unit_dims(self._modules)
+        self._fired: deque[dict[int, Tensor]] = deque([{}], maxlen=WINDOWS)
+        self._norms = [index for index, module in enumerate(modules) if drift.drifts(module)]
+        self._running_means: dict[int, Tensor] = {}
+        self._handles: list[RemovableHandle] = []
+        self._sample: Sample | None = None
+        self._activations: Activations | None = None
+        self._roots = 0  # training passes of root modules that are under way
+
+    def begin(self, sample: Sample) -> None:
+        """A sampled step begins: hooks are there from now on."""
+        self._sample, self._activations = sample, Activations(sample)
+        self.called = False
+        if not self._handles:
+            for index, module in enumerate(self._modules):
+                hook = Hook(lambda module, _, output, layer=index: self._record(layer, module, output), self._faults)
+                self._handles.append(module.register_forward_hook(hook))
+
+    def rest(self) -> None:
+        """The next step is not sampled: no hooks."""
+        for handle in self._handles:
+            handle.remove()
+        self._handles.clear()
+
+    def enter_root(self) -> None:
+        """A training pass of a root module begins."""
+        self._roots += 1
+
+    def leave_root(self) -> None:
+        """It is over, or failed."""
+        self._roots = max(0, self._roots - 1)
+
+    def end(self) -> None:
+        """The sampled step ends: add to the sample what is still waiting, and what was gathered over several."""
+        sample, activations = self._sample, self._activations
+        self._sample = self._activations = None
+        if sample is None or activations is None:
+            return
+        activations.reduce()
+        if sample.in_depth:
+            self._add_dead_units(sample)
+            self._add_drift(sample)
+
+    def _record(self, layer: int, module: nn.Module, output: object) -> None:
+        started = time.perf_counter()
+        self.called = True
+        if self._activations is None or not self._counts(module):
+            return
+        tensor = measured(output)
+        if tensor is not None:
+            with torch.no_grad():
+                self._take(layer, module, tensor.detach())
+        self.seconds += time.perf_counter() - started
+
+    def _counts(self, module: nn.Module) -> bool:
+        if torch._C._current_graph_task_id() != -1:  # in a backward pass
+            return False
+        return self._roots > 0 or (module.training and torch.is_grad_enabled())
+
+    def _take(self, layer: int, module: nn.Module, output: Tensor) -> None:
+        sample, activations = self._sample, self._activations
+        if sample is None or activations is None:
+            return
+        activations.take(layer, output)
+        within = self._ranges[layer]
+        if within is not None:
+            values = saturation.at_stake(module, output)
+            share = saturation.reduce(ACTIVATIONS.of(values), within)
+            sample.add("saturation", share.reshape(1, 1), owners=[layer], sizes=[values.numel()])
+        if layer in self._unit_dims and output.dim():
+            fired = dead_units.peaks(output, unit_dim=self._unit_dims[layer]).gt(0)
+            before = self._fired[-1].get(layer)
+            self._fired[-1][layer] = (
+                fired if before is None or before.shape != fired.shape else before.logical_or_(fired)
+            )
+
+    def _add_dead_units(self, sample: Sample) -> None:
+        for layer, fired in self._fired[-1].items():
+            earlier = [window[layer] for window in self._fired if layer in window]
+            alive = torch.stack([one for one in earlier if one.shape == fired.shape]).any(dim=0)
+            share = alive.float().mean().reshape(1, 1)
+            sample.add("dead_units", share, owners=[layer], sizes=[fired.numel()])
+        self._fired.append({})
+
+    def _add_drift(self, sample: Sample) -> None:
+        for layer in self._norms:
+            module = self._modules[layer]
+            mean, variance = module.running_mean, module.running_var
+            if not isinstance(mean, Tensor) or not isinstance(variance, Tensor):
+                continue
+            earlier = self._running_means.get(layer)
+            if earlier is not None:
+                way = drift.reduce(mean, earlier, variance).reshape(1, 1)
+                sample.add("drift", way, owners=[layer], sizes=[mean.numel()])
+            self._running_means[layer] = mean.detach().clone()

@@ -1,0 +1,113 @@
+"""Parameters of one size side by side: a few kernels for all of them, and memory that is bounded."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+import torch
+from torch import Tensor, nn
+
+from trainvitals.collector.few import PARAMETERS
+
+
+def local(tensor: Tensor) -> Tensor:
+    """What this process holds of a tensor, real numbers: of a DTensor its own shard."""
+    own: Tensor = getattr(tensor, "_local_tensor", tensor)
+    return torch.view_as_real(own) if own.is_complex() else own
+
+
+class Rows:
+    """Room for values of parameters, one row each: [n, values], and views of the rows that are shaped like them."""
+
+    def __init__(self, like: Sequence[Tensor]) -> None:
+        first = like[0]
+        wide = torch.float64 if first.dtype == torch.float64 else torch.float32  # which holds half precision exactly
+        self.matrix = first.new_empty((len(like), first.numel()), dtype=wide)
+        self.views = [row.view(part.shape) for row, part in zip(self.matrix.unbind(), like, strict=True)]
+
+
+class ParameterRows:
+    """The values of parameters that have equally many, or of larger ones equally few, side by side.
+
+    Weights before and after the step, gradients, and the weights at the beginning: of each at most 128 kB for a
+    parameter (256 kB in double precision), as long as the watch lives.
+    """
+
+    def __init__(self, members: Sequence[int], parameters: Sequence[Tensor]) -> None:
+        self.members = list(members)  # their places among the parameters of the optimizer
+        self._parameters = list(parameters)
+        few = [PARAMETERS.of(local(parameter)) for parameter in parameters]
+        self.whole = few[0].numel() == local(parameters[0]).numel()
+        self._plain = self.whole and all(
+            type(parameter) is nn.Parameter and not parameter.is_complex() for parameter in parameters
+        )
+        self._before, self._after, self._gradients = Rows(few), Rows(few), Rows(few)
+        self.take_before()
+        self.first = self.before.clone()
+
+    @property
+    def before(self) -> Tensor:
+        """The weights before the step, [n, values]."""
+        return self._before.matrix
+
+    @property
+    def after(self) -> Tensor:
+        """The weights after the step, [n, values]."""
+        return self._after.matrix
+
+    def take_before(self) -> None:
+        """Keep the weights as they are."""
+        self._fill(self._before.views, self._parameters)
+
+    def take_after(self) -> None:
+        """Keep the weights as they are now."""
+        self._fill(self._after.views, self._parameters)
+
+    def gradients(self, held: Sequence[Tensor | None]) -> Tensor:
+        """The same places of gradients, one for each parameter, [n, values]; NaN where there is none."""
+        return self._take(self._gradients, held)
+
+    def others(self, held: Sequence[Tensor | None]) -> Tensor:
+        """The same places of other tensors, one for each parameter; NaN where there is none."""
+        return self._take(Rows([PARAMETERS.of(local(parameter)) for parameter in self._parameters]), held)
+
+    def _take(self, rows: Rows, held: Sequence[Tensor | None]) -> Tensor:
+        absent = [place for place, tensor in enumerate(held) if tensor is None]
+        present = [tensor for tensor in held if tensor is not None]
+        views = [view for view, tensor in zip(rows.views, held, strict=True) if tensor is not None]
+        if not self.whole:
+            owners = [parameter for parameter, tensor in zip(self._parameters, held, strict=True) if tensor is not None]
+            present = [_laid_out_like(tensor, owner) for tensor, owner in zip(present, owners, strict=True)]
+        self._fill(views, present)
+        if absent:
+            rows.matrix[absent] = torch.nan
+        return rows.matrix
+
+    def _fill(self, views: list[Tensor], tensors: list[Tensor]) -> None:
+        if tensors:
+            torch._foreach_copy_(
+                views, tensors if self._plain else [PARAMETERS.of(local(tensor)) for tensor in tensors]
+            )
+
+
+def side_by_side(parameters: Sequence[Tensor]) -> list[ParameterRows]:
+    """The parameters in groups of one size, type and device; those without values are left out."""
+    groups: dict[object, list[int]] = {}
+    for index, parameter in enumerate(parameters):
+        own = local(parameter)
+        if own.numel():
+            few = PARAMETERS.of(own).numel()
+            key = (few, few == own.numel(), own.dtype, own.device)
+            groups.setdefault(key, []).append(index)
+    return [ParameterRows(members, [parameters[index] for index in members]) for members in groups.values()]
+
+
+def layout(parameters: Iterable[Tensor]) -> list[object]:
+    """What rows depend on; when it changes they are made anew."""
+    return [(parameter.shape, parameter.dtype, parameter.device) for parameter in parameters]
+
+
+def _laid_out_like(tensor: Tensor, parameter: Tensor) -> Tensor:
+    """The tensor with its values in memory where the parameter has its own, so that the same few are taken."""
+    own, pattern = local(tensor), local(parameter)
+    return own if own.stride() == pattern.stride() else torch.empty_like(pattern, dtype=own.dtype).copy_(own)

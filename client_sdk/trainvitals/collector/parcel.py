@@ -1,0 +1,49 @@
+"""Tensors on their way to the host: gathered into one on the device, copied once, taken apart by another thread."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from math import prod
+
+import torch
+from torch import Tensor
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Parcel:
+    """Named tensors in one; ``event`` is None if the numbers are on the host already."""
+
+    numbers: Tensor
+    shapes: dict[str, tuple[int, ...]]
+    event: torch.cuda.Event | None
+
+
+def send(pieces: Mapping[str, Tensor]) -> Parcel:
+    """Start the one copy to the host. Waits for nothing."""
+    shapes = {name: tuple(piece.shape) for name, piece in pieces.items()}
+    flat = on_one_device([piece.reshape(-1).float() for piece in pieces.values()])
+    numbers = torch.cat(flat) if flat else torch.empty(0)
+    if numbers.device.type == "cpu":
+        return Parcel(numbers=numbers, shapes=shapes, event=None)
+    if numbers.device.type != "cuda":
+        return Parcel(numbers=numbers.cpu(), shapes=shapes, event=None)
+    host = torch.empty(numbers.shape, dtype=numbers.dtype, device="cpu", pin_memory=True)
+    host.copy_(numbers, non_blocking=True)
+    event = torch.cuda.Event()
+    event.record(torch.cuda.current_stream(numbers.device))
+    return Parcel(numbers=host, shapes=shapes, event=event)
+
+
+def receive(parcel: Parcel) -> dict[str, Tensor]:
+    """The tensors, float32 on the host. Waits for the device."""
+    if parcel.event is not None:
+        parcel.event.synchronize()
+    parts = parcel.numbers.split([prod(shape) for shape in parcel.shapes.values()])
+    return {name: part.view(shape) for part, (name, shape) in zip(parts, parcel.shapes.items(), strict=True)}
+
+
+def on_one_device(tensors: Sequence[Tensor]) -> list[Tensor]:
+    """The tensors on the device of the first."""
+    device = tensors[0].device if tensors else None
+    return [tensor if tensor.device == device else tensor.to(device, non_blocking=True) for tensor in tensors]

@@ -1,0 +1,44 @@
+"""The modules that a user calls, and the models that are in them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from torch import nn
+from torch.nn.parallel import DataParallel, DistributedDataParallel
+
+Models = nn.Module | Sequence[nn.Module] | Mapping[str, nn.Module]
+
+
+def named_roots(models: Models) -> dict[str, nn.Module]:
+    """What was given to ``watch``, by the prefix of its layers' names: none for one model, the key for those of a
+    mapping, the class name (with a number where it is not the only one) for those of a sequence."""
+    if isinstance(models, nn.Module):
+        return {"": models}
+    if isinstance(models, Mapping):
+        return dict(models)
+    kinds = [type(inner(model)).__name__ for model in models]
+    names = [
+        kind if kinds.count(kind) == 1 else f"{kind}{kinds[: index + 1].count(kind)}"
+        for index, kind in enumerate(kinds)
+    ]
+    return dict(zip(names, models, strict=True))
+
+
+def inner(model: nn.Module) -> nn.Module:
+    """The model without what wraps it: torch.compile, DataParallel, DistributedDataParallel."""
+    while True:
+        if isinstance(model, (DataParallel, DistributedDataParallel)):
+            model = model.module
+        elif isinstance(compiled := getattr(model, "_orig_mod", None), nn.Module):
+            model = compiled
+        else:
+            return model
+
+
+def is_compiled(model: nn.Module) -> bool:
+    """Whether any of it was compiled, so that hooks on its layers do not run."""
+    return any(
+        getattr(module, "_compiled_call_impl", None) is not None or hasattr(module, "_orig_mod")
+        for module in (model, *model.modules())
+    )

@@ -1,0 +1,34 @@
+"""What one sampled step gives, still on the device."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from torch import Tensor
+
+
+@dataclass(slots=True)
+class Columns:
+    """Numbers of one kind, [rows, columns] in pieces, with the layer and the number of values behind each column."""
+
+    pieces: list[Tensor] = field(default_factory=list)
+    owners: list[int] = field(default_factory=list)
+    sizes: list[int] = field(default_factory=list)
+
+
+class Sample:
+    """Collects columns by kind, which is the name of a module in ``stats``. ``in_depth``: with the kinds that are
+    looked at less often."""
+
+    def __init__(self, step: int, *, in_depth: bool) -> None:
+        self.step = step
+        self.in_depth = in_depth
+        self.kinds: dict[str, Columns] = {}
+
+    def add(self, kind: str, piece: Tensor, *, owners: Sequence[int], sizes: Sequence[int]) -> None:
+        """One more piece [rows, columns]."""
+        columns = self.kinds.setdefault(kind, Columns())
+        columns.pieces.append(piece)
+        columns.owners.extend(owners)
+        columns.sizes.extend(sizes)

@@ -1,0 +1,74 @@
+"""Which steps are sampled: densely at first, then as often as the budget allows."""
+
+from __future__ import annotations
+
+from collections import deque
+from typing import Final
+
+FIRST_DENSE: Final = (10, 50)  # steps from the start, each sampled: at least, and at most
+DENSE_SHARE: Final = 0.5  # of what the budget allows for the first thousand steps
+INTERVALS: Final = (1, 2, 5, 10, 20, 50, 100)
+FIRST_STEPS: Final = (
+    1000  # of which at least every 20th is sampled, whatever it costs: a short run is to tell something
+)
+MAX_FIRST_INTERVAL: Final = 20
+LOOK_IN_DEPTH: Final = 5  # every so many snapshots, with the stats that are looked at less often
+COSTS: Final = 2 * LOOK_IN_DEPTH  # snapshots to judge by, so that both sorts count as often as they come
+WARM_UP: Final = 3  # snapshots that pay for memory and kernels that later ones find there
+CALM: Final = 1.3  # how far under the budget a denser interval has to be, lest it goes back and forth
+CAPTURE_STEPS: Final = 20
+CAPTURE_PAUSE: Final = 500  # steps from one capture to the next: findings come in swarms
+
+
+class Sampling:
+    """Says of each step whether it is sampled. ``every``: a fixed interval, which costs what it costs; None: the
+    shortest of ``INTERVALS`` whose cost stays within ``budget``, a share of the training's time. ``dense``: steps from
+    the start of which each is sampled; None: 10 to 50, by what they cost."""
+
+    def __init__(self, *, every: int | None, budget: float, dense: int | None = None) -> None:
+        self.interval = every or INTERVALS[3]
+        self._fixed = every is not None
+        self._budget = budget
+        self._dense_until = FIRST_DENSE[0] if dense is None else dense
+        self._most_dense = FIRST_DENSE[1] if dense is None else dense
+        self._spent = 0.0
+        self._capture_from = 0
+        self._snapshots = 0
+        self._costs: deque[float] = deque(maxlen=COSTS)
+
+    def wants(self, step: int) -> bool:
+        """Whether a step is sampled."""
+        return step < self._dense_until or step % self.interval == 0
+
+    def looks_in_depth(self) -> bool:
+        """Whether the snapshot that begins is one that looks in depth."""
+        return self._snapshots % LOOK_IN_DEPTH == 0
+
+    def note(self, step: int, *, cost_seconds: float, step_seconds: float) -> None:
+        """A snapshot was taken at ``step``; it cost so much, where a step without takes ``step_seconds``."""
+        self._snapshots += 1
+        self._spent += cost_seconds
+        if self._dense_until < self._most_dense and step + 2 > self._dense_until:
+            allowed = DENSE_SHARE * self._budget * FIRST_STEPS * step_seconds
+            self._dense_until += 1 if self._spent < allowed else 0
+        if self._snapshots > WARM_UP:
+            self._costs.append(cost_seconds)
+        if self._fixed or len(self._costs) < LOOK_IN_DEPTH or step_seconds <= 0:
+            return
+        mean = sum(self._costs) / len(self._costs)
+        needed = mean / (self._budget * step_seconds)
+        longest = MAX_FIRST_INTERVAL if step < FIRST_STEPS else INTERVALS[-1]
+        interval = min(_shortest(needed), longest)
+        if interval < self.interval:
+            interval = min(_shortest(needed * CALM), self.interval)
+        self.interval = interval
+
+    def capture(self, step: int) -> None:
+        """Sample every step for a while: something has been found, or somebody wants to see."""
+        if step >= self._capture_from:
+            self._dense_until = max(self._dense_until, step + CAPTURE_STEPS)
+            self._capture_from = step + CAPTURE_PAUSE
+
+
+def _shortest(needed: float) -> int:
+    return next((interval for interval in INTERVALS if interval >= needed), INTERVALS[-1])

@@ -1,0 +1,37 @@
+"""How the values of a layer's gradients are distributed. Of gradients with more than 32,768 values a few stand for
+all."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import torch
+from torch import Tensor
+
+from trainvitals.collector.stats.norms import means_of_layers, owned
+
+STATS: Final = ("grad_mean", "grad_zero_fraction", "grad_nonfinite")
+
+
+def reduce_rows(rows: Tensor) -> Tensor:
+    """[gradients, values] to [3, gradients]: means, shares of zeros, shares of values that are not finite."""
+    zeros = torch.eq(rows, 0).to(rows.dtype).mean(dim=1)
+    return torch.stack((rows.mean(dim=1), zeros, torch.sub(rows, rows).ne_(0).mean(dim=1)))
+
+
+def reduce_sparse(gradient: Tensor) -> Tensor:
+    """[3] of a sparse gradient: what it does not hold is zero."""
+    values, size = gradient.coalesce().values(), gradient.numel()
+    held = values.numel() / size
+    if not values.numel():
+        return values.new_tensor([0.0, 1.0, 0.0])
+    mean, zeros, nonfinite = reduce_rows(values.reshape(1, -1)).squeeze(1).unbind()
+    return torch.stack((mean * held, 1 - held + zeros * held, nonfinite * held))
+
+
+def of_layers(reduced: Tensor, *, owners: Tensor, sizes: Tensor, layers: int) -> Tensor:
+    """[3, gradients] to [3 stats, layers] (order of STATS): mean, share, count; NaN where there is no gradient."""
+    mean, zeros, _ = means_of_layers(reduced, owners=owners, weights=sizes, layers=layers).unbind(0)
+    counts = torch.zeros(layers, dtype=torch.float64).index_add_(0, owners, reduced[2].double() * sizes)
+    counts = torch.where(owned(owners, layers=layers), counts.round(), torch.nan)
+    return torch.stack((mean, zeros, counts)).float()

@@ -1,0 +1,45 @@
+"""What has become of the weights of a layer since the start, and what of a step is too small for them to feel. Of
+parameters with more than 32,768 values a few stand for all."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import torch
+from torch import Tensor
+
+from trainvitals.collector.stats.norms import maxima_of_layers, norms_of_layers
+
+STATS: Final = ("weight_max", "init_distance", "lost_update_fraction")
+
+
+def reduce_rows(first: Tensor, before: Tensor, after: Tensor, gradients: Tensor) -> Tensor:
+    """Rows [parameters, values] of the same places – when watching began, before the step, after it, and gradients (NaN
+    where there is none) – to [5, parameters]: absolute maximum, root mean squares of the way from the start and of the
+    start, shares of values with a gradient, and of values with one that the step left as they were."""
+    rms = before.shape[1] ** -0.5
+    pulled = gradients.ne(0) & gradients.eq(gradients)
+    lost = pulled & before.eq(after)
+    return torch.stack(
+        (
+            torch.maximum(before.amax(dim=1), -before.amin(dim=1)),
+            torch.linalg.vector_norm(before - first, dim=1) * rms,
+            torch.linalg.vector_norm(first, dim=1) * rms,
+            pulled.to(before.dtype).mean(dim=1),
+            lost.to(before.dtype).mean(dim=1),
+        )
+    )
+
+
+def of_layers(reduced: Tensor, *, owners: Tensor, sizes: Tensor, layers: int) -> Tensor:
+    """[5, parameters] to [3 stats, layers] (order of STATS).
+
+    ``init_distance``: ‖w − w₀‖ / ‖w₀‖, NaN where w₀ is zero. ``lost_update_fraction``: of the values with a gradient,
+    those that did not change, because the step was under half a unit in the last place, or nought (Zamirai et al.,
+    "Revisiting BFloat16 Training", arXiv:2010.06192); NaN where no value has a gradient.
+    """
+    way, start = (norms_of_layers(part * sizes.sqrt(), owners=owners, layers=layers) for part in reduced[1:3].double())
+    counts = torch.zeros(2, layers, dtype=torch.float64).index_add_(1, owners, reduced[3:5].double() * sizes)
+    distance = torch.where(start == 0, torch.nan, way / start)
+    maxima = maxima_of_layers(reduced[0], owners=owners, layers=layers)
+    return torch.stack((maxima, distance, counts[1] / counts[0])).float()
