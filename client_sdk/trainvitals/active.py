@@ -9,10 +9,11 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from types import FrameType, TracebackType
 from typing import TYPE_CHECKING, Any
 
+from trainvitals.reactions import Call, Reactions, Word, read_wishes
 from trainvitals.run import NoActiveRun, Run
 
 if TYPE_CHECKING:
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from trainvitals.console import Console
     from trainvitals.pipeline import Pipeline
     from trainvitals.settings import Settings
+    from trainvitals.wire.messages import Severity
 
 _runs: list[Run] = []  # that have not ended
 _last: Run | None = None  # the newest of all
@@ -40,10 +42,17 @@ def init(
     server_url: str | None = None,
     token: str | None = None,
     directory: str | os.PathLike[str] | None = None,
+    on_finding: Call | Word | None = None,
+    checkpoint: Call | None = None,
+    checkpoint_on: Iterable[Severity] | None = None,
 ) -> Run:
     """Begin a run. What is not given comes from TRAINVITALS_… variables, then from defaults. Raises InvalidSetting.
 
     ``config``: a mapping, or an object with attributes (argparse's Namespace); it is copied as it is now.
+    ``on_finding``: a function of each finding; or what a critical one does: "stop" the training, or "raise"
+    FindingRaised. ``checkpoint``: a function that saves the training's state, called with each finding of the
+    severities ``checkpoint_on`` (None: critical ones), before ``on_finding``. All of it happens on the training's
+    thread, in ``log`` or at the end of a watched optimizer's step.
     """
     from trainvitals.console import Console
     from trainvitals.environment import new_name, new_run_id
@@ -53,10 +62,14 @@ def init(
     settings = read_settings(
         server_url=server_url, mode=mode, directory=directory, token=token, project=project, name=name
     )
+    wishes = read_wishes(on_finding, checkpoint, checkpoint_on)
     now = time.time()
     run_name = title(settings.name or new_name(now=now))
     run_id, console = new_run_id(now=now), Console(run_name)
+    reactions = Reactions(wishes, say=console.say)
     pipeline = start = None
+    if reactions.wanted and settings.mode != "online":
+        console.say(f"mode {settings.mode}: nothing is found while the training runs, and nothing done about it")
     if settings.mode != "disabled":
         from trainvitals.beginning import beginning
 
@@ -64,8 +77,8 @@ def init(
             project=settings.project, name=run_name, started_at=now, config=config, tags=tags, group=group,
             planned_steps=planned_steps, say=console.say,
         )  # fmt: skip
-        pipeline = _pipeline(settings, console, run_id=run_id)
-    run = Run(run_id, settings, console, pipeline=pipeline, started_at=now, on_end=_let_go)
+        pipeline = _pipeline(settings, console, reactions, run_id=run_id)
+    run = Run(run_id, settings, console, pipeline=pipeline, started_at=now, on_end=_let_go, reactions=reactions)
     _prepare_process()
     _hold(run)
     if pipeline is not None and start is not None:
@@ -74,7 +87,7 @@ def init(
     return run
 
 
-def _pipeline(settings: Settings, console: Console, *, run_id: str) -> Pipeline | None:
+def _pipeline(settings: Settings, console: Console, reactions: Reactions, *, run_id: str) -> Pipeline | None:
     """None, and a word about it, where the spool cannot be written: the training goes on without us."""
     from trainvitals.environment import new_writer
     from trainvitals.pipeline import Pipeline
@@ -86,7 +99,7 @@ def _pipeline(settings: Settings, console: Console, *, run_id: str) -> Pipeline 
     except OSError as error:
         console.say(f"the spool in {settings.directory} cannot be written ({error}): nothing is recorded")
         return None
-    return Pipeline(settings, spool, console, writer=writer)
+    return Pipeline(settings, spool, console, writer=writer, found=reactions.put)
 
 
 def watch(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import threading
 import time
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
@@ -21,19 +22,28 @@ from trainvitals.spool import Spool
 from trainvitals.wire import coding
 
 if TYPE_CHECKING:
-    from trainvitals.wire.messages import ModelInfo, RunEnd, RunStart
+    from trainvitals.wire.messages import Finding, ModelInfo, RunEnd, RunStart
 
 
 class Pipeline:
-    """One run's way to the server; threads start in ``start``. Nothing here raises for disk or network."""
+    """One run's way to the server; threads start in ``start``. Nothing here raises for disk or network. ``found`` is
+    given the findings that come back, on the sender's thread."""
 
-    def __init__(self, settings: Settings, spool: Spool, console: Console, *, writer: int) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        spool: Spool,
+        console: Console,
+        *,
+        writer: int,
+        found: Callable[[Sequence[Finding]], None],
+    ) -> None:
         self._settings = settings
         self._spool = spool
         self._console = console
         self.outbox = Outbox()
         self._client = Client(settings.server_url, settings.token)
-        delivery = Delivery(spool, self._client, console, drops=self.outbox.drops)
+        delivery = Delivery(spool, self._client, console, drops=self.outbox.drops, found=found)
         self._parts = 1
         self._guard = threading.Lock()
         self._sender: Sender | None = None

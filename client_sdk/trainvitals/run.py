@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from trainvitals.outbox import Point
 from trainvitals.points import MOST_NAMES, Names, checked_name, checked_step, checked_value
+from trainvitals.reactions import Reactions, TrainingStopped
 from trainvitals.steps import Sampling, StepCounter
 
 if TYPE_CHECKING:
@@ -48,6 +49,7 @@ class Run:
         pipeline: Pipeline | None,
         started_at: float,
         on_end: Callable[[Run], None],
+        reactions: Reactions,
     ) -> None:
         self.run_id = run_id
         self.settings = settings
@@ -56,10 +58,12 @@ class Run:
         self._pipeline = pipeline
         self._started_at = started_at
         self._on_end = on_end
+        self._reactions = reactions
         self._reported_at = time.perf_counter()
         self._steps = StepCounter()
         self._names = Names()
         self._watches: list[Watch] = []
+        self._undo: list[Callable[[], None]] = []
 
     @property
     def step(self) -> int:
@@ -90,6 +94,18 @@ class Run:
             pipeline.outbox.put_points([Point(name, at, value) for name, value in values.items()])
         except Exception as error:  # noqa: BLE001  # the border: no error of ours may reach the training
             self._console.say(f"log() left values out: {error}", once=f"log {type(error).__name__}")
+        self.check_findings()
+
+    def check_findings(self) -> None:
+        """Do what ``on_finding`` and ``checkpoint`` ask for about what was found since. ``log`` and the steps of
+        watched optimizers call it; a loop that does neither may. Raises what ``on_finding`` asks for."""
+        if self._pipeline is None or not self._reactions.waiting:
+            return
+        try:
+            self._reactions.act()
+        except TrainingStopped as stop:
+            self.note(stop)  # nobody else is told of a SystemExit
+            raise
 
     def _checked(self, name: object, value: object) -> tuple[str, float | Tensor] | None:
         try:
@@ -151,15 +167,21 @@ class Run:
         self._watches = [watch]
         pipeline.introduce(describe(watch.layers, optimizers))
         watch.start()
+        if self._reactions.wanted:
+            hook = optimizers[-1].register_step_post_hook(lambda *_: self.check_findings())  # after those that record
+            self._undo.append(hook.remove)
 
     def _stop_watching(self) -> None:
         """Hand over the snapshot that was begun, and let go of model and optimizers."""
         watches, self._watches = self._watches, []
         for watch in watches:
             watch.stop()
+        while self._undo:
+            self._undo.pop()()
 
     def finish(self, status: EndStatus | None = None, *, error: str | None = None) -> None:
-        """End the run: deliver what is waiting, for at most five seconds; what is left is shipped later."""
+        """End the run: deliver what is waiting, for at most five seconds; what is left is shipped later. What is found
+        at the very end reaches ``on_finding`` and ``checkpoint`` here, where it ends nothing any more."""
         if self._pipeline is None:
             return
         from trainvitals.plain import text
@@ -176,6 +198,7 @@ class Run:
             error=text(error or noted[1] or "") or None,
         )
         pipeline.close(end, seconds=SHUTDOWN_SECONDS)
+        self._reactions.act(is_over=True)
 
     def note(self, error: BaseException) -> None:
         """Remember how the run is about to end, if nothing did before."""
@@ -218,6 +241,8 @@ def outcome_of(error: BaseException) -> tuple[EndStatus, str | None]:
     """How a run ends that an exception leaves."""
     if isinstance(error, KeyboardInterrupt):
         return "stopped", "interrupted from the keyboard"
+    if isinstance(error, TrainingStopped):
+        return "stopped", str(error)
     if isinstance(error, SystemExit):
         return ("finished", None) if error.code in (None, 0) else ("failed", f"exit status {error.code}")
     return "failed", f"{type(error).__name__}: {error}"

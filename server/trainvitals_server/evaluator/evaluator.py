@@ -101,7 +101,7 @@ class Evaluator:
             self._desk.forget(run_id)
 
     def news(self, run_id: str, writer: int) -> list[Finding]:
-        """Findings opened or resolved since this writer's last call."""
+        """Findings that opened, grew graver or milder, or were resolved since this writer's last call."""
         with self._state:
             run = self._desk.known(run_id)
             if run is None:
@@ -187,7 +187,7 @@ class Evaluator:
         history, life = run.history, run.life
         if turn.model is not None:
             history.describe(turn.model)
-        before = {id_: finding.state for id_, finding in life.findings.items()}
+        before = {id_: (finding.state, finding.severity) for id_, finding in life.findings.items()}
         changed = self._judge.take(
             history, life, turn.frames, now=self._now(), is_moment=turn.is_stale, is_last=turn.is_last
         )
@@ -198,7 +198,7 @@ class Evaluator:
             is_last = turn.is_last and not run.has_news  # another end may have come meanwhile
         self._store.save_findings(run.run_id, changed, health=score, is_last=is_last)
         run.judged_health = score
-        turned = [finding for finding in changed if before.get(finding.finding_id) != finding.state]
+        turned = [one for one in changed if before.get(one.finding_id) != (one.state, one.severity)]
         with self._state:
             run.news.extend(turned)
             run.news_count += len(turned)
