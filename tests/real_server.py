@@ -20,7 +20,7 @@ from trainvitals_server.store.opening import open_store
 PATIENCE_SECONDS = 60.0
 
 
-def wait_until(condition: Callable[[], bool], *, what: str) -> None:
+def wait_until(condition: Callable[[], object], *, what: str) -> None:
     """Poll a condition; fail with what was waited for."""
     deadline = time.monotonic() + PATIENCE_SECONDS
     while not condition():

@@ -1,6 +1,6 @@
 """trainvitals: see whether a network in training is healthy, and what is wrong when it is not."""
 
-from trainvitals.active import finish, init, log, watch
+from trainvitals.active import alert, define_metric, finish, init, log, watch
 from trainvitals.reactions import FindingRaised, TrainingStopped
 from trainvitals.run import NoActiveRun, Run
 from trainvitals.version import __version__
@@ -11,6 +11,8 @@ __all__ = [
     "Run",
     "TrainingStopped",
     "__version__",
+    "alert",
+    "define_metric",
     "finish",
     "init",
     "log",

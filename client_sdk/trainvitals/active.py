@@ -9,21 +9,25 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 from types import FrameType, TracebackType
 from typing import TYPE_CHECKING, Any
 
-from trainvitals.reactions import Call, Reactions, Word, read_wishes
+from trainvitals.points import Metrics
+from trainvitals.reactions import Call, Reactions, Wishes, Word, read_wishes
 from trainvitals.run import NoActiveRun, Run
+from trainvitals.values import settings_of
 
 if TYPE_CHECKING:
-    from torch import Tensor, nn
+    from torch import nn
     from torch.optim import Optimizer
 
     from trainvitals.console import Console
+    from trainvitals.notes import Notes
     from trainvitals.pipeline import Pipeline
     from trainvitals.settings import Settings
-    from trainvitals.wire.messages import Severity
+    from trainvitals.wire.messages import Finding, Severity
 
 _runs: list[Run] = []  # that have not ended
 _last: Run | None = None  # the newest of all
@@ -54,52 +58,66 @@ def init(
     severities ``checkpoint_on`` (None: critical ones), before ``on_finding``. All of it happens on the training's
     thread, in ``log`` or at the end of a watched optimizer's step.
     """
-    from trainvitals.console import Console
-    from trainvitals.environment import new_name, new_run_id
-    from trainvitals.plain import title
     from trainvitals.settings import read_settings
 
     settings = read_settings(
         server_url=server_url, mode=mode, directory=directory, token=token, project=project, name=name
     )
     wishes = read_wishes(on_finding, checkpoint, checkpoint_on)
+    return _begun(settings, wishes, config=settings_of(config), tags=tags, group=group, planned_steps=planned_steps)
+
+
+def _begun(
+    settings: Settings, wishes: Wishes, *, config: dict[str, Any], tags: object, group: object, planned_steps: object
+) -> Run:
+    from trainvitals.beginning import beginning
+    from trainvitals.console import Console
+    from trainvitals.environment import new_name, new_run_id, new_writer
+    from trainvitals.notes import Notes
+    from trainvitals.plain import title
+
     now = time.time()
-    run_name = title(settings.name or new_name(now=now))
-    run_id, console = new_run_id(now=now), Console(run_name)
+    name = title(settings.name or new_name(now=now))
+    run_id, console, settings = new_run_id(now=now), Console(name), replace(settings, name=name)
     reactions = Reactions(wishes, say=console.say)
-    pipeline = start = None
     if reactions.wanted and settings.mode != "online":
         console.say(f"mode {settings.mode}: nothing is found while the training runs, and nothing done about it")
-    if settings.mode != "disabled":
-        from trainvitals.beginning import beginning
-
-        start = beginning(
-            project=settings.project, name=run_name, started_at=now, config=config, tags=tags, group=group,
-            planned_steps=planned_steps, say=console.say,
-        )  # fmt: skip
-        pipeline = _pipeline(settings, console, reactions, run_id=run_id)
-    run = Run(run_id, settings, console, pipeline=pipeline, started_at=now, on_end=_let_go, reactions=reactions)
+    notes = Notes(writer=new_writer(), say=console.say)
+    pipeline = _pipeline(settings, console, notes, found=reactions.put, run_id=run_id)
+    run = Run(
+        run_id, settings, console, pipeline=pipeline, started_at=now, on_end=_let_go, reactions=reactions,
+        config=config, notes=notes,
+    )  # fmt: skip
     _prepare_process()
     _hold(run)
-    if pipeline is not None and start is not None:
+    if pipeline is not None:
+        start = beginning(
+            project=settings.project, name=name, started_at=now, config=config, tags=tags, group=group,
+            planned_steps=planned_steps, say=console.say,
+        )  # fmt: skip
         pipeline.start(start)
         console.say(f"run {run_id} at {run.url}" if settings.mode == "online" else f"run {run_id}, offline")
     return run
 
 
-def _pipeline(settings: Settings, console: Console, reactions: Reactions, *, run_id: str) -> Pipeline | None:
-    """None, and a word about it, where the spool cannot be written: the training goes on without us."""
-    from trainvitals.environment import new_writer
+def _pipeline(
+    settings: Settings, console: Console, notes: Notes, *, found: Callable[[Sequence[Finding]], None], run_id: str
+) -> Pipeline | None:
+    """None in mode disabled; also, with a word about it, where the spool cannot be written: the training goes on
+    without us."""
+    if settings.mode == "disabled":
+        return None
     from trainvitals.pipeline import Pipeline
     from trainvitals.spool import Spool
 
-    writer = new_writer()
     try:
-        spool = Spool.create(settings.spool_folder, run_id=run_id, writer=writer, max_bytes=settings.spool_max_bytes)
+        spool = Spool.create(
+            settings.spool_folder, run_id=run_id, writer=notes.writer, max_bytes=settings.spool_max_bytes
+        )
     except OSError as error:
         console.say(f"the spool in {settings.directory} cannot be written ({error}): nothing is recorded")
         return None
-    return Pipeline(settings, spool, console, writer=writer, found=reactions.put)
+    return Pipeline(settings, spool, console, notes, found=found)
 
 
 def watch(
@@ -109,9 +127,21 @@ def watch(
     _latest("watch").watch(model, optimizer, every=every, dense=dense)
 
 
-def log(metrics: Mapping[str, float | Tensor], step: int | None = None) -> None:
+def log(metrics: Metrics, step: int | None = None) -> None:
     """``Run.log`` of the latest run. Raises NoActiveRun."""
     _latest("log").log(metrics, step)
+
+
+def alert(title: str, text: str = "", level: str = "warning") -> None:
+    """``Run.alert`` of the latest run. Raises NoActiveRun."""
+    _latest("alert").alert(title, text, level)
+
+
+def define_metric(
+    name: str, step_metric: str | None = None, *, summary: str | None = None, goal: str | None = None
+) -> None:
+    """``Run.define_metric`` of the latest run. Raises NoActiveRun."""
+    _latest("define_metric").define_metric(name, step_metric, summary=summary, goal=goal)
 
 
 def finish() -> None:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final
 if TYPE_CHECKING:
     from trainvitals.run import EndStatus
     from trainvitals.wire.messages import Finding, RunEnded
+    from trainvitals.wire.notes import Alert
 
 SEVERITIES: Final = ("critical", "warning", "info")
 
@@ -53,6 +54,11 @@ class Console:
             return
         self.forget(f"{id_} resolved")
         self.say(f"{self._name}{in_words(finding)} {link}", once=f"{id_} {finding.severity}")
+
+    def alert(self, alert: Alert) -> None:
+        """Print what the script itself tells; the same words again at another step."""
+        text = f": {alert.text}" if alert.text else ""
+        self.say(f"{self._name}{alert.level} at step {alert.step or 0:,}: {alert.title}{text}")
 
     def ending(self, ending: RunEnded, *, status: EndStatus, url: str) -> None:
         """Print what a run came to, and what was found in it."""

@@ -14,6 +14,7 @@ from trainvitals.client import Client
 from trainvitals.console import Console
 from trainvitals.delivery import Delivery
 from trainvitals.environment import describe
+from trainvitals.notes import Notes
 from trainvitals.outbox import Outbox
 from trainvitals.recorder import Recorder
 from trainvitals.sender import Sender
@@ -34,8 +35,8 @@ class Pipeline:
         settings: Settings,
         spool: Spool,
         console: Console,
+        notes: Notes,
         *,
-        writer: int,
         found: Callable[[Sequence[Finding]], None],
     ) -> None:
         self._settings = settings
@@ -53,7 +54,8 @@ class Pipeline:
         self._recorder = Recorder(
             self.outbox,
             spool,
-            writer=writer,
+            notes,
+            writer=notes.writer,
             rank=_rank(),
             appended=self._sender.notify if self._sender else _nothing,
             ended=self._part_ended,

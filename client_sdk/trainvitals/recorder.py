@@ -9,6 +9,7 @@ from itertools import groupby
 from typing import TYPE_CHECKING, Final, TypeVar
 
 from trainvitals.frames import layer_stats, measure_all, metric_points
+from trainvitals.notes import Notes
 from trainvitals.outbox import Batch, Outbox, Point
 from trainvitals.spool import Kind, Spool, SpoolFull
 from trainvitals.wire.frame import Frame, encode_frame
@@ -30,6 +31,7 @@ class Recorder:
         self,
         outbox: Outbox,
         spool: Spool,
+        notes: Notes,
         *,
         writer: int,
         rank: int,
@@ -39,6 +41,7 @@ class Recorder:
     ) -> None:
         self._outbox = outbox
         self._spool = spool
+        self._notes = notes
         self._writer = writer
         self._rank = rank
         self._appended = appended
@@ -109,6 +112,11 @@ class Recorder:
             self._write_frame(snapshots, [])
         if last or batch.points:
             self._write_frame(last, batch.points)
+        self._guarded(self._write_note, self._notes)
+
+    def _write_note(self, notes: Notes) -> None:
+        if (note := notes.take()) is not None:
+            self.write("note", note)
 
     def _write_frame(self, snapshots: list[Pending], points: list[Point]) -> None:
         measured = self._measured(snapshots)

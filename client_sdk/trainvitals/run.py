@@ -8,15 +8,17 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Literal
 
 from trainvitals.outbox import Point
-from trainvitals.points import MOST_NAMES, Names, checked_name, checked_step, checked_value
+from trainvitals.points import Intake, Metrics, checked_step
 from trainvitals.reactions import Reactions, TrainingStopped
 from trainvitals.steps import Sampling, StepCounter
+from trainvitals.values import Values
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
     from torch.optim import Optimizer
 
     from trainvitals.console import Console
+    from trainvitals.notes import Notes
     from trainvitals.pipeline import Pipeline
     from trainvitals.settings import Settings
     from trainvitals.snapshots import Pending
@@ -28,7 +30,7 @@ DENSE_STEPS = 50
 
 
 class NoActiveRun(RuntimeError):
-    """``watch``, ``log`` or ``finish`` was called before ``init``."""
+    """``watch``, ``log`` or another of them was called before ``init``."""
 
     def __init__(self, what: str) -> None:
         super().__init__(f"trainvitals.{what}() needs a run: call trainvitals.init() first")
@@ -50,18 +52,23 @@ class Run:
         started_at: float,
         on_end: Callable[[Run], None],
         reactions: Reactions,
+        config: Mapping[str, Any],
+        notes: Notes,
     ) -> None:
         self.run_id = run_id
         self.settings = settings
+        self.config = Values(config, told=notes.add_config)
+        self.summary = Values({}, told=notes.add_summary)
         self.outcome: tuple[EndStatus, str | None] | None = None
         self._console = console
         self._pipeline = pipeline
         self._started_at = started_at
         self._on_end = on_end
         self._reactions = reactions
+        self._notes = notes
         self._reported_at = time.perf_counter()
         self._steps = StepCounter()
-        self._names = Names()
+        self._intake = Intake(say=console.say)
         self._watches: list[Watch] = []
         self._undo: list[Callable[[], None]] = []
 
@@ -80,15 +87,16 @@ class Run:
         """Whether what is logged goes anywhere."""
         return self._pipeline is not None
 
-    def log(self, metrics: Mapping[str, float | Tensor], step: int | None = None) -> None:
+    def log(self, metrics: Metrics, step: int | None = None) -> None:
         """Record values at a step (None: the current one). One-element tensors are taken without waiting for the
-        device. What is no number is left out, and the terminal says so: a training does not end for a log line."""
+        device; of a mapping within, the values are called "outer/inner". What is no number is left out, and the
+        terminal says so: a training does not end for a log line."""
         pipeline = self._pipeline
         if pipeline is None:
             return
         try:
             at = None if step is None else checked_step(step)
-            values = dict(filter(None, (self._checked(name, value) for name, value in metrics.items())))
+            values = self._intake.take(metrics)
             if at is None:
                 at = self._steps.for_log(list(values), tell=self._console.say)
             pipeline.outbox.put_points([Point(name, at, value) for name, value in values.items()])
@@ -107,20 +115,32 @@ class Run:
             self.note(stop)  # nobody else is told of a SystemExit
             raise
 
-    def _checked(self, name: object, value: object) -> tuple[str, float | Tensor] | None:
-        try:
-            checked = checked_name(name), checked_value(value)
-            if self._names.has_room_for(checked[0]):
-                return checked
-            self._console.say(
-                f"metric {name!r} and all other new names are left out: a run has at most {MOST_NAMES:,}. Log under "
-                "fewer names, without steps or batch numbers in them",
-                once="too many names",
-            )
-            return None
-        except (TypeError, ValueError, OverflowError) as error:
-            self._console.say(f"metric {name!r} is left out: {error}", once=f"metric {name!r}")
-            return None
+    def alert(self, title: str, text: str = "", level: str = "warning") -> None:
+        """Tell people something, here and on the run's page. ``level``: "info", "warning" or "critical"."""
+        if self._pipeline is None:
+            return
+        from trainvitals.notes import alert_of
+
+        say = self._console.say
+        alert = alert_of(title, text, level, step=self.step, at=time.time(), say=say)
+        self._console.alert(alert)
+        self._notes.alert(alert)
+
+    def define_metric(
+        self,
+        name: str,
+        step_metric: str | None = None,
+        *,
+        summary: str | None = None,
+        goal: str | None = None,
+    ) -> None:
+        """Say which value of a metric counts in the end (``summary``: "min", "max", "best", "mean", "last") and which
+        way is better (``goal``: "minimize", "maximize"). ``name`` may end in "*". ``step_metric`` is kept with it."""
+        if self._pipeline is None:
+            return
+        from trainvitals.notes import definition_of
+
+        self._notes.define(name, definition_of(summary, goal, step_metric, say=self._console.say))
 
     def watch(
         self,
@@ -209,6 +229,7 @@ class Run:
         """In a forked child: from now on do nothing; the run is the parent's."""
         pipeline, self._pipeline = self._pipeline, None
         self._watches = []  # their hooks find nothing to do
+        self._notes.abandon()
         self._on_end(self)
         if pipeline is not None:
             pipeline.abandon()
