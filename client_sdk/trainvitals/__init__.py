@@ -1,6 +1,9 @@
 """trainvitals: see whether a network in training is healthy, and what is wrong when it is not."""
 
+import sys
+
 from trainvitals.active import alert, define_metric, finish, init, log, watch
+from trainvitals.facade import Facade
 from trainvitals.reactions import FindingRaised, TrainingStopped
 from trainvitals.run import NoActiveRun, Run
 from trainvitals.version import __version__
@@ -18,3 +21,7 @@ __all__ = [
     "log",
     "watch",
 ]
+
+sys.modules[__name__].__class__ = Facade
+del sys.modules[__name__].run  # the submodule: "run" is the run at work
+del sys

@@ -17,12 +17,10 @@ from typing import TYPE_CHECKING, Any
 from trainvitals.points import Metrics
 from trainvitals.reactions import Call, Reactions, Wishes, Word, read_wishes
 from trainvitals.run import NoActiveRun, Run
-from trainvitals.values import settings_of
+from trainvitals.values import Values, settings_of
+from trainvitals.wandb_words import INIT, ignore
 
 if TYPE_CHECKING:
-    from torch import nn
-    from torch.optim import Optimizer
-
     from trainvitals.console import Console
     from trainvitals.notes import Notes
     from trainvitals.pipeline import Pipeline
@@ -32,6 +30,8 @@ if TYPE_CHECKING:
 _runs: list[Run] = []  # that have not ended
 _last: Run | None = None  # the newest of all
 _prepared = False
+_early = Values({}, told=lambda changes: None)  # settings from before a run begins
+_giving_way: Callable[[], None] | None = None
 
 
 def init(
@@ -49,6 +49,7 @@ def init(
     on_finding: Call | Word | None = None,
     checkpoint: Call | None = None,
     checkpoint_on: Iterable[Severity] | None = None,
+    **wandb: Any,  # Any: what scripts written for wandb say besides
 ) -> Run:
     """Begin a run. What is not given comes from TRAINVITALS_… variables, then from defaults. Raises InvalidSetting.
 
@@ -56,15 +57,20 @@ def init(
     ``on_finding``: a function of each finding; or what a critical one does: "stop" the training, or "raise"
     FindingRaised. ``checkpoint``: a function that saves the training's state, called with each finding of the
     severities ``checkpoint_on`` (None: critical ones), before ``on_finding``. All of it happens on the training's
-    thread, in ``log`` or at the end of a watched optimizer's step.
+    thread, in ``log`` or at the end of a watched optimizer's step. Keywords of wandb's that mean nothing here are
+    ignored, with a word; those that mean nothing to anybody raise TypeError.
     """
     from trainvitals.settings import read_settings
 
+    ignore(wandb, INIT, of="init", own=init.__code__.co_varnames)
     settings = read_settings(
         server_url=server_url, mode=mode, directory=directory, token=token, project=project, name=name
     )
     wishes = read_wishes(on_finding, checkpoint, checkpoint_on)
-    return _begun(settings, wishes, config=settings_of(config), tags=tags, group=group, planned_steps=planned_steps)
+    if _giving_way is not None:
+        _giving_way()
+    given = {**_early, **settings_of(config)}
+    return _begun(settings, wishes, config=given, tags=tags, group=group, planned_steps=planned_steps)
 
 
 def _begun(
@@ -120,41 +126,66 @@ def _pipeline(
     return Pipeline(settings, spool, console, notes, found=found)
 
 
-def watch(
-    model: nn.Module, optimizer: Optimizer | Sequence[Optimizer], *, every: int | None = None, dense: int = 50
-) -> None:
+def watch(*arguments: Any, **named: Any) -> None:  # Any: as Run.watch has them
     """``Run.watch`` of the latest run. Raises NoActiveRun."""
-    _latest("watch").watch(model, optimizer, every=every, dense=dense)
+    newest("watch").watch(*arguments, **named)
 
 
-def log(metrics: Metrics, step: int | None = None) -> None:
+def log(metrics: Metrics, step: int | None = None, commit: bool | None = None) -> None:
     """``Run.log`` of the latest run. Raises NoActiveRun."""
-    _latest("log").log(metrics, step)
+    newest("log").log(metrics, step, commit)
 
 
-def alert(title: str, text: str = "", level: str = "warning") -> None:
+def alert(title: str, text: str = "", level: str = "warning", **wandb: Any) -> None:
     """``Run.alert`` of the latest run. Raises NoActiveRun."""
-    _latest("alert").alert(title, text, level)
+    newest("alert").alert(title, text, level, **wandb)
 
 
 def define_metric(
-    name: str, step_metric: str | None = None, *, summary: str | None = None, goal: str | None = None
+    name: str, step_metric: str | None = None, *, summary: str | None = None, goal: str | None = None, **wandb: Any
 ) -> None:
     """``Run.define_metric`` of the latest run. Raises NoActiveRun."""
-    _latest("define_metric").define_metric(name, step_metric, summary=summary, goal=goal)
+    newest("define_metric").define_metric(name, step_metric, summary=summary, goal=goal, **wandb)
 
 
-def finish() -> None:
-    """``Run.finish`` of the latest run. Raises NoActiveRun."""
-    _latest("finish").finish()
+def finish(exit_code: int | None = None) -> None:
+    """``Run.finish`` of the latest run; failed where ``exit_code`` is not 0. Raises NoActiveRun."""
+    newest("finish").finish(exit_code=exit_code)
 
 
-def _latest(what: str) -> Run:
-    if _runs:
-        return _runs[-1]
-    if _last is None:
+def current() -> Run | None:
+    """The newest run that has not ended."""
+    return _runs[-1] if _runs else None
+
+
+def newest(what: str) -> Run:
+    """The newest run at work, else the last that was. Raises NoActiveRun, naming what needs one."""
+    run = current() or _last
+    if run is None:
         raise NoActiveRun(what)
-    return _last
+    return run
+
+
+def config() -> Values:
+    """The newest run's settings; before there is one, those that the next one begins with."""
+    return _early if _last is None else newest("config").config
+
+
+def has_begun() -> bool:
+    """Whether this process has begun a run at all."""
+    return _last is not None
+
+
+def give_way(to_the_script: Callable[[], None] | None) -> None:
+    """What is called when the script begins a run by itself."""
+    global _giving_way
+    _giving_way = to_the_script
+
+
+def note(error: BaseException) -> None:
+    """Remember how this process is about to end."""
+    for run in list(_runs):
+        run.note(error)
 
 
 def _hold(run: Run) -> None:
@@ -184,12 +215,11 @@ def _prepare_process() -> None:
 def _note_uncaught_errors() -> None:
     earlier = sys.excepthook
 
-    def note(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
-        for run in list(_runs):
-            run.note(error)
+    def note_and_show(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+        note(error)
         earlier(kind, error, trace)
 
-    sys.excepthook = note
+    sys.excepthook = note_and_show
 
 
 def _stop(number: int, frame: FrameType | None) -> None:

@@ -87,7 +87,7 @@ def checked_value(value: Any) -> float | Tensor:  # Any: what people log
     """A number, or a copy of a one-element tensor, which is read later. Raises TypeError, ValueError, OverflowError."""
     if isinstance(value, (int, float)):
         return float(value)
-    if hasattr(value, "detach") and hasattr(value, "numel"):
+    if hasattr(type(value), "detach") and hasattr(type(value), "numel"):
         if value.numel() != 1:
             raise TypeError(f"it has {value.numel()} values: log a mean, or one name for each")
         if value.is_complex():

@@ -7,17 +7,19 @@ from collections.abc import Callable, Mapping, Sequence
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Literal
 
+from trainvitals.noting import Noting
 from trainvitals.outbox import Point
 from trainvitals.points import Intake, Metrics, checked_step
 from trainvitals.reactions import Reactions, TrainingStopped
 from trainvitals.steps import Sampling, StepCounter
-from trainvitals.values import Values
+from trainvitals.wandb_words import is_optimizer, of_watch
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
     from torch.optim import Optimizer
 
     from trainvitals.console import Console
+    from trainvitals.lookout import Lookout, Models
     from trainvitals.notes import Notes
     from trainvitals.pipeline import Pipeline
     from trainvitals.settings import Settings
@@ -36,7 +38,7 @@ class NoActiveRun(RuntimeError):
         super().__init__(f"trainvitals.{what}() needs a run: call trainvitals.init() first")
 
 
-class Run:
+class Run(Noting):
     """One execution of a training script. Made by ``trainvitals.init``; a context manager that knows how it ended.
 
     Without a pipeline (mode "disabled", a forked child, after ``finish``) every method does nothing.
@@ -57,19 +59,17 @@ class Run:
     ) -> None:
         self.run_id = run_id
         self.settings = settings
-        self.config = Values(config, told=notes.add_config)
-        self.summary = Values({}, told=notes.add_summary)
+        super().__init__(notes, console, config=config)
         self.outcome: tuple[EndStatus, str | None] | None = None
-        self._console = console
         self._pipeline = pipeline
         self._started_at = started_at
         self._on_end = on_end
         self._reactions = reactions
-        self._notes = notes
         self._reported_at = time.perf_counter()
         self._steps = StepCounter()
         self._intake = Intake(say=console.say)
         self._watches: list[Watch] = []
+        self._lookout: Lookout | None = None
         self._undo: list[Callable[[], None]] = []
 
     @property
@@ -87,10 +87,11 @@ class Run:
         """Whether what is logged goes anywhere."""
         return self._pipeline is not None
 
-    def log(self, metrics: Metrics, step: int | None = None) -> None:
+    def log(self, metrics: Metrics, step: int | None = None, commit: bool | None = None) -> None:
         """Record values at a step (None: the current one). One-element tensors are taken without waiting for the
         device; of a mapping within, the values are called "outer/inner". What is no number is left out, and the
-        terminal says so: a training does not end for a log line."""
+        terminal says so: a training does not end for a log line. ``commit`` is wandb's, and changes nothing: the
+        optimizer counts the steps, or a metric that comes again."""
         pipeline = self._pipeline
         if pipeline is None:
             return
@@ -115,46 +116,25 @@ class Run:
             self.note(stop)  # nobody else is told of a SystemExit
             raise
 
-    def alert(self, title: str, text: str = "", level: str = "warning") -> None:
-        """Tell people something, here and on the run's page. ``level``: "info", "warning" or "critical"."""
-        if self._pipeline is None:
-            return
-        from trainvitals.notes import alert_of
-
-        say = self._console.say
-        alert = alert_of(title, text, level, step=self.step, at=time.time(), say=say)
-        self._console.alert(alert)
-        self._notes.alert(alert)
-
-    def define_metric(
-        self,
-        name: str,
-        step_metric: str | None = None,
-        *,
-        summary: str | None = None,
-        goal: str | None = None,
-    ) -> None:
-        """Say which value of a metric counts in the end (``summary``: "min", "max", "best", "mean", "last") and which
-        way is better (``goal``: "minimize", "maximize"). ``name`` may end in "*". ``step_metric`` is kept with it."""
-        if self._pipeline is None:
-            return
-        from trainvitals.notes import definition_of
-
-        self._notes.define(name, definition_of(summary, goal, step_metric, say=self._console.say))
-
     def watch(
         self,
-        model: nn.Module,
-        optimizer: Optimizer | Sequence[Optimizer],
+        model: Any = None,  # Any: a module, or as wandb has it several
+        optimizer: Any = None,  # Any: an optimizer or several; wandb has a loss function in this place
         *,
         every: int | None = None,
         dense: int = DENSE_STEPS,
+        **wandb: Any,  # Any: what scripts written for wandb say besides
     ) -> None:
         """Record the stats of every layer at the first ``dense`` steps and then at every ``every``-th.
 
-        The first optimizer counts the steps. Raises ValueError for a model without parameters, or every < 1; whatever
-        else goes wrong is said in the terminal, and the training goes on unwatched.
+        The first optimizer counts the steps. Without one, those that train the model are learnt at their first steps;
+        ``watch`` may then be called for model after model. Raises ValueError for a model without parameters, or every
+        < 1; whatever else goes wrong is said in the terminal, and the training goes on unwatched.
         """
+        if wandb or not is_optimizer(optimizer):
+            models, every = of_watch(model, every, wandb)
+            self._expect(models, every=every, dense=dense)
+            return
         if self._pipeline is None:
             return
         interval = self.settings.every if every is None else every
@@ -171,6 +151,26 @@ class Run:
         except Exception as error:  # noqa: BLE001  # the border: no error of ours may reach the training
             self._stop_watching()
             self._console.say(f"this model cannot be watched ({type(error).__name__}: {error}); metrics are recorded")
+
+    def _expect(self, models: list[nn.Module], *, every: int | None, dense: int) -> None:
+        if self._pipeline is None:
+            return
+        from trainvitals.lookout import Given
+
+        self.look_out(Given([]), every=every, dense=dense).expect(models)
+
+    def look_out(self, models: Models, *, every: int | None = None, dense: int = DENSE_STEPS) -> Lookout:
+        """Have what ``models`` finds watched, with the optimizers that turn out to train it."""
+        from trainvitals.lookout import Lookout
+
+        if self._lookout is None:
+            self._lookout = Lookout(
+                models,
+                steps=self._steps,
+                watch=lambda model, optimizers: self.watch(model, optimizers, every=every, dense=dense),
+                tell=self._console.say,
+            )
+        return self._lookout
 
     def _watch(self, pipeline: Pipeline, model: nn.Module, optimizers: Sequence[Optimizer], sampling: Sampling) -> None:
         from trainvitals.layers import describe
@@ -199,18 +199,24 @@ class Run:
         while self._undo:
             self._undo.pop()()
 
-    def finish(self, status: EndStatus | None = None, *, error: str | None = None) -> None:
+    def finish(
+        self, status: EndStatus | None = None, *, error: str | None = None, exit_code: int | None = None
+    ) -> None:
         """End the run: deliver what is waiting, for at most five seconds; what is left is shipped later. What is found
-        at the very end reaches ``on_finding`` and ``checkpoint`` here, where it ends nothing any more."""
+        at the very end reaches ``on_finding`` and ``checkpoint`` here, where it ends nothing any more. ``exit_code`` is
+        wandb's: one that is not 0 says that the run failed."""
         if self._pipeline is None:
             return
         from trainvitals.plain import text
         from trainvitals.wire.messages import RunEnd
 
         self._stop_watching()
+        if self._lookout is not None:
+            self._lookout.stop()
         pipeline, self._pipeline = self._pipeline, None
         self._on_end(self)
-        noted = self.outcome or ("finished", None)
+        failed: tuple[EndStatus, str | None] | None = ("failed", f"exit status {exit_code}") if exit_code else None
+        noted = failed or self.outcome or ("finished", None)
         end = RunEnd(
             status=status or noted[0],
             ended_at=time.time(),
