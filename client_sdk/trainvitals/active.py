@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from trainvitals.points import Metrics
 from trainvitals.reactions import Call, Reactions, Wishes, Word, read_wishes
-from trainvitals.run import NoActiveRun, Run
+from trainvitals.run import DENSE_STEPS, NoActiveRun, Run
 from trainvitals.values import Values, settings_of
 from trainvitals.wandb_words import INIT, ignore
 
@@ -69,7 +69,7 @@ def init(
     wishes = read_wishes(on_finding, checkpoint, checkpoint_on)
     if _giving_way is not None:
         _giving_way()
-    given = {**_early, **settings_of(config)}
+    given = {**_taken_early(), **settings_of(config)}
     return _begun(settings, wishes, config=given, tags=tags, group=group, planned_steps=planned_steps)
 
 
@@ -126,9 +126,16 @@ def _pipeline(
     return Pipeline(settings, spool, console, notes, found=found)
 
 
-def watch(*arguments: Any, **named: Any) -> None:  # Any: as Run.watch has them
+def watch(
+    model: Any = None,  # Any: as Run.watch has them
+    optimizer: Any = None,
+    *,
+    every: int | None = None,
+    dense: int = DENSE_STEPS,
+    **wandb: Any,
+) -> None:
     """``Run.watch`` of the latest run. Raises NoActiveRun."""
-    newest("watch").watch(*arguments, **named)
+    newest("watch").watch(model, optimizer, every=every, dense=dense, **wandb)
 
 
 def log(metrics: Metrics, step: int | None = None, commit: bool | None = None) -> None:
@@ -169,6 +176,12 @@ def newest(what: str) -> Run:
 def config() -> Values:
     """The newest run's settings; before there is one, those that the next one begins with."""
     return _early if _last is None else newest("config").config
+
+
+def _taken_early() -> dict[str, Any]:
+    global _early
+    early, _early = _early, Values({}, told=lambda changes: None)
+    return early.as_dict()
 
 
 def has_begun() -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import weakref
+from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Final, Protocol
 
@@ -27,9 +28,8 @@ class Models(Protocol):
     def add(self, models: Iterable[nn.Module]) -> None:
         """These, too."""
 
-    def trained_by(self, optimizers: Iterable[Optimizer]) -> list[nn.Module]:
-        """The models, if any of them owns a parameter of these optimizers; else none. They are the same for further
-        optimizers, so that layers keep their names."""
+    def known(self) -> list[nn.Module]:
+        """All that were found so far, whether they are trained or not."""
 
     def search(self) -> None:
         """Keep the eyes open: there may be more models."""
@@ -48,9 +48,9 @@ class Given:
         """See Models."""
         self._models.extend(model for model in models if not any(model is known for known in self._models))
 
-    def trained_by(self, optimizers: Iterable[Optimizer]) -> list[nn.Module]:
+    def known(self) -> list[nn.Module]:
         """See Models."""
-        return self._models if _own(self._models, optimizers) else []
+        return self._models
 
     def search(self) -> None:
         """See Models; the script names others itself."""
@@ -82,16 +82,15 @@ class Called:
             self._handle.remove()
             self._handle = None
 
-    def trained_by(self, optimizers: Iterable[Optimizer]) -> list[nn.Module]:
+    def known(self) -> list[nn.Module]:
         """See Models."""
         alive = [module for reference in self._called.values() if (module := reference()) is not None]
         inner = {id(part) for module in alive for part in module.modules() if part is not module}
-        models = [
+        return [
             module
             for module in alive
             if id(module) not in inner and any(parameter.requires_grad for parameter in module.parameters())
         ]
-        return models if _own(models, optimizers) else []
 
     def _note(self, module: nn.Module, *_: object) -> None:
         if module.training and torch.is_grad_enabled():
@@ -174,13 +173,14 @@ class Lookout:
         self._optimizers = [known for known in self._optimizers if not _parameters([known]) & theirs]
         self._optimizers.append(optimizer)
         self._tries_left = MOST_TRIES
-        if not self._models.trained_by([optimizer]):
+        if not trained(self._models.known(), [optimizer]):
             self._models.search()
 
     def _try(self) -> None:
         self._tries_left -= 1
-        models = self._models.trained_by(self._optimizers)
-        if all(self._models.trained_by([optimizer]) for optimizer in self._optimizers):
+        known = self._models.known()
+        models = trained(known, self._optimizers)
+        if all(trained(models, [optimizer]) for optimizer in self._optimizers):
             self._tries_left = 0
         if not self._tries_left:
             self._models.rest()
@@ -190,21 +190,26 @@ class Lookout:
             return
         if self._tries_left == 0 or not self._watching:
             self._watching = True
-            self._watch(joined(models), list(self._optimizers))
+            self._watch(joined(models, among=known), list(self._optimizers))
 
 
-def joined(models: Sequence[nn.Module]) -> nn.Module:
-    """The model; several as one whose layers begin with the class names of theirs: "Generator.0", "Generator_2.0"."""
-    if len(models) == 1:
-        return models[0]
-    whole = nn.Module()
-    for model in models:
-        stem = name = type(getattr(model, "_orig_mod", model)).__name__
-        number = 1
-        while hasattr(whole, name):
-            number += 1
-            name = f"{stem}_{number}"
-        whole.add_module(name, model)
+def trained(models: Iterable[nn.Module], by: Iterable[Optimizer]) -> list[nn.Module]:
+    """Those that own a parameter of these optimizers."""
+    wanted = _parameters(by)
+    return [model for model in models if any(id(parameter) in wanted for parameter in model.parameters())]
+
+
+def joined(models: Sequence[nn.Module], *, among: Sequence[nn.Module]) -> nn.Module:
+    """The only model there is; several as one whose layers begin with the class names of theirs: "Generator.0",
+    "Linear_2". The names are the same whichever of them, ``among`` all that there are, are joined."""
+    if len(among) == 1:
+        return among[0]
+    whole, names = nn.Module(), Counter[str]()
+    for model in among:
+        kind = type(getattr(model, "_orig_mod", model)).__name__
+        names[kind] += 1
+        if any(model is one for one in models):
+            whole.add_module(kind if names[kind] == 1 else f"{kind}_{names[kind]}", model)
     return whole
 
 
@@ -212,8 +217,3 @@ def _parameters(optimizers: Iterable[Optimizer]) -> set[int]:
     return {
         id(parameter) for optimizer in optimizers for group in optimizer.param_groups for parameter in group["params"]
     }
-
-
-def _own(models: Iterable[nn.Module], optimizers: Iterable[Optimizer]) -> bool:
-    wanted = _parameters(optimizers)
-    return any(id(parameter) in wanted for model in models for parameter in model.parameters())

@@ -43,7 +43,7 @@ class Losses:
         return None if total is None else total / count
 
     def _seen(self, loss: Tensor, gradient: object = None, *_: object, **__: object) -> None:
-        if self._faults.too_many or gradient is not None or torch.compiler.is_compiling():
+        if self._faults.too_many or gradient is not None or _recording_a_graph():
             return
         try:
             value = self._unscaled(loss)
@@ -61,6 +61,11 @@ class Losses:
     def _unscaled(self, loss: Tensor) -> Tensor:
         scaled, self._scaled = self._scaled, None
         return scaled[1] if scaled is not None and scaled[0]() is loss else loss
+
+
+def _recording_a_graph() -> bool:
+    """What is done now would be done again at every replay."""
+    return torch.compiler.is_compiling() or (torch.cuda.is_initialized() and torch.cuda.is_current_stream_capturing())
 
 
 def _precede(kind: type, name: str, see: Callable[..., None]) -> Callable[[], None]:

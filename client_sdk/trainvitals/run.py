@@ -188,7 +188,7 @@ class Run(Noting):
         pipeline.introduce(describe(watch.layers, optimizers))
         watch.start()
         if self._reactions.wanted:
-            hook = optimizers[-1].register_step_post_hook(lambda *_: self.check_findings())  # after those that record
+            hook = optimizers[0].register_step_post_hook(lambda *_: self.check_findings())  # after those that record
             self._undo.append(hook.remove)
 
     def _stop_watching(self) -> None:

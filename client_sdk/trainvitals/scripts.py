@@ -15,6 +15,7 @@ from typing import Final
 
 from trainvitals import active
 from trainvitals.console import Console
+from trainvitals.settings import InvalidSetting, read_settings
 
 NOT_UNDERSTOOD: Final = 2
 SETTINGS: Final = {  # options → the variables that the SDK reads, of this process and those that it starts
@@ -34,7 +35,14 @@ def run(arguments: Sequence[str]) -> int:
     if not target:
         parser.print_usage(sys.stderr)
         return NOT_UNDERSTOOD
-    os.environ.update({variable: str(value) for word, variable in SETTINGS.items() if (value := vars(options)[word])})
+    os.environ.update(
+        {variable: str(value) for word, variable in SETTINGS.items() if (value := vars(options)[word]) is not None}
+    )
+    try:
+        read_settings()
+    except InvalidSetting as error:
+        print(f"trainvitals: {error}", file=sys.stderr)
+        return NOT_UNDERSTOOD
     try:
         main, compiled = _module(target[0]) if options.module else _script(target[0])
     except (OSError, ImportError, ValueError) as error:

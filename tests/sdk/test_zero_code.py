@@ -140,6 +140,11 @@ def test_a_script_that_cannot_be_compiled_is_told_of_by_its_own_line(tmp_path: P
     assert "scripts.py" not in done.stderr
 
 
+def test_a_setting_that_makes_no_sense_is_refused_before_the_script_runs(tmp_path: Path) -> None:
+    done = run(tmp_path, "--every", "0", "nothing.py")
+    assert (done.returncode, "TRAINVITALS_EVERY" in done.stderr) == (2, True)
+
+
 def test_what_is_not_there_is_told_in_one_line(tmp_path: Path) -> None:
     for target, status in ((["nothing.py"], 2), (["-m", "nothing.at_all"], 1), ([], 2)):
         done = run(tmp_path, *target)
@@ -213,6 +218,15 @@ def test_two_networks_with_an_optimizer_each_are_watched_together(tmp_path: Path
     assert found.points("lr")[5:] == [(step, pytest.approx(0.02)) for step in range(5, 10)]
     assert found.points("lr/1")[-1] == (9, pytest.approx(0.01))
     assert all(ratio > 0 for ratio in found.stats(5)["update_ratio"].values())
+
+
+RARELY = GAN.replace("    of_generator.zero_grad()", "    if step % 4 != 3: continue\n    of_generator.zero_grad()")
+
+
+def test_a_network_whose_optimizer_comes_later_changes_no_layer_s_name(tmp_path: Path) -> None:
+    found = watched(tmp_path, RARELY)
+    assert list(found.stats(2)["grad_norm"]) == ["Critic.body"]
+    assert list(found.stats(5)["grad_norm"]) == ["Generator.body", "Critic.body"]
 
 
 ACCUMULATES = """
