@@ -1,6 +1,7 @@
 """trainvitals: see whether a network in training is healthy, and what is wrong when it is not."""
 
 import sys
+from typing import TYPE_CHECKING
 
 from trainvitals.active import alert, define_metric, finish, init, log, watch
 from trainvitals.facade import Facade
@@ -22,6 +23,13 @@ __all__ = [
     "watch",
 ]
 
+if TYPE_CHECKING:
+    from trainvitals.values import Values
+    from trainvitals.wire.messages import Finding as Finding
+
+    config: Values
+    summary: Values
+
 sys.modules[__name__].__class__ = Facade
 del sys.modules[__name__].run  # the submodule: "run" is the run at work
-del sys
+del sys, TYPE_CHECKING

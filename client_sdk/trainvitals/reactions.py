@@ -34,6 +34,9 @@ class FindingRaised(RuntimeError):
         super().__init__(in_words(finding))
         self.finding = finding
 
+    def __reduce__(self) -> tuple[type, tuple[Finding]]:
+        return type(self), (self.finding,)  # launchers of several processes send errors from one to another
+
 
 class TrainingStopped(SystemExit):
     """Something critical was found, and ``on_finding="stop"`` was asked for. ``finding`` is what.
@@ -44,6 +47,9 @@ class TrainingStopped(SystemExit):
     def __init__(self, finding: Finding) -> None:
         super().__init__(STOPPED_STATUS)
         self.finding = finding
+
+    def __reduce__(self) -> tuple[type, tuple[Finding]]:
+        return type(self), (self.finding,)
 
     def __str__(self) -> str:
         return f"stopped: {in_words(self.finding)}"

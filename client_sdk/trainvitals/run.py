@@ -70,6 +70,7 @@ class Run(Noting):
         self._intake = Intake(say=console.say)
         self._watches: list[Watch] = []
         self._lookout: Lookout | None = None
+        self._in_step = False  # within the hooks of an optimizer's step, of which none may be taken out just then
         self._undo: list[Callable[[], None]] = []
 
     @property
@@ -188,8 +189,15 @@ class Run(Noting):
         pipeline.introduce(describe(watch.layers, optimizers))
         watch.start()
         if self._reactions.wanted:
-            hook = optimizers[0].register_step_post_hook(lambda *_: self.check_findings())  # after those that record
+            hook = optimizers[0].register_step_post_hook(self._check_in_step)  # after those that record
             self._undo.append(hook.remove)
+
+    def _check_in_step(self, *_: object) -> None:
+        self._in_step = True
+        try:
+            self.check_findings()
+        finally:
+            self._in_step = False
 
     def _stop_watching(self) -> None:
         """Hand over the snapshot that was begun, and let go of model and optimizers."""
@@ -210,7 +218,8 @@ class Run(Noting):
         from trainvitals.plain import text
         from trainvitals.wire.messages import RunEnd
 
-        self._stop_watching()
+        if not self._in_step:
+            self._stop_watching()
         if self._lookout is not None:
             self._lookout.stop()
         pipeline, self._pipeline = self._pipeline, None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import os
+import pickle
 import subprocess
 import sys
 import threading
@@ -155,6 +156,25 @@ def test_a_function_may_log_and_may_end_the_training_itself(server: RealServer, 
     run.finish()
     assert server.only_run.summary.status == "stopped"
     assert [value for _, value in server.points(run.run_id, "found")] == [1.0]
+
+
+def test_a_run_that_a_function_finishes_within_a_step_harms_no_step(server: RealServer, tmp_path: Path) -> None:
+    model = torch.nn.Linear(3, 1)
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    run = begin(server, tmp_path, on_finding=lambda found: run.finish())
+    run.watch(model, optimizer, every=1)
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while run.active:
+        assert time.monotonic() < deadline
+        model(torch.full((4, 3), math.nan)).sum().backward()
+        optimizer.step()
+    optimizer.step()
+
+
+def test_what_ends_a_training_travels_between_processes() -> None:
+    for error in (tv.FindingRaised(FOUND), tv.TrainingStopped(FOUND)):
+        again = pickle.loads(pickle.dumps(error))
+        assert (type(again), again.finding, str(again)) == (type(error), FOUND, str(error))
 
 
 def test_says_that_nothing_is_found_where_no_server_judges(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -99,7 +99,7 @@ async def take_frame(run_id: str, request: Request, services: Given) -> Response
     finally:
         services.writer.give_back(size)
     frame = received.frame
-    findings = services.evaluator.news(run_id, frame.writer)
+    findings = services.evaluator.news(run_id, frame.writer, again=not new)
     return answer(request, FrameAccepted(seq=frame.seq, duplicate=not new, findings=findings))
 
 

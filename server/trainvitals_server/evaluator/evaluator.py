@@ -100,15 +100,12 @@ class Evaluator:
         with self._state:
             self._desk.forget(run_id)
 
-    def news(self, run_id: str, writer: int) -> list[Finding]:
-        """Findings that opened, grew graver or milder, or were resolved since this writer's last call."""
+    def news(self, run_id: str, writer: int, *, again: bool = False) -> list[Finding]:
+        """Findings that opened, grew graver or milder, or were resolved since this writer's last call. A writer that is
+        new here is told of those that are open. ``again``: the last answer may never have reached it."""
         with self._state:
             run = self._desk.known(run_id)
-            if run is None:
-                return []
-            fresh = run.news_count - run.told.get(writer, 0)
-            run.told[writer] = run.news_count
-            return list(run.news)[-fresh:] if fresh else []
+            return [] if run is None else run.tell(writer, again=again)
 
     def drain(self, timeout: float = 30.0) -> bool:
         """Wait until all that was fed is judged; whether that came to pass."""
