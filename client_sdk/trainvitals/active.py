@@ -62,7 +62,7 @@ def init(
     """
     from trainvitals.settings import read_settings
 
-    ignore(wandb, INIT, of="init", own=init.__code__.co_varnames)
+    ignore(wandb, INIT, of="init", own=init.__code__.co_varnames[: init.__code__.co_kwonlyargcount])
     settings = read_settings(
         server_url=server_url, mode=mode, directory=directory, token=token, project=project, name=name
     )

@@ -16,6 +16,9 @@ class Facade(ModuleType):
         # loading trainvitals.watch binds the module to the package's name for it, where the function stands
         if isinstance(value, ModuleType) and (name == "run" or callable(self.__dict__.get(name))):
             return
+        if name == "config":  # wandb.config = {…}, as many scripts have it
+            active.config().update(value)
+            return
         super().__setattr__(name, value)
 
     def __getattr__(self, name: str) -> Any:  # Any: whatever the name stands for

@@ -152,16 +152,17 @@ class Reactions:
     def _act_upon(self, finding: Finding, *, is_over: bool) -> None:
         wishes = self._wishes
         if wishes.checkpoint is not None and finding.severity in wishes.checkpoint_on:
-            self._call(wishes.checkpoint, "checkpoint", finding)
+            self._call(wishes.checkpoint, "checkpoint", finding, is_over=is_over)
         if callable(wishes.on_finding):
-            self._call(wishes.on_finding, "on_finding", finding)
+            self._call(wishes.on_finding, "on_finding", finding, is_over=is_over)
         elif wishes.on_finding is not None and finding.severity == ENDING and not is_over:
             raise FindingRaised(finding) if wishes.on_finding == "raise" else TrainingStopped(finding)
 
-    def _call(self, function: Call, name: str, finding: Finding) -> None:
+    def _call(self, function: Call, name: str, finding: Finding, *, is_over: bool) -> None:
         try:
             function(finding)
-        except FindingRaised:
-            raise
+        except (FindingRaised, TrainingStopped):
+            if not is_over:
+                raise
         except Exception:  # noqa: BLE001  # the script's own; a slip in it is no reason to lose the training
             self._say(f"{name}() failed, and the training goes on:\n{traceback.format_exc().rstrip()}")

@@ -208,7 +208,7 @@ class Run(Noting):
             self._undo.pop()()
 
     def finish(
-        self, status: EndStatus | None = None, *, error: str | None = None, exit_code: int | None = None
+        self, status: EndStatus | int | None = None, *, error: str | None = None, exit_code: int | None = None
     ) -> None:
         """End the run: deliver what is waiting, for at most five seconds; what is left is shipped later. What is found
         at the very end reaches ``on_finding`` and ``checkpoint`` here, where it ends nothing any more. ``exit_code`` is
@@ -224,6 +224,8 @@ class Run(Noting):
             self._lookout.stop()
         pipeline, self._pipeline = self._pipeline, None
         self._on_end(self)
+        if isinstance(status, int):  # in wandb's first place stands the exit code
+            status, exit_code = None, status
         failed: tuple[EndStatus, str | None] | None = ("failed", f"exit status {exit_code}") if exit_code else None
         noted = failed or self.outcome or ("finished", None)
         end = RunEnd(

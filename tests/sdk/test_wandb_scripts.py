@@ -146,7 +146,7 @@ def test_settings_may_be_set_before_the_run_begins(tmp_path: Path) -> None:
     code = """
 import trainvitals as wandb
 wandb.config.seed = 3
-wandb.config.lr = 1.0
+wandb.config = {"lr": 1.0}
 with wandb.init(mode="disabled", config={"lr": 0.1}) as run:
     assert run.config == wandb.config == {"seed": 3, "lr": 0.1}
 """
@@ -160,8 +160,8 @@ def test_a_run_tells_of_itself_in_wandb_s_words() -> None:
 
 @pytest.mark.parametrize(("code", "status"), [(None, "finished"), (0, "finished"), (1, "failed")])
 def test_an_exit_code_says_whether_the_run_failed(tmp_path: Path, code: int | None, status: str) -> None:
-    tv.init(mode="offline", directory=tmp_path / "spool")
-    tv.finish(code)
+    run = tv.init(mode="offline", directory=tmp_path / "spool")
+    run.finish(code)
     assert recorded(tmp_path).end.status == status
 
 
