@@ -47,6 +47,17 @@ class AlertLevel:
     ERROR = "ERROR"
 
 
+class util:  # noqa: N801  # wandb's name
+    """What scripts that resume their runs take from ``wandb.util``."""
+
+    @staticmethod
+    def generate_id(length: int = 8) -> str:
+        """Letters and digits at random."""
+        import secrets
+
+        return secrets.token_hex(length)[:length]
+
+
 class StandIn:
     """Takes the place of a thing that is not kept: it can be called, asked and filled, and nothing comes of it."""
 
@@ -72,8 +83,8 @@ def of_module(name: str) -> Any:  # Any: a class or a function of wandb's
     """What ``wandb.NAME`` stands for. Raises AttributeError for what cannot be stood in for."""
     if name in ("Error", "CommError", "UsageError"):
         return Error
-    if name == "AlertLevel":
-        return AlertLevel
+    if name in ("AlertLevel", "util"):
+        return {"AlertLevel": AlertLevel, "util": util}[name]
     if name in MEDIA:
         return _media(name)
     if name in HARMLESS:

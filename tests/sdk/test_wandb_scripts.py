@@ -28,6 +28,7 @@ args = parser.parse_args()
 
 assert wandb.run is None
 wandb.login()
+assert len(wandb.util.generate_id()) == 8
 run = wandb.init(
     project="wandb-project", entity="my-team", name="baseline", group="g", job_type="train", tags=["a", "b"],
     notes="as it was", config=args, save_code=True, settings=wandb.Settings(start_method="thread"),
