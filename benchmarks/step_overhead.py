@@ -74,7 +74,7 @@ CONTESTANTS: dict[str, Callable[[], tuple[nn.Module, Tensor]]] = {
 
 @contextmanager
 def stepping(make: Callable[[], tuple[nn.Module, Tensor]], every: int | None) -> Iterator[Callable[[], float]]:
-    """A training step that answers its seconds; ``every``: watched at every n-th step, 0: at the defaults, None: bare."""
+    """A step that answers its seconds; ``every``: watched at every n-th step, 0: at the defaults; None: bare."""
     torch.manual_seed(0)
     model, data = make()
     optimizer = torch.optim.AdamW(model.parameters(), lr=1e-4)

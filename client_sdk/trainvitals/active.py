@@ -9,24 +9,29 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 from types import FrameType, TracebackType
 from typing import TYPE_CHECKING, Any
 
+from trainvitals.points import Metrics
+from trainvitals.reactions import Call, Reactions, Wishes, Word, read_wishes
 from trainvitals.run import NoActiveRun, Run
+from trainvitals.values import Values, settings_of
+from trainvitals.wandb_words import INIT, ignore
 
 if TYPE_CHECKING:
-    from torch import Tensor
-    from torch.optim import Optimizer
-
-    from trainvitals.collector.roots import Models
     from trainvitals.console import Console
+    from trainvitals.notes import Notes
     from trainvitals.pipeline import Pipeline
     from trainvitals.settings import Settings
+    from trainvitals.wire.messages import Finding, Severity
 
 _runs: list[Run] = []  # that have not ended
 _last: Run | None = None  # the newest of all
 _prepared = False
+_early = Values({}, told=lambda changes: None)  # settings from before a run begins
+_giving_way: Callable[[], None] | None = None
 
 
 def init(
@@ -41,85 +46,176 @@ def init(
     server_url: str | None = None,
     token: str | None = None,
     directory: str | os.PathLike[str] | None = None,
+    on_finding: Call | Word | None = None,
+    checkpoint: Call | None = None,
+    checkpoint_on: Iterable[Severity] | None = None,
+    **wandb: Any,  # Any: what scripts written for wandb say besides
 ) -> Run:
     """Begin a run. What is not given comes from TRAINVITALS_… variables, then from defaults. Raises InvalidSetting.
 
     ``config``: a mapping, or an object with attributes (argparse's Namespace); it is copied as it is now.
+    ``on_finding``: a function of each finding; or what a critical one does: "stop" the training, or "raise"
+    FindingRaised. ``checkpoint``: a function that saves the training's state, called with each finding of the
+    severities ``checkpoint_on`` (None: critical ones), before ``on_finding``. All of it happens on the training's
+    thread, in ``log`` or at the end of a watched optimizer's step. Keywords of wandb's that mean nothing here are
+    ignored, with a word; those that mean nothing to anybody raise TypeError.
     """
-    from trainvitals.console import Console
-    from trainvitals.environment import new_name, new_run_id
-    from trainvitals.plain import title
     from trainvitals.settings import read_settings
 
+    ignore(wandb, INIT, of="init", own=init.__code__.co_varnames[: init.__code__.co_kwonlyargcount])
     settings = read_settings(
         server_url=server_url, mode=mode, directory=directory, token=token, project=project, name=name
     )
-    now = time.time()
-    run_name = title(settings.name or new_name(now=now))
-    run_id, console = new_run_id(now=now), Console(run_name)
-    pipeline = start = None
-    if settings.mode != "disabled":
-        from trainvitals.beginning import beginning
+    wishes = read_wishes(on_finding, checkpoint, checkpoint_on)
+    if _giving_way is not None:
+        _giving_way()
+    given = {**_taken_early(), **settings_of(config)}
+    return _begun(settings, wishes, config=given, tags=tags, group=group, planned_steps=planned_steps)
 
-        start = beginning(
-            project=settings.project, name=run_name, started_at=now, config=config, tags=tags, group=group,
-            planned_steps=planned_steps, say=console.say,
-        )  # fmt: skip
-        pipeline = _pipeline(settings, console, run_id=run_id)
-    run = Run(run_id, settings, console, pipeline=pipeline, started_at=now, on_end=_let_go)
+
+def _begun(
+    settings: Settings, wishes: Wishes, *, config: dict[str, Any], tags: object, group: object, planned_steps: object
+) -> Run:
+    from trainvitals.beginning import beginning
+    from trainvitals.console import Console
+    from trainvitals.environment import new_name, new_run_id, new_writer
+    from trainvitals.notes import Notes
+    from trainvitals.plain import title
+
+    now = time.time()
+    name = title(settings.name or new_name(now=now))
+    run_id, console, settings = new_run_id(now=now), Console(name), replace(settings, name=name)
+    reactions = Reactions(wishes, say=console.say)
+    if reactions.wanted and settings.mode != "online":
+        console.say(f"mode {settings.mode}: nothing is found while the training runs, and nothing done about it")
+    notes = Notes(writer=new_writer(), say=console.say)
+    pipeline = _pipeline(settings, console, notes, found=reactions.put, run_id=run_id)
+    run = Run(
+        run_id, settings, console, pipeline=pipeline, started_at=now, on_end=_let_go, reactions=reactions,
+        config=config, notes=notes,
+    )  # fmt: skip
     _prepare_process()
     _hold(run)
-    if pipeline is not None and start is not None:
+    if pipeline is not None:
+        start = beginning(
+            project=settings.project, name=name, started_at=now, config=config, tags=tags, group=group,
+            planned_steps=planned_steps, say=console.say,
+        )  # fmt: skip
         pipeline.start(start)
         console.say(f"run {run_id} at {run.url}" if settings.mode == "online" else f"run {run_id}, offline")
     return run
 
 
-def _pipeline(settings: Settings, console: Console, *, run_id: str) -> Pipeline | None:
-    """None, and a word about it, where the spool cannot be written: the training goes on without us."""
-    from trainvitals.environment import new_writer
+def _pipeline(
+    settings: Settings, console: Console, notes: Notes, *, found: Callable[[Sequence[Finding]], None], run_id: str
+) -> Pipeline | None:
+    """None in mode disabled; also, with a word about it, where the spool cannot be written: the training goes on
+    without us."""
+    if settings.mode == "disabled":
+        return None
     from trainvitals.pipeline import Pipeline
     from trainvitals.spool import Spool
 
-    writer = new_writer()
     try:
-        spool = Spool.create(settings.spool_folder, run_id=run_id, writer=writer, max_bytes=settings.spool_max_bytes)
+        spool = Spool.create(
+            settings.spool_folder, run_id=run_id, writer=notes.writer, max_bytes=settings.spool_max_bytes
+        )
     except OSError as error:
         console.say(f"the spool in {settings.directory} cannot be written ({error}): nothing is recorded")
         return None
-    return Pipeline(settings, spool, console, writer=writer)
+    return Pipeline(settings, spool, console, notes, found=found)
 
 
 def watch(
-    model: Models,
-    optimizer: Optimizer | Sequence[Optimizer],
+    model: Any = None,  # Any: as Run.watch has them
+    optimizer: Any = None,
     *,
     every: int | None = None,
     budget: float | None = None,
     dense: int | None = None,
     include: Sequence[str] = ("*",),
     exclude: Sequence[str] = (),
+    **wandb: Any,
 ) -> None:
     """``Run.watch`` of the latest run. Raises NoActiveRun."""
-    _latest("watch").watch(model, optimizer, every=every, budget=budget, dense=dense, include=include, exclude=exclude)
+    newest("watch").watch(
+        model,
+        optimizer,
+        every=every,
+        budget=budget,
+        dense=dense,
+        include=include,
+        exclude=exclude,
+        **wandb,
+    )
 
 
-def log(metrics: Mapping[str, float | Tensor], step: int | None = None) -> None:
+def unwatch(models: Any = None) -> None:  # Any: wandb's, which knows of several; all are let go
+    """``Run.unwatch`` of the latest run. Raises NoActiveRun."""
+    newest("unwatch").unwatch(models)
+
+
+def log(metrics: Metrics, step: int | None = None, commit: bool | None = None) -> None:
     """``Run.log`` of the latest run. Raises NoActiveRun."""
-    _latest("log").log(metrics, step)
+    newest("log").log(metrics, step, commit)
 
 
-def finish() -> None:
-    """``Run.finish`` of the latest run. Raises NoActiveRun."""
-    _latest("finish").finish()
+def alert(title: str, text: str = "", level: str = "warning", **wandb: Any) -> None:
+    """``Run.alert`` of the latest run. Raises NoActiveRun."""
+    newest("alert").alert(title, text, level, **wandb)
 
 
-def _latest(what: str) -> Run:
-    if _runs:
-        return _runs[-1]
-    if _last is None:
+def define_metric(
+    name: str, step_metric: str | None = None, *, summary: str | None = None, goal: str | None = None, **wandb: Any
+) -> None:
+    """``Run.define_metric`` of the latest run. Raises NoActiveRun."""
+    newest("define_metric").define_metric(name, step_metric, summary=summary, goal=goal, **wandb)
+
+
+def finish(exit_code: int | None = None) -> None:
+    """``Run.finish`` of the latest run; failed where ``exit_code`` is not 0. Raises NoActiveRun."""
+    newest("finish").finish(exit_code=exit_code)
+
+
+def current() -> Run | None:
+    """The newest run that has not ended."""
+    return _runs[-1] if _runs else None
+
+
+def newest(what: str) -> Run:
+    """The newest run at work, else the last that was. Raises NoActiveRun, naming what needs one."""
+    run = current() or _last
+    if run is None:
         raise NoActiveRun(what)
-    return _last
+    return run
+
+
+def config() -> Values:
+    """The newest run's settings; before there is one, those that the next one begins with."""
+    return _early if _last is None else newest("config").config
+
+
+def _taken_early() -> dict[str, Any]:
+    global _early
+    early, _early = _early, Values({}, told=lambda changes: None)
+    return early.as_dict()
+
+
+def has_begun() -> bool:
+    """Whether this process has begun a run at all."""
+    return _last is not None
+
+
+def give_way(to_the_script: Callable[[], None] | None) -> None:
+    """What is called when the script begins a run by itself."""
+    global _giving_way
+    _giving_way = to_the_script
+
+
+def note(error: BaseException) -> None:
+    """Remember how this process is about to end."""
+    for run in list(_runs):
+        run.note(error)
 
 
 def _hold(run: Run) -> None:
@@ -149,12 +245,11 @@ def _prepare_process() -> None:
 def _note_uncaught_errors() -> None:
     earlier = sys.excepthook
 
-    def note(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
-        for run in list(_runs):
-            run.note(error)
+    def note_and_show(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+        note(error)
         earlier(kind, error, trace)
 
-    sys.excepthook = note
+    sys.excepthook = note_and_show
 
 
 def _stop(number: int, frame: FrameType | None) -> None:

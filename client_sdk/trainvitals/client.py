@@ -26,7 +26,8 @@ RETRIED: Final = frozenset({408, 425, 429})
 REFUSALS: Final = frozenset({400, 409, 413, 415, 422})  # of this very record; sending it again is of no use
 
 Outcome = Literal["taken", "unreachable", "busy", "unauthorized", "unknown run", "misled", "refused"]
-_PATHS: Final = {"start": "", "model": "/model", "end": "/end", "frame": "/frames"}
+_PATHS: Final = {"start": "", "model": "/model", "end": "/end", "frame": "/frames", "note": "/notes"}
+_POSTED: Final = ("frame", "note")  # of which there are many
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,7 +53,7 @@ class Client:
 
     def send(self, kind: Kind, run_id: str, payload: bytes) -> Answer:
         """Deliver one record. Never raises for what network or server do."""
-        method = "POST" if kind == "frame" else "PUT"
+        method = "POST" if kind in _POSTED else "PUT"
         return self._request(method, f"/api/v1/runs/{run_id}{_PATHS[kind]}", payload)
 
     def heartbeat(self, run_id: str) -> Answer:

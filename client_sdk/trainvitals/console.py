@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final
 if TYPE_CHECKING:
     from trainvitals.run import EndStatus
     from trainvitals.wire.messages import Finding, RunEnded
+    from trainvitals.wire.notes import Alert
 
 SEVERITIES: Final = ("critical", "warning", "info")
 
@@ -52,8 +53,12 @@ class Console:
             self.say(f"{self._name}resolved: {rule}{where} {link}", once=f"{id_} resolved")
             return
         self.forget(f"{id_} resolved")
-        text = f"{finding.severity} since step {finding.first_step:,}: {finding.summary} ({rule}{where}) {link}"
-        self.say(self._name + text, once=f"{id_} {finding.severity}")
+        self.say(f"{self._name}{in_words(finding)} {link}", once=f"{id_} {finding.severity}")
+
+    def alert(self, alert: Alert) -> None:
+        """Print what the script itself tells; the same words again at another step."""
+        text = f": {alert.text}" if alert.text else ""
+        self.say(f"{self._name}{alert.level} at step {alert.step or 0:,}: {alert.title}{text}")
 
     def ending(self, ending: RunEnded, *, status: EndStatus, url: str) -> None:
         """Print what a run came to, and what was found in it."""
@@ -69,3 +74,9 @@ class Console:
         )
         ended = "ended" if status == "finished" else f"{status},"
         self.say(f"{self._name}{ended} with health {ending.health} of 100, {found or 'nothing found'}: {url}")
+
+
+def in_words(finding: Finding) -> str:
+    """A finding in one line: how grave, since when, what, where."""
+    where = f" in {finding.where}" if finding.where else ""
+    return f"{finding.severity} since step {finding.first_step:,}: {finding.summary} ({finding.rule}{where})"

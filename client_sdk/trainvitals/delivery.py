@@ -4,28 +4,38 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Final, Literal
 
 from trainvitals.client import Answer, Client, Outcome
 from trainvitals.console import Console
 from trainvitals.spool import Record, Spool
 from trainvitals.wire import coding
-from trainvitals.wire.messages import RunEnd
+from trainvitals.wire.messages import Finding, RunEnd
 
 Progress = Literal["sent", "empty", "ended", "stuck"]
 TROUBLES: Final[tuple[Outcome, ...]] = ("unreachable", "busy")
 
 
 class Delivery:
-    """Ships one spool in order. ``step`` ships one record; ``last`` is the server's last answer."""
+    """Ships one spool in order. ``step`` ships one record; ``last`` is the server's last answer; ``found`` is given the
+    findings that answers bring."""
 
-    def __init__(self, spool: Spool, client: Client, console: Console, *, drops: Counter[str] | None = None) -> None:
+    def __init__(
+        self,
+        spool: Spool,
+        client: Client,
+        console: Console,
+        *,
+        drops: Counter[str] | None = None,
+        found: Callable[[Sequence[Finding]], None] | None = None,
+    ) -> None:
         self.spool = spool
         self.last = Answer(outcome="taken")
         self._client = client
         self._console = console
         self._drops: Counter[str] = Counter() if drops is None else drops
+        self._found = found
         self._introductions: dict[str, Record] = {}
 
     def step(self) -> Progress:
@@ -52,8 +62,14 @@ class Delivery:
         if answer.ending is not None:
             status = coding.decode(record.payload, RunEnd).status
             self._console.ending(answer.ending, status=status, url=url)
+        self._pass_on(answer)
         self.spool.acknowledge(record)
         return "ended" if record.kind == "end" else "sent"
+
+    def _pass_on(self, answer: Answer) -> None:
+        ended = answer.ending.findings if answer.ending is not None else ()
+        if self._found is not None and (answer.findings or ended):
+            self._found([*answer.findings, *ended])
 
     def _introduce_again(self) -> bool:
         """A server that lost its data learns of the run again."""

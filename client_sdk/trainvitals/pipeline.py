@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import threading
 import time
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
@@ -13,6 +14,7 @@ from trainvitals.client import Client
 from trainvitals.console import Console
 from trainvitals.delivery import Delivery
 from trainvitals.environment import describe
+from trainvitals.notes import Notes
 from trainvitals.outbox import Outbox
 from trainvitals.recorder import Recorder
 from trainvitals.sender import Sender
@@ -21,19 +23,28 @@ from trainvitals.spool import Spool
 from trainvitals.wire import coding
 
 if TYPE_CHECKING:
-    from trainvitals.wire.messages import ModelInfo, RunEnd, RunStart
+    from trainvitals.wire.messages import Finding, ModelInfo, RunEnd, RunStart
 
 
 class Pipeline:
-    """One run's way to the server; threads start in ``start``. Nothing here raises for disk or network."""
+    """One run's way to the server; threads start in ``start``. Nothing here raises for disk or network. ``found`` is
+    given the findings that come back, on the sender's thread."""
 
-    def __init__(self, settings: Settings, spool: Spool, console: Console, *, writer: int) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        spool: Spool,
+        console: Console,
+        notes: Notes,
+        *,
+        found: Callable[[Sequence[Finding]], None],
+    ) -> None:
         self._settings = settings
         self._spool = spool
         self._console = console
         self.outbox = Outbox()
         self._client = Client(settings.server_url, settings.token)
-        delivery = Delivery(spool, self._client, console, drops=self.outbox.drops)
+        delivery = Delivery(spool, self._client, console, drops=self.outbox.drops, found=found)
         self._parts = 1
         self._guard = threading.Lock()
         self._sender: Sender | None = None
@@ -43,7 +54,8 @@ class Pipeline:
         self._recorder = Recorder(
             self.outbox,
             spool,
-            writer=writer,
+            notes,
+            writer=notes.writer,
             rank=_rank(),
             appended=self._sender.notify if self._sender else _nothing,
             ended=self._part_ended,

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import operator
+from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
     from torch import Tensor
 
+Metrics = Mapping[str, Any]  # Any: a number, a one-element tensor, or a mapping of them; what is none is left out
+
+MAX_DEPTH: Final = 16  # of mappings in mappings
 MAX_NAME: Final = 512  # the wire's limit
 MAX_STEP: Final = 2**53  # the wire's limit
 MOST_NAMES: Final = 4096  # a name per step or image would grow without end, here and on the server
@@ -31,13 +35,37 @@ def checked_name(name: object) -> str:
     return name
 
 
-class Names:
-    """The names of a run's metrics so far."""
+class Intake:
+    """Takes what people log; what is no metric is left out, and ``say`` told, once for each kind of thing."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, say: Callable[..., None]) -> None:
+        self._say = say
         self._known: set[str] = set()
 
-    def has_room_for(self, name: str) -> bool:
+    def take(self, metrics: Metrics) -> dict[str, float | Tensor]:
+        """What is there to be recorded, mappings within flattened."""
+        found = (self._checked(name, value) for name, value in _flat(metrics, depth=MAX_DEPTH))
+        return dict(filter(None, found))
+
+    def _checked(self, name: object, value: object) -> tuple[str, float | Tensor] | None:
+        try:
+            checked = checked_name(name), checked_value(value)
+        except TypeError as error:
+            self._say(f"metric {name!r} is left out: {error}", once=f"metrics: {error}")
+            return None
+        except (ValueError, OverflowError) as error:
+            self._say(f"metric {name!r} is left out: {error}", once=f"metric {name!r}")
+            return None
+        if self._has_room_for(checked[0]):
+            return checked
+        self._say(
+            f"metric {name!r} and all other new names are left out: a run has at most {MOST_NAMES:,}. Log under "
+            "fewer names, without steps or batch numbers in them",
+            once="too many names",
+        )
+        return None
+
+    def _has_room_for(self, name: str) -> bool:
         """Whether the name is known, or now is; False once there are as many as a run may have."""
         if name not in self._known and len(self._known) >= MOST_NAMES:
             return False
@@ -45,11 +73,21 @@ class Names:
         return True
 
 
+def _flat(metrics: Mapping[Any, Any], *, depth: int, prefix: str = "") -> Iterator[tuple[Any, Any]]:
+    """Any: whatever people log; names that are no text are told of by who checks them."""
+    for name, value in metrics.items():
+        whole = f"{prefix}{name}" if prefix else name
+        if isinstance(value, Mapping) and depth:
+            yield from _flat(value, depth=depth - 1, prefix=f"{whole}/")
+        else:
+            yield whole, value
+
+
 def checked_value(value: Any) -> float | Tensor:  # Any: what people log
     """A number, or a copy of a one-element tensor, which is read later. Raises TypeError, ValueError, OverflowError."""
     if isinstance(value, (int, float)):
         return float(value)
-    if hasattr(value, "detach") and hasattr(value, "numel"):
+    if hasattr(type(value), "detach") and hasattr(type(value), "numel"):
         if value.numel() != 1:
             raise TypeError(f"it has {value.numel()} values: log a mean, or one name for each")
         if value.is_complex():

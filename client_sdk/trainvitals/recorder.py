@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Final, TypeVar
 
 from trainvitals.frames import layer_stats, measure_all, metric_points
+from trainvitals.notes import Notes
 from trainvitals.outbox import Batch, Outbox, Point
 from trainvitals.spool import Kind, Spool, SpoolFull
 from trainvitals.wire.frame import Frame, LayerStats, MetricPoints, encode_frame
@@ -29,6 +30,7 @@ class Recorder:
         self,
         outbox: Outbox,
         spool: Spool,
+        notes: Notes,
         *,
         writer: int,
         rank: int,
@@ -38,6 +40,7 @@ class Recorder:
     ) -> None:
         self._outbox = outbox
         self._spool = spool
+        self._notes = notes
         self._writer = writer
         self._rank = rank
         self._appended = appended
@@ -112,6 +115,11 @@ class Recorder:
             metrics = []
         if metrics:
             self._write_frame(None, metrics)
+        self._guarded(self._write_note, self._notes)
+
+    def _write_note(self, notes: Notes) -> None:
+        if (note := notes.take()) is not None:
+            self.write("note", note)
 
     def _write_frame(self, stats: LayerStats | None, metrics: list[MetricPoints]) -> None:
         frame = Frame(

@@ -7,34 +7,38 @@ from collections.abc import Callable, Mapping, Sequence
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Literal
 
-from trainvitals.collector.sampling import Sampling
+from trainvitals.collector.options import WatchOptions
 from trainvitals.collector.steps import StepCounter
+from trainvitals.noting import Noting
 from trainvitals.outbox import Point
-from trainvitals.points import MOST_NAMES, Names, checked_name, checked_step, checked_value
+from trainvitals.points import Intake, Metrics, checked_step
+from trainvitals.reactions import Reactions, TrainingStopped
+from trainvitals.wandb_words import is_optimizer, of_watch
+from trainvitals.watching import Watching
 
 if TYPE_CHECKING:
     from torch import Tensor
-    from torch.optim import Optimizer
 
-    from trainvitals.collector.roots import Models
     from trainvitals.collector.snapshots import Pending
-    from trainvitals.collector.watch import Watch
     from trainvitals.console import Console
+    from trainvitals.lookout import Found, Lookout
+    from trainvitals.notes import Notes
     from trainvitals.pipeline import Pipeline
     from trainvitals.settings import Settings
+    from trainvitals.wire.messages import ModelInfo
 
 EndStatus = Literal["finished", "failed", "stopped"]
 SHUTDOWN_SECONDS = 5.0
 
 
 class NoActiveRun(RuntimeError):
-    """``watch``, ``log`` or ``finish`` was called before ``init``."""
+    """``watch``, ``log`` or another of them was called before ``init``."""
 
     def __init__(self, what: str) -> None:
         super().__init__(f"trainvitals.{what}() needs a run: call trainvitals.init() first")
 
 
-class Run:
+class Run(Noting):
     """One execution of a training script. Made by ``trainvitals.init``; a context manager that knows how it ended.
 
     Without a pipeline (mode "disabled", a forked child, after ``finish``) every method does nothing.
@@ -49,18 +53,28 @@ class Run:
         pipeline: Pipeline | None,
         started_at: float,
         on_end: Callable[[Run], None],
+        reactions: Reactions,
+        config: Mapping[str, Any],
+        notes: Notes,
     ) -> None:
         self.run_id = run_id
         self.settings = settings
+        super().__init__(notes, console, config=config)
         self.outcome: tuple[EndStatus, str | None] | None = None
-        self._console = console
         self._pipeline = pipeline
-        self._started_at = started_at
         self._on_end = on_end
-        self._reported_at = time.perf_counter()
+        self._reactions = reactions
         self._steps = StepCounter()
-        self._names = Names()
-        self._watches: list[Watch] = []
+        self._intake = Intake(say=console.say)
+        self._watching = Watching(
+            settings,
+            self._steps,
+            console,
+            started_at=started_at,
+            hand_over=self._hand_over,
+            introduce=self._introduce,
+            after_step=self.check_findings if reactions.wanted else None,
+        )
 
     @property
     def step(self) -> int:
@@ -77,131 +91,97 @@ class Run:
         """Whether what is logged goes anywhere."""
         return self._pipeline is not None
 
-    def log(self, metrics: Mapping[str, float | Tensor], step: int | None = None) -> None:
+    def log(self, metrics: Metrics, step: int | None = None, commit: bool | None = None) -> None:
         """Record values at a step (None: the current one). One-element tensors are taken without waiting for the
-        device. What is no number is left out, and the terminal says so: a training does not end for a log line."""
+        device; of a mapping within, the values are called "outer/inner". What is no number is left out, and the
+        terminal says so: a training does not end for a log line. ``commit`` is wandb's, and changes nothing: the
+        optimizer counts the steps, or a metric that comes again."""
         pipeline = self._pipeline
         if pipeline is None:
             return
         try:
             at = None if step is None else checked_step(step)
-            values = dict(filter(None, (self._checked(name, value) for name, value in metrics.items())))
+            values = self._intake.take(metrics)
             if at is None:
                 at = self._steps.for_log(list(values), tell=self._console.say)
             pipeline.outbox.put_points([Point(name, at, value) for name, value in values.items()])
         except Exception as error:  # noqa: BLE001  # the border: no error of ours may reach the training
             self._console.say(f"log() left values out: {error}", once=f"log {type(error).__name__}")
+        self.check_findings()
 
-    def _checked(self, name: object, value: object) -> tuple[str, float | Tensor] | None:
+    def check_findings(self) -> None:
+        """Do what ``on_finding`` and ``checkpoint`` ask for about what was found since. ``log`` and the steps of
+        watched optimizers call it; a loop that does neither may. Raises what ``on_finding`` asks for."""
+        if self._pipeline is None or not self._reactions.waiting:
+            return
         try:
-            checked = checked_name(name), checked_value(value)
-            if self._names.has_room_for(checked[0]):
-                return checked
-            self._console.say(
-                f"metric {name!r} and all other new names are left out: a run has at most {MOST_NAMES:,}. Log under "
-                "fewer names, without steps or batch numbers in them",
-                once="too many names",
-            )
-            return None
-        except (TypeError, ValueError, OverflowError) as error:
-            self._console.say(f"metric {name!r} is left out: {error}", once=f"metric {name!r}")
-            return None
+            self._reactions.act()
+        except TrainingStopped as stop:
+            self.note(stop)  # nobody else is told of a SystemExit
+            raise
 
     def watch(
         self,
-        model: Models,
-        optimizer: Optimizer | Sequence[Optimizer],
+        model: Any = None,  # Any: one module or several, as a sequence or a mapping
+        optimizer: Any = None,  # Any: an optimizer or several; wandb has a loss function in this place
         *,
         every: int | None = None,
         budget: float | None = None,
         dense: int | None = None,
         include: Sequence[str] = ("*",),
         exclude: Sequence[str] = (),
+        **wandb: Any,  # Any: what scripts written for wandb say besides
     ) -> None:
         """Record the stats of every layer at the first ``dense`` steps (10 to 50 unless set), and then as often as
         ``budget`` allows, a share of the training's time (0.02 unless set), or at every ``every``-th step, whatever
         that costs.
 
         ``model``: one, or several as a sequence or a mapping, whose keys then begin the names of layers. The first
-        optimizer counts the steps. ``include`` and ``exclude``: shell patterns of layers' names (``blocks.*.mlp*``).
-        Raises ValueError for what cannot be meant: a model without parameters, every < 1; whatever else goes wrong is
-        said in the terminal, and the training goes on unwatched.
+        optimizer counts the steps; without one, those that train the model are learnt at their first steps, and
+        ``watch`` may then be called for model after model. ``include`` and ``exclude``: shell patterns of layers' names
+        (``blocks.*.mlp*``). Raises ValueError for what cannot be meant: a model without parameters, every < 1; whatever
+        else goes wrong is said in the terminal, and the training goes on unwatched.
         """
+        learnt = wandb or not is_optimizer(optimizer)
+        models, every = of_watch(model, every, wandb) if learnt else (model, every)
+        options = WatchOptions(every=every, budget=budget, dense=dense, include=include, exclude=exclude)
         if self._pipeline is None:
             return
-        sampling = self._sampling(every=every, budget=budget, dense=dense)
-        optimizers = list(optimizer) if isinstance(optimizer, Sequence) else [optimizer]
-        if not optimizers:
-            raise ValueError("watch() needs an optimizer: its steps are the run's")
-        self.unwatch()
-        try:
-            self._watch(self._pipeline, model, optimizers, sampling, include=include, exclude=exclude)
-        except ValueError:
-            raise
-        except Exception as error:  # noqa: BLE001  # the border: no error of ours may reach the training
-            self.unwatch()
-            self._console.say(f"this model cannot be watched ({type(error).__name__}: {error}); metrics are recorded")
+        if learnt:
+            self._watching.expect(models, options)
+        else:
+            self._watching.begin(model, optimizer if isinstance(optimizer, Sequence) else [optimizer], options)
 
-    def _sampling(self, *, every: int | None, budget: float | None, dense: int | None) -> Sampling:
-        interval = every if every is not None or budget is not None else self.settings.every
-        if interval is not None and interval < 1:
-            raise ValueError(f"every={interval}: sample every step (1) or fewer")
-        share = self.settings.budget if budget is None else budget
-        if not 0 < share <= 1:
-            raise ValueError(f"budget={share}: it is a share of the training's time, such as 0.02")
-        return Sampling(every=interval, budget=share, dense=dense)
+    def look_out(self, found: Found) -> Lookout:
+        """Have the models that are ``found`` watched, with the optimizers that turn out to train them."""
+        return self._watching.look_out(found, WatchOptions())
 
-    def _watch(
-        self,
-        pipeline: Pipeline,
-        model: Models,
-        optimizers: Sequence[Optimizer],
-        sampling: Sampling,
-        *,
-        include: Sequence[str],
-        exclude: Sequence[str],
-    ) -> None:
-        from trainvitals.collector.layers import describe, find_layers
-        from trainvitals.collector.roots import inner, named_roots
-        from trainvitals.collector.watch import Watch
-
-        roots = named_roots(model)
-        layers = find_layers({name: inner(root) for name, root in roots.items()}, include=include, exclude=exclude)
-        watch = Watch(
-            list(roots.values()),
-            layers,
-            optimizers,
-            steps=self._steps,
-            sampling=sampling,
-            emit=self._emit,
-            tell=self._console.say,
-        )
-        self._watches = [watch]
-        pipeline.introduce(describe(layers, optimizers))
-        watch.start()
-
-    def unwatch(self) -> None:
+    def unwatch(self, models: Any = None) -> None:  # Any: wandb's, which knows of several; all are let go
         """Remove every hook, and let go of model and optimizers. The snapshot that was begun is handed over."""
-        watches, self._watches = self._watches, []
-        for watch in watches:
-            watch.stop()
+        self._watching.stop()
 
     def capture(self) -> None:
         """Sample the next 20 steps, every one: something is going on. At most once in 500 steps."""
-        for watch in self._watches:
-            watch.capture()
+        self._watching.capture()
 
-    def finish(self, status: EndStatus | None = None, *, error: str | None = None) -> None:
-        """End the run: deliver what is waiting, for at most five seconds; what is left is shipped later."""
+    def finish(
+        self, status: EndStatus | int | None = None, *, error: str | None = None, exit_code: int | None = None
+    ) -> None:
+        """End the run: deliver what is waiting, for at most five seconds; what is left is shipped later. What is found
+        at the very end reaches ``on_finding`` and ``checkpoint`` here, where it ends nothing any more. ``exit_code`` is
+        wandb's: one that is not 0 says that the run failed."""
         if self._pipeline is None:
             return
         from trainvitals.plain import text
         from trainvitals.wire.messages import RunEnd
 
-        self.unwatch()
+        self._watching.end()
         pipeline, self._pipeline = self._pipeline, None
         self._on_end(self)
-        noted = self.outcome or ("finished", None)
+        if isinstance(status, int):  # in wandb's first place stands the exit code
+            status, exit_code = None, status
+        failed: tuple[EndStatus, str | None] | None = ("failed", f"exit status {exit_code}") if exit_code else None
+        noted = failed or self.outcome or ("finished", None)
         end = RunEnd(
             status=status or noted[0],
             ended_at=time.time(),
@@ -209,6 +189,7 @@ class Run:
             error=text(error or noted[1] or "") or None,
         )
         pipeline.close(end, seconds=SHUTDOWN_SECONDS)
+        self._reactions.act(is_over=True)
 
     def note(self, error: BaseException) -> None:
         """Remember how the run is about to end, if nothing did before."""
@@ -218,7 +199,8 @@ class Run:
     def abandon(self) -> None:
         """In a forked child: from now on do nothing; the run is the parent's."""
         pipeline, self._pipeline = self._pipeline, None
-        self._watches = []  # their hooks find nothing to do
+        self._watching.abandon()
+        self._notes.abandon()
         self._on_end(self)
         if pipeline is not None:
             pipeline.abandon()
@@ -236,21 +218,22 @@ class Run:
     def __deepcopy__(self, memo: dict[int, Any]) -> Run:  # Any: as the protocol has it
         return self
 
-    def _emit(self, pending: Pending, rates: dict[str, float | Tensor], seconds: float) -> None:
-        pipeline = self._pipeline
-        if pipeline is None:
-            return
-        now = time.perf_counter()
-        since, self._reported_at = now - self._reported_at, now
-        own = {"elapsed_seconds": time.time() - self._started_at, "overhead_fraction": seconds / max(since, 1e-9)}
-        pipeline.outbox.put_snapshot(pending)
-        pipeline.outbox.put_points([Point(name, pending.step, value) for name, value in {**rates, **own}.items()])
+    def _hand_over(self, pending: Pending, metrics: dict[str, float | Tensor]) -> None:
+        if (pipeline := self._pipeline) is not None:
+            pipeline.outbox.put_snapshot(pending)
+            pipeline.outbox.put_points([Point(name, pending.step, value) for name, value in metrics.items()])
+
+    def _introduce(self, model: ModelInfo) -> None:
+        if self._pipeline is not None:
+            self._pipeline.introduce(model)
 
 
 def outcome_of(error: BaseException) -> tuple[EndStatus, str | None]:
     """How a run ends that an exception leaves."""
     if isinstance(error, KeyboardInterrupt):
         return "stopped", "interrupted from the keyboard"
+    if isinstance(error, TrainingStopped):
+        return "stopped", str(error)
     if isinstance(error, SystemExit):
         return ("finished", None) if error.code in (None, 0) else ("failed", f"exit status {error.code}")
     return "failed", f"{type(error).__name__}: {error}"

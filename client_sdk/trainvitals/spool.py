@@ -14,9 +14,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Literal, cast
 
-Kind = Literal["start", "model", "frame", "end"]
+Kind = Literal["start", "model", "frame", "end", "note"]
 
-KINDS: Final[tuple[Kind, ...]] = ("start", "model", "frame", "end")
+KINDS: Final[tuple[Kind, ...]] = ("start", "model", "frame", "end", "note")  # places are on disk: add at the end
+GROWING: Final[tuple[Kind, ...]] = ("frame", "note")  # those of which there is no end
 _HEADER: Final = struct.Struct("<IIB")  # length of the payload, CRC-32 of kind and payload, kind
 _POSITION: Final = struct.Struct("<QI")  # acknowledged bytes, their CRC-32
 HELD: Final = -1
@@ -92,7 +93,7 @@ class Spool:
         """Add a record. None: it survives the death of the process; an error: it is held in memory for now, and why.
         Raises SpoolFull."""
         with self._guard:
-            if kind == "frame" and self._size + len(payload) + _HEADER.size > self._max_bytes:
+            if kind in GROWING and self._size + len(payload) + _HEADER.size > self._max_bytes:
                 raise SpoolFull(f"spool {self.path} has reached {self._size} bytes")
             self._held.append((kind, payload))
             self._held_bytes += len(payload)

@@ -14,9 +14,12 @@ from trainvitals.wire import coding
 from trainvitals.wire.answers import Curve, FindingList, RunDetail, RunSummary
 from trainvitals.wire.floats import Floats
 from trainvitals.wire.messages import Problem
+from trainvitals.wire.notes import Alert, MetricDefinition, Notes
 from trainvitals_dashboard.api import Api, ApiError
 from trainvitals_dashboard.gathering import MOST_OTHERS, RunView, gather_run, loss_metric
+from trainvitals_dashboard.parts.alerts import alerts_card
 from trainvitals_dashboard.parts.metrics_card import metrics_card
+from trainvitals_dashboard.parts.results import results
 from trainvitals_dashboard.parts.run_charts import loss_figure, loss_key
 from trainvitals_dashboard.parts.run_head import head
 from trainvitals_dashboard.parts.settings_card import flat, settings_card
@@ -184,3 +187,43 @@ def test_a_run_goes_on_being_timed_until_it_ends(status: Any, words: str) -> Non
     [timed] = [span for span in spans if span.children == words]
     assert hasattr(timed, "data-elapsed") == (status == "running")
     assert [span.children for span in spans if getattr(span, "className", "") == "tv-id"] == ["abc"]
+
+
+def test_results_are_the_summary_and_what_definitions_single_out() -> None:
+    notes = Notes(
+        summary={"best": {"epoch": 3}},
+        metrics={
+            "val/*": MetricDefinition(summary="last"),
+            "val/accuracy": MetricDefinition(goal="maximize"),
+            "loss": MetricDefinition(summary="min,mean,copy"),
+            "lr": MetricDefinition(step_metric="epoch"),
+        },
+    )
+    view = gathered(detail("loss", "lr", "val/accuracy", "val/f1", notes=notes))
+    assert results(view) == [
+        ("best.epoch", "3"),
+        ("loss · min", "1"),
+        ("loss · mean", "1.5"),
+        ("val/accuracy · max", "2"),
+        ("val/f1 · last", "2"),
+    ]
+
+
+def test_results_stand_under_the_settings() -> None:
+    card = settings_card(detail(config={"lr": 0.1}), [("best", "0.5")])
+    assert table(card) == [("lr", "0.1"), ("best", "0.5")]
+    assert [title.children for title in parts(card, "H3")] == ["Summary"]
+
+
+def test_alerts_are_shown_newest_first_with_their_words() -> None:
+    card = alerts_card([Alert(title="first", step=3), Alert(title="second", text="more", level="critical")])
+    words = [div.children for div in parts(card, "Div") if isinstance(div.children, str)]
+    assert words == ["second", "more", "first"]
+    assert [span.children for span in parts(card, "Span") if "tv-sev" in (span.className or "")] == [
+        "Critical",
+        "Warning",
+    ]
+
+
+def test_no_card_where_nobody_was_alerted() -> None:
+    assert alerts_card([]) is None

@@ -12,6 +12,8 @@ from pathlib import Path
 import pytest
 
 import trainvitals
+from tests.real_server import RealServer
+from tests.real_server import serving as really_serving
 from trainvitals.spool import Record, Spool
 from trainvitals.wire import coding
 from trainvitals.wire.floats import Floats
@@ -193,3 +195,10 @@ class Offline:
 @pytest.fixture
 def offline(tmp_path: Path) -> Offline:
     return Offline(tmp_path / "spool")
+
+
+@pytest.fixture
+def server(tmp_path: Path) -> Iterator[RealServer]:
+    """The real one, for what only it can answer."""
+    with really_serving(tmp_path) as real:
+        yield real

@@ -12,16 +12,14 @@ Models = nn.Module | Sequence[nn.Module] | Mapping[str, nn.Module]
 
 def named_roots(models: Models) -> dict[str, nn.Module]:
     """What was given to ``watch``, by the prefix of its layers' names: none for one model, the key for those of a
-    mapping, the class name (with a number where it is not the only one) for those of a sequence."""
+    mapping, the class name for those of a sequence: "Generator", "Linear", "Linear_2"."""
     if isinstance(models, nn.Module):
         return {"": models}
     if isinstance(models, Mapping):
         return dict(models)
     kinds = [type(inner(model)).__name__ for model in models]
-    names = [
-        kind if kinds.count(kind) == 1 else f"{kind}{kinds[: index + 1].count(kind)}"
-        for index, kind in enumerate(kinds)
-    ]
+    earlier = [kinds[:index].count(kind) for index, kind in enumerate(kinds)]
+    names = [f"{kind}_{count + 1}" if count else kind for kind, count in zip(kinds, earlier, strict=True)]
     return dict(zip(names, models, strict=True))
 
 

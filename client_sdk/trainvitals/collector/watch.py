@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
+from typing import Final
 
 import torch
 from torch import Tensor, nn
@@ -20,6 +21,9 @@ from trainvitals.collector.sample import Sample
 from trainvitals.collector.sampling import Sampling
 from trainvitals.collector.snapshots import Pending, pack
 from trainvitals.collector.steps import StepCounter
+from trainvitals.collector.turns import Turns
+
+MOST_UNHEARD: Final = 3  # snapshots: the first may have begun after its forward pass
 
 
 class Watch:
@@ -53,6 +57,8 @@ class Watch:
         self._forward = ForwardWatch(layers.modules, faults=self._faults)
         self._parts = self._split()
         self._clock = StepClock()
+        self._turns = Turns(len(self._optimizers))
+        self._unheard = 0  # snapshots in a row without an output
         self._sample: Sample | None = None
         self._waiting: set[int] = set()  # optimizers that have not stepped in the sampled step
         self._prepared: int | None = None  # the step that forward hooks are there for, or not there
@@ -110,8 +116,9 @@ class Watch:
     def _enter_root(self, module: nn.Module, arguments: object) -> None:
         if not module.training or not torch.is_grad_enabled():
             return
-        self._steps.begin()
-        self._prepare_once()
+        if self._turns.forward():
+            self._steps.begin()
+            self._prepare_once()
         self._forward.enter_root()
 
     def _leave_root(self, module: nn.Module, arguments: object, output: object) -> None:
@@ -119,6 +126,7 @@ class Watch:
 
     def _before(self, index: int) -> Callable[..., None]:
         def begin(optimizer: Optimizer, arguments: tuple[object, ...] = (), named: object = None) -> None:
+            self._turns.step(index)
             if index == 0:
                 self._steps.begin()
                 self._prepare_once()
@@ -140,7 +148,7 @@ class Watch:
             if index == 0:
                 self._steps.take()
                 self._end_step()
-            if index == len(self._optimizers) - 1:
+            if self._turns.is_over:
                 self._prepare_once()
 
         return finish
@@ -172,7 +180,8 @@ class Watch:
         self._forward.end()
         if "gradients" not in sample.kinds:
             return
-        if not self._blind and not self._forward.called and sample.in_depth:
+        self._unheard = 0 if self._blind or self._forward.called else self._unheard + 1
+        if self._unheard == MOST_UNHEARD:
             self._tell_blind("their hooks do not run (was the model compiled after watch, or called by other means?)")
         rates: dict[str, float | Tensor] = {}
         for index, group in enumerate(group for optimizer in self._optimizers for group in optimizer.param_groups):

@@ -8,6 +8,7 @@ import msgspec
 
 from trainvitals.wire.floats import Floats
 from trainvitals.wire.messages import Finding, LayerInfo, OptimizerInfo, RunStatus
+from trainvitals.wire.notes import Notes
 
 
 class MetricLast(msgspec.Struct, frozen=True, kw_only=True):
@@ -58,6 +59,7 @@ class RunDetail(msgspec.Struct, frozen=True, kw_only=True):
     metrics: list[str] = []
     stats: list[str] = []
     recorded_layers: list[str] = []  # the rows of heatmaps, in order
+    notes: Notes = Notes()
 
 
 class Curve(msgspec.Struct, frozen=True, kw_only=True):
@@ -111,7 +113,7 @@ class FindingList(msgspec.Struct, frozen=True, kw_only=True):
 class LiveUpdate(msgspec.Struct, frozen=True, kw_only=True):
     """What is new of a run since ``since``: points of metrics, columns of heatmaps, changed findings, its row.
 
-    ``reset``: the gap is too long; ask again from the start.
+    ``reset``: the gap is too long; ask again from the start. ``noted``: there are new notes; ask for the run.
     """
 
     seq: int
@@ -123,6 +125,7 @@ class LiveUpdate(msgspec.Struct, frozen=True, kw_only=True):
     stats: dict[str, Floats] = {}  # stat → float32 [steps, layers], step-major
     findings: list[Finding] = []
     run: RunSummary | None = None
+    noted: bool = False
 
 
 class Health(msgspec.Struct, frozen=True, kw_only=True):

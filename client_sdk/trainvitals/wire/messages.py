@@ -115,7 +115,8 @@ class RunEnded(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class FrameAccepted(msgspec.Struct, frozen=True, kw_only=True):
-    """The frame is stored for good. ``findings``: opened or resolved since the writer's last acknowledgement."""
+    """The frame is stored for good. ``findings``: those that opened, changed their severity or were resolved since the
+    writer's last acknowledgement."""
 
     seq: int
     duplicate: bool = False

@@ -57,6 +57,7 @@ window.tvLive = (() => {
   const reload = throttled(() => (page.run || page.all) && set('live-reload', {data: Date.now()}), RELOAD_EVERY_MS);
   const panels = throttled(() => page.run && set('live-findings', {data: Date.now()}), PANELS_EVERY_MS);
   const panelsSoon = throttled(() => page.run && set('live-findings', {data: Date.now()}), SAME_FINDINGS_EVERY_MS);
+  const notes = throttled(() => page.run && set('live-notes', {data: Date.now()}), PANELS_EVERY_MS);
   // An open finding counts its steps with every update; drawn each time, it would slip away under the pointer.
   const shownFindings = new Map();
   function takeFindings(findings) {
@@ -104,6 +105,7 @@ window.tvLive = (() => {
     }
     if (missing) reload();
     takeFindings(update.findings || []);
+    if (update.noted) notes();
     const fresh = Object.keys(update.metrics || {}).filter(name => page.metrics && !page.metrics.includes(name));
     if (fresh.length) { page.metrics.push(...fresh); reload(); }
     if (update.run) run(update.run);

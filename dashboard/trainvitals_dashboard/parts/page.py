@@ -21,6 +21,7 @@ def page(body: Sequence[Piece], *, crumbs: Sequence[str] = (), live: dict[str, A
     stores = [
         dcc.Store(id="live-run", data=live or {}),
         dcc.Store(id="live-findings"),
+        dcc.Store(id="live-notes"),
         dcc.Store(id="live-reload"),
         dcc.Store(id="drawer-asked"),
     ]

@@ -5,23 +5,26 @@ from __future__ import annotations
 from dash import html
 
 from trainvitals_dashboard.gathering import RunView
+from trainvitals_dashboard.parts.alerts import alerts_card
 from trainvitals_dashboard.parts.cards import Piece
 from trainvitals_dashboard.parts.findings import findings_card
 from trainvitals_dashboard.parts.kpi import kpis
 from trainvitals_dashboard.parts.layers import layers_card
 from trainvitals_dashboard.parts.metrics_card import metrics_card
+from trainvitals_dashboard.parts.results import results
 from trainvitals_dashboard.parts.run_charts import left_column
 from trainvitals_dashboard.parts.run_head import head
 from trainvitals_dashboard.parts.settings_card import settings_card
 
 
 def body(view: RunView, *, stat: str) -> list[Piece]:
-    """Head, key numbers, curves and heatmap, findings, layers, settings, metrics."""
+    """Head, key numbers, curves and heatmap, findings, layers, alerts, settings, metrics."""
     layers = layers_card(view.detail, view.findings, view.snapshot)
     right = [
         html.Div(findings_card(view.findings), id="findings"),
         html.Div(layers, id="layers"),
-        settings_card(view.detail),
+        html.Div(alerts_card(view.detail.notes.alerts), id="alerts"),
+        html.Div(settings_card(view.detail, results(view)), id="settings"),
     ]
     left = [*left_column(view, stat=stat), html.Div(metrics_card(view), id="metrics")]
     columns = [html.Div(left, className="tv-col"), html.Div(right, className="tv-col")]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from dash import html
@@ -12,8 +12,8 @@ from trainvitals.wire.answers import RunDetail
 from trainvitals_dashboard.parts.cards import Piece, card
 
 
-def settings_card(detail: RunDetail) -> html.Section:
-    """The settings, and the environment folded in."""
+def settings_card(detail: RunDetail, results: Sequence[tuple[str, str]] = ()) -> html.Section:
+    """The settings, the results beneath them where there are some, and the environment folded in."""
     settings = list(flat(detail.config))
     body: list[Piece] = [
         _table(settings)
@@ -22,6 +22,8 @@ def settings_card(detail: RunDetail) -> html.Section:
             html.Span(["None. Pass ", html.Code("config="), " to ", html.Code("tv.init"), "."]), className="tv-none"
         )
     ]
+    if results:
+        body += [html.H3("Summary", className="tv-h3"), _table(results)]
     environment = list(flat(_known(detail.environment)))
     if environment:
         body.append(html.Details([html.Summary("Environment"), _table(environment)], className="tv-details"))

@@ -15,10 +15,11 @@ from trainvitals.wire.answers import Curve, FindingList, Health, Heatmap, RunDet
 from trainvitals.wire.floats import Floats
 from trainvitals.wire.frame import Frame
 from trainvitals.wire.messages import FrameAccepted, ModelInfo, Problem, RunAccepted, RunEnd, RunEnded, RunStart
+from trainvitals.wire.notes import Note
 
 REFERENCE: Final = "#/components/schemas/{name}"
 MESSAGES: Final = (
-    Curve, FindingList, Frame, FrameAccepted, Health, Heatmap, ModelInfo, Problem, RunAccepted, RunDetail, RunEnd,
+    Curve, FindingList, Frame, FrameAccepted, Health, Heatmap, ModelInfo, Note, Problem, RunAccepted, RunDetail, RunEnd,
     RunEnded, RunPage, RunStart, Snapshot,
 )  # fmt: skip
 Json = dict[str, Any]  # Any: JSON Schema nests as it likes

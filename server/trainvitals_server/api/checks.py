@@ -4,17 +4,20 @@ it."""
 from __future__ import annotations
 
 import math
-from typing import Final
+from typing import Any, Final
 
 from trainvitals.wire import coding
 from trainvitals.wire.errors import AbsurdShape, Malformed
+from trainvitals.wire.frame import MAX_STEP
 from trainvitals.wire.messages import RunEnd, RunStart
+from trainvitals.wire.notes import Note
 from trainvitals_server.store.interface import RunNotFound
 
 MAX_RUN_ID_LENGTH: Final = 128
 MAX_NAME_LENGTH: Final = 512
 MAX_TAGS: Final = 100
 MAX_ERROR_LENGTH: Final = 20_000
+MAX_ALERT_LENGTH: Final = 4_000
 
 
 def is_run_id(run_id: str) -> bool:
@@ -38,12 +41,27 @@ def check_start(run_id: str, start: RunStart) -> None:
             raise AbsurdShape(f"{word} has {len(text)} characters: between 1 and {MAX_NAME_LENGTH}")
     if len(start.tags) > MAX_TAGS or any(len(tag) > MAX_NAME_LENGTH for tag in start.tags):
         raise AbsurdShape(f"at most {MAX_TAGS} tags of at most {MAX_NAME_LENGTH} characters")
-    for word, settings in (("config", start.config), ("environment", start.environment)):
-        try:  # as it is kept, and as pages ask for it
-            coding.encode(settings)
-            coding.encode(settings, media_type=coding.JSON)
-        except (TypeError, ValueError, OverflowError, NotImplementedError, RecursionError) as error:
-            raise Malformed(f"{word} holds what neither msgpack nor JSON can say: {error}") from error
+    _check_values(config=start.config, environment=start.environment)
+
+
+def check_note(note: Note) -> None:
+    """Raises AbsurdShape, Malformed."""
+    if not (0 <= note.writer < 2**63 and 0 <= note.seq < 2**63):
+        raise AbsurdShape("writer and seq are numbers from 0 to 2⁶³")
+    if any(not 0 < len(name) <= MAX_NAME_LENGTH for name in note.metrics):
+        raise AbsurdShape(f"names of metrics have between 1 and {MAX_NAME_LENGTH} characters")
+    words = [word or "" for known in note.metrics.values() for word in (known.summary, known.step_metric)]
+    if any(len(word) > MAX_NAME_LENGTH for word in words):
+        raise AbsurdShape(f"what is said of a metric has at most {MAX_NAME_LENGTH} characters")
+    for alert in note.alerts:
+        _check_time("at", alert.at)
+        if not 0 < len(alert.title) <= MAX_NAME_LENGTH or len(alert.text) > MAX_ALERT_LENGTH:
+            raise AbsurdShape(
+                f"an alert has a title of 1 to {MAX_NAME_LENGTH} and at most {MAX_ALERT_LENGTH} characters"
+            )
+        if alert.step is not None and not 0 <= alert.step <= MAX_STEP:
+            raise AbsurdShape(f"step {alert.step}: steps count from 0 to 2⁵³")
+    _check_values(config=note.config, summary=note.summary)
 
 
 def check_end(end: RunEnd) -> None:
@@ -51,6 +69,15 @@ def check_end(end: RunEnd) -> None:
     _check_time("ended_at", end.ended_at)
     if end.error is not None and len(end.error) > MAX_ERROR_LENGTH:
         raise AbsurdShape(f"error has {len(end.error)} characters: at most {MAX_ERROR_LENGTH}")
+
+
+def _check_values(**named: dict[str, Any]) -> None:  # Any: the user's own
+    for word, values in named.items():
+        try:  # as it is kept, and as pages ask for it
+            coding.encode(values)
+            coding.encode(values, media_type=coding.JSON)
+        except (TypeError, ValueError, OverflowError, NotImplementedError, RecursionError) as error:
+            raise Malformed(f"{word} holds what neither msgpack nor JSON can say: {error}") from error
 
 
 def _check_time(name: str, seconds: float) -> None:

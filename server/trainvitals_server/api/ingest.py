@@ -18,9 +18,10 @@ from trainvitals.wire import coding
 from trainvitals.wire.errors import Malformed
 from trainvitals.wire.frame import Frame, decode_frame, encode_frame, sealed
 from trainvitals.wire.messages import FrameAccepted, ModelInfo, RunAccepted, RunEnd, RunEnded, RunStart
+from trainvitals.wire.notes import Note
 from trainvitals_server.api.answers import PROBLEMS, answer, answers, takes
 from trainvitals_server.api.bodies import media_type_of, read_body, read_message, stated_size
-from trainvitals_server.api.checks import check_end, check_start, existing
+from trainvitals_server.api.checks import check_end, check_note, check_start, existing
 from trainvitals_server.api.problems import Refused
 from trainvitals_server.api.services import Given, Services
 from trainvitals_server.store.interface import ReceivedFrame
@@ -49,6 +50,16 @@ async def set_model(run_id: str, request: Request, services: Given) -> Response:
     model = await read_message(request, ModelInfo, services.settings)
     await run_in_threadpool(services.store.set_model, run_id, model)
     services.evaluator.model(run_id, model)
+    return Response(status_code=NO_CONTENT)
+
+
+@router.post("/notes", dependencies=EXISTING, status_code=NO_CONTENT, responses=PROBLEMS, openapi_extra=takes(Note))
+async def take_note(run_id: str, request: Request, services: Given) -> Response:
+    """Take what the script noted: settings, summary, definitions of metrics, alerts. Sending it again is harmless."""
+    note = await read_message(request, Note, services.settings)
+    check_note(note)
+    if await run_in_threadpool(services.store.note, run_id, note):
+        services.hub.noted(run_id)
     return Response(status_code=NO_CONTENT)
 
 
@@ -88,7 +99,7 @@ async def take_frame(run_id: str, request: Request, services: Given) -> Response
     finally:
         services.writer.give_back(size)
     frame = received.frame
-    findings = services.evaluator.news(run_id, frame.writer)
+    findings = services.evaluator.news(run_id, frame.writer, again=not new)
     return answer(request, FrameAccepted(seq=frame.seq, duplicate=not new, findings=findings))
 
 

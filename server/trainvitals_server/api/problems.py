@@ -15,7 +15,7 @@ from starlette.responses import Response
 from trainvitals.wire import coding
 from trainvitals.wire.errors import WireError
 from trainvitals.wire.messages import Problem
-from trainvitals_server.store.interface import RunNotFound, SeriesNotFound, StoreUnavailable, TooManySeries
+from trainvitals_server.store.interface import NotesFull, RunNotFound, SeriesNotFound, StoreUnavailable, TooManySeries
 
 TYPE: Final = "urn:trainvitals:problem:{kind}"
 RETRY_AFTER_SECONDS: Final = 2
@@ -65,6 +65,10 @@ def handle_problems(app: FastAPI) -> None:
     @app.exception_handler(TooManySeries)
     async def too_many(request: Request, error: TooManySeries) -> Response:
         return problem(request, HTTPStatus.UNPROCESSABLE_ENTITY, "too-many-series", str(error))
+
+    @app.exception_handler(NotesFull)
+    async def notes_full(request: Request, error: NotesFull) -> Response:
+        return problem(request, HTTPStatus.UNPROCESSABLE_ENTITY, "notes-full", str(error))
 
     @app.exception_handler(SeriesNotFound)
     async def no_series(request: Request, error: SeriesNotFound) -> Response:

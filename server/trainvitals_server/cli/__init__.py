@@ -1,4 +1,4 @@
-"""The server's commands: ``serve``, ``demo``, ``rule``, and the SDK's ``sync``."""
+"""The server's commands: ``serve``, ``demo``, ``rule``, and the SDK's ``run`` and ``sync``."""
 
 from __future__ import annotations
 
@@ -72,6 +72,14 @@ def demo(
 def sync(context: typer.Context) -> None:
     """Ship what trainings left in the spool: the SDK's own command."""
     raise typer.Exit(subprocess.call([sys.executable, "-m", "trainvitals.command", "sync", *context.args]))
+
+
+@commands.command(
+    "run", add_help_option=False, context_settings={"allow_extra_args": True, "ignore_unknown_options": True}
+)
+def run_script(context: typer.Context) -> None:
+    """Run a training's script as it stands, and watch it: the SDK's own command."""
+    raise typer.Exit(subprocess.call([sys.executable, "-m", "trainvitals.command", "run", *context.args]))
 
 
 @commands.command()

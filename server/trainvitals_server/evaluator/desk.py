@@ -20,6 +20,8 @@ MOST_WAITING: Final = 256  # frames of a run …
 MOST_WAITING_BYTES: Final = 64 * 1024 * 1024  # … and data of all of them, which bounds memory
 IDLE_SECONDS: Final = 600.0  # a run without news for so long is recalled from the store when there are some
 NEWS_KEPT: Final = 256
+NOTHING: Final = -1  # was told yet
+STANDING: Final = ("open", "acknowledged")
 
 
 @dataclass(slots=True, kw_only=True)
@@ -39,7 +41,20 @@ class WatchedRun:
     judged_health: int | None = None
     news: deque[Finding] = field(default_factory=lambda: deque(maxlen=NEWS_KEPT))
     news_count: int = 0
-    told: dict[int, int] = field(default_factory=dict)
+    told: dict[int, tuple[int, int]] = field(default_factory=dict)  # writer → news told before the last time, and by it
+
+    def tell(self, writer: int, *, again: bool) -> list[Finding]:
+        """What the writer has not been told; after the first look at a run all that is open."""
+        before, told = self.told.get(writer, (NOTHING, NOTHING))
+        since = before if again else told
+        if since == NOTHING:
+            if self.life is None:
+                return []
+            self.told[writer] = (NOTHING, self.news_count)
+            return [finding for finding in list(self.life.findings.values()) if finding.state in STANDING]
+        self.told[writer] = (since, self.news_count)
+        fresh = self.news_count - since
+        return list(self.news)[-fresh:] if fresh else []
 
     @property
     def has_news(self) -> bool:

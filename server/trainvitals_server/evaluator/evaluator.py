@@ -100,15 +100,12 @@ class Evaluator:
         with self._state:
             self._desk.forget(run_id)
 
-    def news(self, run_id: str, writer: int) -> list[Finding]:
-        """Findings opened or resolved since this writer's last call."""
+    def news(self, run_id: str, writer: int, *, again: bool = False) -> list[Finding]:
+        """Findings that opened, grew graver or milder, or were resolved since this writer's last call. A writer that is
+        new here is told of those that are open. ``again``: the last answer may never have reached it."""
         with self._state:
             run = self._desk.known(run_id)
-            if run is None:
-                return []
-            fresh = run.news_count - run.told.get(writer, 0)
-            run.told[writer] = run.news_count
-            return list(run.news)[-fresh:] if fresh else []
+            return [] if run is None else run.tell(writer, again=again)
 
     def drain(self, timeout: float = 30.0) -> bool:
         """Wait until all that was fed is judged; whether that came to pass."""
@@ -187,7 +184,7 @@ class Evaluator:
         history, life = run.history, run.life
         if turn.model is not None:
             history.describe(turn.model)
-        before = {id_: finding.state for id_, finding in life.findings.items()}
+        before = {id_: (finding.state, finding.severity) for id_, finding in life.findings.items()}
         changed = self._judge.take(
             history, life, turn.frames, now=self._now(), is_moment=turn.is_stale, is_last=turn.is_last
         )
@@ -198,7 +195,7 @@ class Evaluator:
             is_last = turn.is_last and not run.has_news  # another end may have come meanwhile
         self._store.save_findings(run.run_id, changed, health=score, is_last=is_last)
         run.judged_health = score
-        turned = [finding for finding in changed if before.get(finding.finding_id) != finding.state]
+        turned = [one for one in changed if before.get(one.finding_id) != (one.state, one.severity)]
         with self._state:
             run.news.extend(turned)
             run.news_count += len(turned)

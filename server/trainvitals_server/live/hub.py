@@ -22,7 +22,8 @@ log = logging.getLogger(__name__)
 
 
 class Hub:
-    """Channels of the runs that are watched. ``committed``, ``found`` and ``touch`` may be called on any thread."""
+    """Channels of the runs that are watched. ``committed``, ``found``, ``noted`` and ``touch`` may be called on any
+    thread."""
 
     def __init__(self, store: Store, *, clock: Callable[[], float]) -> None:
         self._store = store
@@ -69,6 +70,12 @@ class Hub:
         """Findings that changed; ``health`` is in the run's row, which is read anew."""
         if findings and run_id in self._channels:
             self._soon(self._publish, run_id, LiveUpdate(seq=0, findings=findings), None)
+        self.touch(run_id)
+
+    def noted(self, run_id: str) -> None:
+        """The run has new notes."""
+        if run_id in self._channels:
+            self._soon(self._publish, run_id, LiveUpdate(seq=0, noted=True), None)
         self.touch(run_id)
 
     def touch(self, *run_ids: str) -> None:

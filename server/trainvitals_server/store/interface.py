@@ -12,7 +12,8 @@ Promises:
   and be repeated.
 - Methods are synchronous and thread-safe; ``append`` and the other writers queue behind one writer on SQLite.
 
-Errors: RunNotFound; TooManySeries; StoreUnavailable (disk full, database away: nothing was written, try again).
+Errors: RunNotFound; TooManySeries; NotesFull; StoreUnavailable (disk full, database away: nothing was written, try
+again).
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ from typing import Protocol
 from trainvitals.wire.answers import Curve, Heatmap, RunDetail, RunPage, Snapshot
 from trainvitals.wire.frame import Frame
 from trainvitals.wire.messages import Finding, ModelInfo, RunEnd, RunStart
+from trainvitals.wire.notes import Note
 
 
 class StoreError(Exception):
@@ -55,6 +57,14 @@ class TooManySeries(StoreError):
             f"run {run_id!r} has {most}, the most that one run may have: use fewer names, without steps or batch "
             "numbers in them"
         )
+        self.run_id = run_id
+
+
+class NotesFull(StoreError):
+    """A note would make the run's settings or summary larger than a store is asked to hold."""
+
+    def __init__(self, run_id: str, what: str) -> None:
+        super().__init__(f"run {run_id!r} has as much {what} as one run may have: note settings and results, not data")
         self.run_id = run_id
 
 
@@ -107,6 +117,10 @@ class Store(Protocol):
 
     def set_model(self, run_id: str, model: ModelInfo) -> None:
         """Keep what is watched."""
+
+    def note(self, run_id: str, note: Note) -> bool:
+        """Keep what the script noted; False if this note of the writer, or a later one, was kept before. Raises
+        NotesFull."""
 
     def end_run(self, run_id: str, end: RunEnd) -> None:
         """Keep how the run ended."""

@@ -42,7 +42,7 @@ def _run_number(*, key: bool = True) -> Column[Any]:  # Any: the column's Python
     )
 
 
-# settings, environment, model and tags are msgpack, which keeps NaN and NUL where JSON columns do not
+# settings, notes, environment, model and tags are msgpack, which keeps NaN and NUL where JSON columns do not
 run = Table(
     "run",
     metadata,
@@ -65,6 +65,7 @@ run = Table(
     Column("tags", LargeBinary, nullable=False),
     Column("spark", LargeBinary),
     Column("config", LargeBinary, nullable=False),
+    Column("notes", LargeBinary),
     Column("environment", LargeBinary, nullable=False),
     Column("model", LargeBinary),
     Index(None, "created_at"),

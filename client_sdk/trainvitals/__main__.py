@@ -1,0 +1,7 @@
+"""`python -m trainvitals …` is the command `trainvitals …`."""
+
+import sys
+
+from trainvitals.command import main
+
+sys.exit(main())

@@ -1,0 +1,163 @@
+"""What a run watches, and since when: the collector, begun and ended."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
+
+from trainvitals.collector.options import WatchOptions
+from trainvitals.collector.sampling import Sampling
+from trainvitals.collector.steps import StepCounter
+from trainvitals.console import Console
+from trainvitals.settings import Settings
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
+    from torch.optim import Optimizer
+
+    from trainvitals.collector.roots import Models
+    from trainvitals.collector.snapshots import Pending
+    from trainvitals.collector.watch import Watch
+    from trainvitals.lookout import Found, Lookout
+    from trainvitals.wire.messages import ModelInfo
+
+HandOver = Callable[["Pending", "dict[str, float | Tensor]"], None]
+
+
+class Watching:
+    """At most one watch at a time. ``hand_over`` gets each snapshot with the metrics of its step, ``introduce`` the
+    layers that snapshots have from now on; ``after_step``, if there is one, is called last in each step of the first
+    optimizer, and may raise."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        steps: StepCounter,
+        console: Console,
+        *,
+        started_at: float,
+        hand_over: HandOver,
+        introduce: Callable[[ModelInfo], None],
+        after_step: Callable[[], None] | None,
+    ) -> None:
+        self._settings = settings
+        self._steps = steps
+        self._console = console
+        self._started_at = started_at
+        self._hand_over = hand_over
+        self._introduce = introduce
+        self._after_step = after_step
+        self._watch: Watch | None = None
+        self._lookout: Lookout | None = None
+        self._reported_at = time.perf_counter()
+        self._in_step = False  # in a step's hooks, of which none may be taken out just then
+        self._undo: list[Callable[[], None]] = []
+
+    def begin(self, models: Models, optimizers: Sequence[Optimizer], options: WatchOptions) -> None:
+        """Watch these from now on, and nothing else. Raises ValueError for what cannot be meant."""
+        if not optimizers:
+            raise ValueError("watch() needs an optimizer: its steps are the run's")
+        sampling = self._sampling(options)
+        self.stop()
+        try:
+            self._begin(models, optimizers, sampling, options)
+        except ValueError:
+            raise
+        except Exception as error:  # noqa: BLE001  # the border: no error of ours may reach the training
+            self.stop()
+            self._console.say(f"this model cannot be watched ({type(error).__name__}: {error}); metrics are recorded")
+
+    def expect(self, models: Sequence[nn.Module], options: WatchOptions) -> None:
+        """Watch these once it is known which optimizers train them. Raises ValueError."""
+        self._sampling(options)  # raises now rather than in some step
+        from trainvitals.lookout import Given
+
+        self.look_out(Given([]), options).expect(models)
+
+    def look_out(self, found: Found, options: WatchOptions) -> Lookout:
+        """The one lookout of the run."""
+        from trainvitals.lookout import Lookout
+
+        if self._lookout is None:
+            self._lookout = Lookout(
+                found,
+                steps=self._steps,
+                watch=lambda models, optimizers: self.begin(models, optimizers, options),
+                tell=self._console.say,
+            )
+        return self._lookout
+
+    def capture(self) -> None:
+        """Sample every step for a while."""
+        if self._watch is not None:
+            self._watch.capture()
+
+    def stop(self) -> None:
+        """Remove every hook, and let go of models and optimizers; the snapshot that was begun is handed over."""
+        watch, self._watch = self._watch, None
+        if watch is not None:
+            watch.stop()
+        while self._undo:
+            self._undo.pop()()
+
+    def end(self) -> None:
+        """Stop for good, with the run. Within a step's hooks these stay, and find nothing to do."""
+        if not self._in_step:
+            self.stop()
+        if self._lookout is not None:
+            self._lookout.stop()
+
+    def abandon(self) -> None:
+        """In a forked child: the hooks find nothing to do."""
+        self._watch = None
+
+    def _sampling(self, options: WatchOptions) -> Sampling:
+        every = options.every
+        if every is None and options.budget is None:
+            every = self._settings.every
+        if every is not None and every < 1:
+            raise ValueError(f"every={every}: sample every step (1) or fewer")
+        budget = self._settings.budget if options.budget is None else options.budget
+        if not 0 < budget <= 1:
+            raise ValueError(f"budget={budget}: it is a share of the training's time, such as 0.02")
+        return Sampling(every=every, budget=budget, dense=options.dense)
+
+    def _begin(
+        self, models: Models, optimizers: Sequence[Optimizer], sampling: Sampling, options: WatchOptions
+    ) -> None:
+        from trainvitals.collector.layers import describe, find_layers
+        from trainvitals.collector.roots import inner, named_roots
+        from trainvitals.collector.watch import Watch
+
+        roots = named_roots(models)
+        inners = {name: inner(root) for name, root in roots.items()}
+        layers = find_layers(inners, include=options.include, exclude=options.exclude)
+        self._watch = Watch(
+            list(roots.values()),
+            layers,
+            optimizers,
+            steps=self._steps,
+            sampling=sampling,
+            emit=self._emit,
+            tell=self._console.say,
+        )
+        self._introduce(describe(layers, optimizers))
+        self._watch.start()
+        if self._after_step is not None:
+            hook = optimizers[0].register_step_post_hook(self._step_ended)  # after those that record
+            self._undo.append(hook.remove)
+
+    def _step_ended(self, *_: object) -> None:
+        self._in_step = True
+        try:
+            if self._after_step is not None:
+                self._after_step()
+        finally:
+            self._in_step = False
+
+    def _emit(self, pending: Pending, rates: dict[str, float | Tensor], seconds: float) -> None:
+        now = time.perf_counter()
+        since, self._reported_at = now - self._reported_at, now
+        own = {"elapsed_seconds": time.time() - self._started_at, "overhead_fraction": seconds / max(since, 1e-9)}
+        self._hand_over(pending, {**rates, **own})

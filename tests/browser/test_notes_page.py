@@ -1,0 +1,44 @@
+"""What a script notes while one looks at its run."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import httpx2
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.browser.training import HEADERS, Training
+from trainvitals.wire import coding
+from trainvitals.wire.notes import Alert, MetricDefinition, Note
+
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.browser,
+    pytest.mark.filterwarnings("ignore:Session-scoped fixtures defined as instance methods"),
+]
+
+
+def note(training: Training, seq: int, **said: object) -> None:
+    message = coding.encode(Note(writer=1, seq=seq, **said))  # type: ignore[arg-type]  # the fields are mixed
+    httpx2.post(f"{training.base}/notes", content=message, headers=HEADERS).raise_for_status()
+
+
+def test_alerts_settings_and_results_appear_as_they_are_noted(page: Page, address: str, artefacts: Path) -> None:
+    training = Training(address, "noted", more={"accuracy": lambda step: step / 100})
+    training.train(60)
+    page.goto(f"{address}/runs/noted")
+    expect(page.locator("#live-word")).to_have_text("Live")
+    expect(page.locator("#alerts")).to_be_empty()
+
+    note(training, 0, config={"warm-up": 500}, metrics={"accuracy": MetricDefinition(goal="maximize")})
+    expect(page.locator("#settings")).to_contain_text("warm-up")
+    expect(page.locator("#settings")).to_contain_text("accuracy · max")
+    note(
+        training, 1, summary={"best epoch": 7},
+        alerts=[Alert(title="Low accuracy", text="below 0.5", level="critical", step=59)],
+    )  # fmt: skip
+    expect(page.locator("#alerts")).to_contain_text("Low accuracy")
+    expect(page.locator("#alerts")).to_contain_text("step 59")
+    expect(page.locator("#settings")).to_contain_text("best epoch")
+    page.screenshot(path=artefacts / "notes.png", full_page=True)
