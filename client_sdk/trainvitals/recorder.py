@@ -140,7 +140,7 @@ class Recorder:
         return found
 
     def _own_points(self, measured: list[Measured]) -> list[Point]:
-        points = [Point("grad_norm", snapshot.step, snapshot.grad_norm) for snapshot in measured]
+        points = [Point("grad_norm", snapshot.step, snapshot.grad_norm) for snapshot in measured if snapshot.tables]
         drops = self._outbox.drops
         if measured and drops != self._reported:
             self._reported = Counter(drops)

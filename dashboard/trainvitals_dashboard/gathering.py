@@ -14,6 +14,17 @@ from trainvitals_dashboard.api import Api, ApiError
 from trainvitals_dashboard.conventions import LOSSES, VALIDATION_LOSSES, pick
 
 OWN_METRICS: Final = ("lr", "grad_norm", "elapsed_seconds", "overhead_fraction", "dropped_snapshots")
+LOOP_METRICS: Final = (
+    "seconds/data",
+    "seconds/forward",
+    "seconds/backward",
+    "seconds/optimizer",
+    "examples_per_second",
+    "clipped_fraction",
+    "grad_norm_before_clipping",
+    "loss_scale",
+    "skipped_steps",
+)
 MOST_OTHERS: Final = 24
 OTHER_POINTS: Final = 300
 _GROUP_RATE: Final = re.compile(r"lr/\d+")  # of the optimizer's other parameter groups
@@ -22,12 +33,13 @@ _GROUP_RATE: Final = re.compile(r"lr/\d+")  # of the optimizer's other parameter
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunView:
     """A run with the series that its page draws. ``others``: metrics beside those that have a place of their own;
-    ``more``: those that are too many to be drawn."""
+    ``more``: those that are too many to be drawn; ``loop``: what the SDK logs of the training's loop."""
 
     detail: RunDetail
     curves: dict[str, Curve] = field(default_factory=dict)
     others: list[str] = field(default_factory=list)
     more: list[str] = field(default_factory=list)
+    loop: list[str] = field(default_factory=list)
     findings: list[Finding] = field(default_factory=list)
     heatmap: Heatmap | None = None
     snapshot: Snapshot | None = None
@@ -49,19 +61,23 @@ async def gather_run(api: Api, run_id: str, *, stat: str) -> RunView:
     wanted = [name for name in (loss_metric(detail), validation, *OWN_METRICS) if name in detail.metrics]
     rest = [name for name in detail.metrics if name not in wanted and not is_own(name)]
     others, more = rest[:MOST_OTHERS], rest[MOST_OTHERS:]
+    loop: list[str] = [name for name in LOOP_METRICS if name in detail.metrics]
     found = await asyncio.gather(
         api.findings(run_id),
         _or_none(api.heatmap(run_id, stat)),
         _or_none(api.snapshot(run_id)),
         *(_or_none(api.metric_curve(run_id, name)) for name in wanted),
-        *(_or_none(api.metric_curve(run_id, name, points=OTHER_POINTS)) for name in others),
+        *(_or_none(api.metric_curve(run_id, name, points=OTHER_POINTS)) for name in (*others, *loop)),
     )
-    curves = {name: curve for name, curve in zip([*wanted, *others], found[3:], strict=True) if curve is not None}
+    curves = {
+        name: curve for name, curve in zip([*wanted, *others, *loop], found[3:], strict=True) if curve is not None
+    }
     return RunView(
         detail=detail,
         curves=curves,
         others=others,
         more=more,
+        loop=loop,
         findings=found[0].findings,
         heatmap=found[1],
         snapshot=found[2],
@@ -84,7 +100,7 @@ def loss_metric(detail: RunDetail) -> str:
 
 def is_own(metric: str) -> bool:
     """Whether the SDK logs it by itself; a user's "lr/head" is the user's."""
-    return metric in OWN_METRICS or _GROUP_RATE.fullmatch(metric) is not None
+    return metric in OWN_METRICS or metric in LOOP_METRICS or _GROUP_RATE.fullmatch(metric) is not None
 
 
 def empty_curve(run_id: str, metric: str) -> Curve:

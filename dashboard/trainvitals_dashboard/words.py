@@ -39,6 +39,15 @@ METRIC_WORDS: Final[dict[str, str]] = {
     "lr": "Learning rate",
     "overhead_fraction": "Overhead",
     "elapsed_seconds": "Elapsed",
+    "seconds/data": "Waiting for data (s a step)",
+    "seconds/forward": "Forward pass (s a step)",
+    "seconds/backward": "Backward pass (s a step)",
+    "seconds/optimizer": "Optimizer (s a step)",
+    "examples_per_second": "Examples a second",
+    "clipped_fraction": "Share of steps clipped",
+    "grad_norm_before_clipping": "Gradient norm before clipping",
+    "loss_scale": "Loss scale",
+    "skipped_steps": "Skipped steps",
 }
 
 

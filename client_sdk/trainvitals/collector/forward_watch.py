@@ -63,9 +63,10 @@ class ForwardWatch:
         """A training pass of a root module begins."""
         self._roots += 1
 
-    def leave_root(self) -> None:
-        """It is over, or failed."""
-        self._roots = max(0, self._roots - 1)
+    def leave_root(self) -> bool:
+        """A pass of a root module is over, or has failed; whether it was a training pass."""
+        was_training, self._roots = self._roots > 0, max(0, self._roots - 1)
+        return was_training
 
     def end(self) -> None:
         """The sampled step ends: add to the sample what is still waiting, and what was gathered over several."""

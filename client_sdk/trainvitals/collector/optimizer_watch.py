@@ -66,7 +66,9 @@ class OptimizerWatch:
         self._gradient_rows = []
 
     def _take_gradients(self, sample: Sample) -> None:
-        # a GradScaler leaves unscaling to fused optimizers
+        # a GradScaler leaves unscaling, and skipping, to fused optimizers
+        if isinstance(found := getattr(self._optimizer, "found_inf", None), Tensor):
+            sample.add("skipped", found.reshape(1, 1), owners=[0], sizes=[1])
         scale = getattr(self._optimizer, "grad_scale", None)
         self._gradient_rows = []
         for group in self._groups:

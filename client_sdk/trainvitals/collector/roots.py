@@ -35,8 +35,7 @@ def inner(model: nn.Module) -> nn.Module:
 
 
 def is_compiled(model: nn.Module) -> bool:
-    """Whether any of it was compiled, so that hooks on its layers do not run."""
-    return any(
-        getattr(module, "_compiled_call_impl", None) is not None or hasattr(module, "_orig_mod")
-        for module in (model, *model.modules())
-    )
+    """Whether all of it was compiled, so that hooks on its layers do not run."""
+    whole = inner(model)
+    compiled = whole is not model and type(model).__name__ == "OptimizedModule"
+    return compiled or any(getattr(module, "_compiled_call_impl", None) is not None for module in (model, whole))

@@ -23,14 +23,16 @@ CAPTURE_PAUSE: Final = 500  # steps from one capture to the next: findings come 
 class Sampling:
     """Says of each step whether it is sampled. ``every``: a fixed interval, which costs what it costs; None: the
     shortest of ``INTERVALS`` whose cost stays within ``budget``, a share of the training's time. ``dense``: steps from
-    the start of which each is sampled; None: 10 to 50, by what they cost."""
+    the start of which each is sampled; None: 10 to 50, by what they cost,
+    or 50 where ``every`` is fixed."""
 
     def __init__(self, *, every: int | None, budget: float, dense: int | None = None) -> None:
         self.interval = every or INTERVALS[3]
         self._fixed = every is not None
         self._budget = budget
-        self._dense_until = FIRST_DENSE[0] if dense is None else dense
-        self._most_dense = FIRST_DENSE[1] if dense is None else dense
+        least, most = FIRST_DENSE if dense is None else (dense, dense)
+        self._dense_until = most if self._fixed else least
+        self._most_dense = most
         self._spent = 0.0
         self._capture_from = 0
         self._snapshots = 0

@@ -72,7 +72,8 @@ class Table:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Measured:
-    """A snapshot as numbers, and the global gradient norm (NaN if no gradient was seen)."""
+    """A snapshot as numbers, and the global gradient norm (NaN if no gradient was seen). No tables: the step was
+    skipped."""
 
     step: int
     tables: list[Table]
@@ -94,6 +95,8 @@ def pack(sample: Sample, *, layers: list[str]) -> Pending:
 def measure(pending: Pending) -> Measured:
     """The stats of a snapshot. Waits for the device; belongs on the background thread."""
     received = receive(pending.parcel)
+    if "skipped" in received and bool(received["skipped"].ne(0).any()):
+        return Measured(step=pending.step, tables=[], grad_norm=torch.nan)
     tables = [_table(pending, received, kinds) for kinds in (ALWAYS, IN_DEPTH) if not received.keys().isdisjoint(kinds)]
     norm = received["gradients"][0].double().square().sum().sqrt() if "gradients" in received else torch.nan
     return Measured(step=pending.step, tables=tables, grad_norm=float(norm))

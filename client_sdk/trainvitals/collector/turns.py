@@ -10,7 +10,9 @@ class Turns:
     def __init__(self, optimizers: int) -> None:
         self._stepped: set[int] = set()  # others, since the first one's last step
         self._earlier: set[int] = set(range(1, optimizers))  # others, in the step before that
-        self._apart: set[int] = set()  # others that have had a forward pass of their own
+        self._apart = set(self._earlier)  # others with a forward pass of their own; all, until they have stepped
+        self._has_begun = False
+        self._met: set[int] = set()
         self._has_forwarded = False
 
     def forward(self) -> bool:
@@ -21,12 +23,17 @@ class Turns:
     def step(self, optimizer: int) -> None:
         """An optimizer's step begins."""
         if optimizer == 0:
-            self._earlier, self._stepped = self._stepped, set()
+            if self._has_begun:
+                self._earlier, self._stepped = self._stepped, set()
+            self._has_begun = True
             self._has_forwarded = False
             return
         self._stepped.add(optimizer)
         if self._has_forwarded:
             self._apart.add(optimizer)
+        elif optimizer not in self._met:
+            self._apart.discard(optimizer)
+        self._met.add(optimizer)
 
     @property
     def is_over(self) -> bool:

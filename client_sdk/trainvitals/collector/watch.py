@@ -11,11 +11,14 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 from torch.utils.hooks import RemovableHandle
 
+from trainvitals.collector.clipping import Clipping
 from trainvitals.collector.clock import StepClock
 from trainvitals.collector.forward_watch import ForwardWatch
 from trainvitals.collector.hooks import Faults, Hook
+from trainvitals.collector.instruments import leave, listen
 from trainvitals.collector.layers import Layers
 from trainvitals.collector.optimizer_watch import OptimizerWatch
+from trainvitals.collector.phases import Phases, examples_in
 from trainvitals.collector.roots import is_compiled
 from trainvitals.collector.sample import Sample
 from trainvitals.collector.sampling import Sampling
@@ -56,8 +59,13 @@ class Watch:
         self._faults = Faults(tell)
         self._forward = ForwardWatch(layers.modules, faults=self._faults)
         self._parts = self._split()
+        self._known = {id(parameter) for parameter in layers.parameters}
         self._clock = StepClock()
         self._turns = Turns(len(self._optimizers))
+        self._phases = Phases()
+        self._clipping = Clipping()
+        self._loss_scale: Tensor | None = None
+        self._skipped: int | None = None  # steps, by a GradScaler; None without one
         self._unheard = 0  # snapshots in a row without an output
         self._sample: Sample | None = None
         self._waiting: set[int] = set()  # optimizers that have not stepped in the sampled step
@@ -66,16 +74,21 @@ class Watch:
         self._permanent: list[RemovableHandle] = []
         self._seconds = 0.0  # spent since the last boundary of steps
         self._unreported = 0.0  # spent since the last snapshot was handed over
-        self._blind = any(is_compiled(root) for root in self._roots)
+        self._blind = all(is_compiled(root) for root in self._roots)
 
     def start(self) -> None:
         """Install the hooks."""
         if self._blind:
-            self._tell_blind("they are compiled")
+            self._tell_blind("the model is compiled")
+        if any(hasattr(parameter, "_local_tensor") for parameter in self._layers.parameters):
+            self._tell(
+                "parameters are sharded: stats of gradients, weights and updates are of this process's shards alone"
+            )
         with torch.no_grad():
             for part in self._parts:
                 part.prepare()
         self._steps.driven = True
+        listen(self)
         keep = self._permanent.append
         for root in self._roots:
             keep(root.register_forward_pre_hook(Hook(self._enter_root, self._counting)))
@@ -87,6 +100,7 @@ class Watch:
 
     def stop(self) -> None:
         """Remove every hook; the model is as it was. The snapshot that was begun is handed over."""
+        leave(self)
         self._guarded(self._close)
         self._forward.rest()
         for handle in self._permanent:
@@ -96,6 +110,23 @@ class Watch:
     def capture(self) -> None:
         """Sample every step for a while."""
         self._sampling.capture(self._steps.upcoming)
+
+    def clipped(self, parameters: Sequence[Tensor], *, norm: Tensor, max_norm: float) -> None:
+        """See ``instruments.Listener``."""
+        if any(id(parameter) in self._known for parameter in parameters[:1]):
+            self._guarded(lambda: self._clipping.add(norm, max_norm))
+
+    def scaled(self, optimizer: Optimizer, *, scale: Tensor | None, was_skipped: bool) -> None:
+        """See ``instruments.Listener``. A step that is skipped has taught nothing, and its numbers are not finite: what
+        was seen of it is forgotten."""
+        if not any(optimizer is known for known in self._optimizers):
+            return
+        self._loss_scale = scale
+        self._skipped = (self._skipped or 0) + was_skipped
+        if was_skipped and self._sample is not None:
+            self._sample = Sample(self._sample.step, in_depth=self._sample.in_depth)
+            if not self._blind:
+                self._forward.begin(self._sample)
 
     def _split(self) -> list[OptimizerWatch]:
         """Each parameter to the optimizer that has it, those that none has to the first."""
@@ -120,9 +151,12 @@ class Watch:
             self._steps.begin()
             self._prepare_once()
         self._forward.enter_root()
+        self._phases.enter("forward", examples=examples_in(arguments))
 
     def _leave_root(self, module: nn.Module, arguments: object, output: object) -> None:
-        self._forward.leave_root()
+        if self._forward.leave_root():
+            self._take_forward_seconds()
+            self._phases.enter("backward")
 
     def _before(self, index: int) -> Callable[..., None]:
         def begin(optimizer: Optimizer, arguments: tuple[object, ...] = (), named: object = None) -> None:
@@ -130,6 +164,7 @@ class Watch:
             if index == 0:
                 self._steps.begin()
                 self._prepare_once()
+            self._phases.enter("optimizer")
             sample = self._sample
             if sample is not None and index in self._waiting and not _capturing():
                 has_closure = _has_closure(arguments, named)
@@ -139,6 +174,7 @@ class Watch:
 
     def _after(self, index: int) -> Callable[..., None]:
         def finish(optimizer: Optimizer, *arguments: object) -> None:
+            self._phases.enter("data")
             sample = self._sample
             if sample is not None and index in self._waiting and not _capturing():
                 self._waiting.discard(index)
@@ -183,7 +219,9 @@ class Watch:
         self._unheard = 0 if self._blind or self._forward.called else self._unheard + 1
         if self._unheard == MOST_UNHEARD:
             self._tell_blind("their hooks do not run (was the model compiled after watch, or called by other means?)")
-        rates: dict[str, float | Tensor] = {}
+        rates: dict[str, float | Tensor] = {**self._phases.metrics(), **self._clipping.metrics()}
+        if self._loss_scale is not None and self._skipped is not None:
+            rates |= {"loss_scale": self._loss_scale.detach().clone(), "skipped_steps": self._skipped}
         for index, group in enumerate(group for optimizer in self._optimizers for group in optimizer.param_groups):
             rate = group.get("lr", float("nan"))
             rates["lr" if index == 0 else f"lr/{index}"] = rate.detach().clone() if isinstance(rate, Tensor) else rate
@@ -192,9 +230,10 @@ class Watch:
 
     def _end_step(self) -> None:
         """A boundary between steps: what this one cost decides when the next is sampled."""
-        spent = self._seconds + self._forward.seconds
-        self._unreported += self._forward.seconds
-        self._seconds = self._forward.seconds = 0.0
+        self._take_forward_seconds()
+        spent, self._seconds = self._seconds, 0.0
+        self._phases.step_ended()
+        self._clipping.step_ended()
         self._clock.step_ended(cost_seconds=spent if self._sampled else None)
         if self._sampled:
             self._sampling.note(self._steps.current, cost_seconds=spent, step_seconds=self._clock.step_seconds)
@@ -210,9 +249,16 @@ class Watch:
                 measure()
         except Exception as error:  # noqa: BLE001
             self._faults.add(error)
-        spent = time.perf_counter() - started
-        self._seconds += spent
-        self._unreported += spent
+        self._spend(time.perf_counter() - started)
+
+    def _take_forward_seconds(self) -> None:
+        seconds, self._forward.seconds = self._forward.seconds, 0.0
+        self._spend(seconds)
+
+    def _spend(self, seconds: float) -> None:
+        self._seconds += seconds
+        self._unreported += seconds
+        self._phases.leave_out(seconds)
 
     def _tell_blind(self, why: str) -> None:
         self._blind = True
@@ -220,7 +266,7 @@ class Watch:
 
 
 def _has_closure(arguments: object, named: object) -> bool:
-    given = arguments[0] if isinstance(arguments, tuple) and arguments else None
+    given = arguments[1] if isinstance(arguments, tuple) and len(arguments) > 1 else None  # the first is the optimizer
     return given is not None or (isinstance(named, Mapping) and named.get("closure") is not None)
 
 

@@ -18,7 +18,7 @@ from trainvitals_dashboard.parts.cards import Piece
 from trainvitals_dashboard.parts.findings import findings_card
 from trainvitals_dashboard.parts.kpi import kpis
 from trainvitals_dashboard.parts.layers import layers_card
-from trainvitals_dashboard.parts.metrics_card import metrics_card
+from trainvitals_dashboard.parts.metrics_card import small_charts
 from trainvitals_dashboard.parts.page import page, plainly
 from trainvitals_dashboard.parts.run_body import body
 from trainvitals_dashboard.parts.run_charts import HEAT_STATS, heat_bar, heat_figure, loss_key, small_figure
@@ -93,7 +93,7 @@ def _register_plots(app: Dash, api: Api) -> None:
     async def redraw_small(_reload: Any, live: Data) -> tuple[go.Figure, go.Figure, Piece, Piece]:
         view = await gather_run(api, live["run"], stat=HEAT_STATS[0])
         numbers = kpis(view.detail.summary, view.curves, loss=view.loss).children
-        return small_figure(view, "lr"), small_figure(view, "grad_norm"), numbers, metrics_card(view)
+        return small_figure(view, "lr"), small_figure(view, "grad_norm"), numbers, small_charts(view)
 
 
 def _register_panels(app: Dash, api: Api) -> None:

@@ -1,4 +1,4 @@
-"""Every metric that people log beside the loss, each in a small chart."""
+"""Metrics beside the loss in small charts: what people log, and what the SDK knows of the training's loop."""
 
 from __future__ import annotations
 
@@ -15,19 +15,33 @@ from trainvitals_dashboard.parts.cards import Piece, card, graph
 HEIGHT_PX: Final = 130
 
 
+def small_charts(view: RunView) -> list[Piece]:
+    """The cards of small charts."""
+    return [part for part in (metrics_card(view), loop_card(view)) if part is not None]
+
+
 def metrics_card(view: RunView) -> Piece:
     """Nothing where nothing else was logged."""
     if not view.others:
         return None
-    charts = [
-        html.Div([html.H3(words.metric(name), className="tv-h3 tv-metric-t", title=name), _plot(view, name)])
-        for name in view.others
-    ]
-    body: list[Piece] = [html.Div(charts, className="tv-metrics")]
+    body: list[Piece] = [_charts(view, view.others)]
     if view.more:
         link = dcc.Link("the overlay", href=f"/overlay?runs={view.detail.summary.run_id}")
         body.append(html.P([f"{len(view.more)} more in ", link, ": ", ", ".join(view.more)], className="tv-sub"))
     return card("Metrics", body, sub=f"{len(view.others) + len(view.more)} logged", name="tv-metricscard")
+
+
+def loop_card(view: RunView) -> Piece:
+    """Where the time goes, and what is clipped and skipped; nothing where nothing is watched."""
+    return card("Training loop", _charts(view, view.loop), name="tv-loopcard") if view.loop else None
+
+
+def _charts(view: RunView, names: list[str]) -> html.Div:
+    titled = [
+        html.Div([html.H3(words.metric(name), className="tv-h3 tv-metric-t", title=name), _plot(view, name)])
+        for name in names
+    ]
+    return html.Div(titled, className="tv-metrics")
 
 
 def _plot(view: RunView, name: str) -> html.Div:

@@ -10,7 +10,7 @@ from trainvitals_dashboard.parts.cards import Piece
 from trainvitals_dashboard.parts.findings import findings_card
 from trainvitals_dashboard.parts.kpi import kpis
 from trainvitals_dashboard.parts.layers import layers_card
-from trainvitals_dashboard.parts.metrics_card import metrics_card
+from trainvitals_dashboard.parts.metrics_card import small_charts
 from trainvitals_dashboard.parts.results import results
 from trainvitals_dashboard.parts.run_charts import left_column
 from trainvitals_dashboard.parts.run_head import head
@@ -26,7 +26,7 @@ def body(view: RunView, *, stat: str) -> list[Piece]:
         html.Div(alerts_card(view.detail.notes.alerts), id="alerts"),
         html.Div(settings_card(view.detail, results(view)), id="settings"),
     ]
-    left = [*left_column(view, stat=stat), html.Div(metrics_card(view), id="metrics")]
+    left = [*left_column(view, stat=stat), html.Div(small_charts(view), id="metrics", className="tv-col")]
     columns = [html.Div(left, className="tv-col"), html.Div(right, className="tv-col")]
     return [
         html.Div(head(view), id="run-head", className="tv-runhead"),

@@ -1,0 +1,49 @@
+"""How often, and how much, gradients are clipped."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from trainvitals.collector.parcel import on_one_device
+
+MAX_WAITING = 256  # norms, one for each clipping since the last snapshot
+
+
+class Clipping:
+    """Norms before clipping, from ``clip_grad_norm_``, which has them anyway: nothing is computed until a snapshot."""
+
+    def __init__(self) -> None:
+        self._norms: list[Tensor] = []
+        self._limits: list[float] = []
+        self._in_step: list[Tensor] = []
+
+    def add(self, norm: Tensor, max_norm: float) -> None:
+        """A clipping; norms of sharded gradients are left out, as reading them would make all ranks wait."""
+        if hasattr(norm, "_local_tensor"):
+            return
+        norm = norm.detach()
+        self._in_step.append(norm)
+        if len(self._norms) < MAX_WAITING:
+            self._norms.append(norm)
+            self._limits.append(max_norm)
+
+    def step_ended(self) -> None:
+        """Of the next step other norms count."""
+        self._in_step.clear()
+
+    def metrics(self) -> dict[str, Tensor]:
+        """The norm before clipping in this step, over all that was clipped, and the share of clippings since the last
+        call that were more than a formality. Empty where nothing is clipped."""
+        if not self._norms:
+            return {}
+        found: dict[str, Tensor] = {}
+        norms = torch.stack([norm.float() for norm in on_one_device(self._norms)])
+        limits = torch.tensor(self._limits).to(norms)
+        found["clipped_fraction"] = norms.gt(limits).float().mean()
+        if self._in_step:
+            parts = torch.stack([norm.float() for norm in on_one_device(self._in_step)])
+            found["grad_norm_before_clipping"] = torch.linalg.vector_norm(parts)
+        self._norms.clear()
+        self._limits.clear()
+        return found

@@ -1,0 +1,92 @@
+"""What hooks cannot see: clipping, and steps that a GradScaler skips. While anything is watched, two functions of
+PyTorch's report to the watches; afterwards they are as they were."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Sequence
+from typing import Any, Final, Protocol
+
+import torch
+from torch import Tensor
+from torch.nn.utils import clip_grad
+from torch.optim import Optimizer
+
+CLIP: Final = "_clip_grads_with_norm_"  # under every name by which clip_grad_norm_ may have been imported
+
+
+class Listener(Protocol):
+    """Who wants to know. Must not raise."""
+
+    def clipped(self, parameters: Sequence[Tensor], *, norm: Tensor, max_norm: float) -> None:
+        """Gradients of these parameters had this norm before they were clipped."""
+
+    def scaled(self, optimizer: Optimizer, *, scale: Tensor | None, was_skipped: bool) -> None:
+        """A GradScaler has had this optimizer step, or has skipped the step."""
+
+
+_listeners: list[Listener] = []
+_undo: list[Callable[[], None]] = []
+
+
+def listen(listener: Listener) -> None:
+    """Report to it from now on."""
+    if not _listeners:
+        _install()
+    _listeners.append(listener)
+
+
+def leave(listener: Listener) -> None:
+    """Report to it no more."""
+    if listener in _listeners:
+        _listeners.remove(listener)
+    if not _listeners:
+        while _undo:
+            _undo.pop()()
+
+
+def _install() -> None:
+    if hasattr(clip_grad, CLIP):
+        _replace(clip_grad, CLIP, _reporting_clip(getattr(clip_grad, CLIP)))
+    _replace(torch.amp.GradScaler, "step", _reporting_step(torch.amp.GradScaler.step))
+
+
+def _replace(owner: Any, name: str, function: Callable[..., Any]) -> None:  # Any: a module or a class
+    original = getattr(owner, name)
+    setattr(owner, name, function)
+
+    def restore() -> None:
+        if getattr(owner, name) is function:  # else somebody has put theirs around it, which calls it still
+            setattr(owner, name, original)
+
+    _undo.append(restore)
+
+
+def _reporting_clip(original: Callable[..., Any]) -> Callable[..., Any]:
+    @functools.wraps(original)
+    def clip(parameters: Any, max_norm: float, total_norm: Tensor, *rest: Any, **named: Any) -> Any:
+        if not torch.compiler.is_compiling():
+            given = [parameters] if isinstance(parameters, Tensor) else list(parameters)
+            for listener in list(_listeners):
+                listener.clipped(given, norm=total_norm, max_norm=float(max_norm))
+            parameters = given
+        return original(parameters, max_norm, total_norm, *rest, **named)
+
+    return clip
+
+
+def _reporting_step(original: Callable[..., Any]) -> Callable[..., Any]:
+    @functools.wraps(original)
+    def step(self: torch.amp.GradScaler, optimizer: Optimizer, *rest: Any, **named: Any) -> Any:
+        if not self.is_enabled():
+            return original(self, optimizer, *rest, **named)
+        stepped: list[bool] = []
+        handle = optimizer.register_step_post_hook(lambda *_: stepped.append(True))
+        try:
+            return original(self, optimizer, *rest, **named)
+        finally:
+            handle.remove()
+            for listener in list(_listeners):
+                listener.scaled(optimizer, scale=self._scale, was_skipped=not stepped)
+
+    return step

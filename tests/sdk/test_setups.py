@@ -1,0 +1,374 @@
+"""Set-ups in which others are wrong or blind: each measured as what it is, with the training as if unwatched."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor, nn
+from torch.nn.utils import clip_grad_norm_
+from torch.utils.checkpoint import checkpoint
+
+from tests.sdk.conftest import frames_of, stats_at
+
+CLOSE = 1e-4
+
+
+def mlp() -> nn.Sequential:
+    torch.manual_seed(0)
+    return nn.Sequential(nn.Linear(4, 8), nn.Tanh(), nn.Linear(8, 1))
+
+
+def norm_of(module: nn.Module) -> float:
+    return float(torch.cat([one.grad.flatten() for one in module.parameters() if one.grad is not None]).norm())
+
+
+def losses_of(training: Callable[[Any], list[float]], watch: Any = None) -> list[float]:
+    torch.manual_seed(3)
+    return training(watch or (lambda *_, **__: None))
+
+
+class TestMixedPrecision:
+    def test_gradients_are_unscaled(self, offline: Any) -> None:
+        model = mlp()
+        optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+        scaler = torch.amp.GradScaler("cpu", init_scale=1024.0)
+        run = offline.init()
+        run.watch(model, optimizer, every=1)
+        scaler.scale(model(torch.ones(3, 4)).sum()).backward()
+        scaler.step(optimizer)
+        scaler.update()
+        run.finish()
+        assert offline.stats(0)["grad_norm"]["0"] == pytest.approx(norm_of(model[0]), rel=CLOSE)
+        assert offline.points("grad_norm")[0][1] < 100
+
+    def test_skipped_steps_are_counted_and_leave_no_trace(self, offline: Any) -> None:
+        model = mlp()
+        optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+        scaler = torch.amp.GradScaler("cpu", init_scale=1024.0)
+        run = offline.init()
+        run.watch(model, optimizer, every=1)
+        for step in range(6):
+            optimizer.zero_grad()
+            inputs = torch.full((3, 4), math.inf if step in (2, 3) else 1.0)
+            scaler.scale(model(inputs).sum()).backward()
+            scaler.step(optimizer)
+            scaler.update()
+        run.finish()
+        assert [value for _, value in offline.points("skipped_steps")] == [0, 2, 2]
+        assert [value for _, value in offline.points("loss_scale")][-1] == 256
+        assert max(step for step, _ in offline.points("grad_norm")) == 3  # four steps were taken
+        for step in range(4):
+            assert offline.stats(step)["activation_nonfinite"]["0"] == 0
+
+    def test_a_fused_optimizer_skips_by_itself(self, offline: Any) -> None:
+        model = mlp()
+        optimizer = torch.optim.Adam(model.parameters(), lr=0.1, fused=True)
+        scaler = torch.amp.GradScaler("cpu", init_scale=1024.0)
+        run = offline.init()
+        run.watch(model, optimizer, every=1)
+        norms = []
+        for step in range(3):
+            optimizer.zero_grad()
+            scaler.scale(model(torch.full((3, 4), math.inf if step == 1 else 1.0)).sum()).backward()
+            norms.append(norm_of(model) / scaler.get_scale())
+            scaler.step(optimizer)
+            scaler.update()
+        run.finish()
+        assert [step for step, _ in offline.points("grad_norm")] == [0, 2]
+        assert [value for _, value in offline.points("grad_norm")] == pytest.approx([norms[0], norms[2]], rel=CLOSE)
+
+    def test_autocast_is_measured(self, offline: Any) -> None:
+        model = mlp()
+        optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+        run = offline.init()
+        run.watch(model, optimizer)
+        inputs = torch.randn(16, 4)
+        with torch.autocast("cpu", dtype=torch.bfloat16):
+            expected = model[0](inputs).float().mean().item()
+            loss = model(inputs).square().mean()
+        loss.backward()
+        optimizer.step()
+        run.finish()
+        assert offline.stats(0)["activation_mean"]["0"] == pytest.approx(expected, abs=1e-3)
+        assert offline.stats(0)["grad_norm"]["0"] == pytest.approx(norm_of(model[0]), rel=CLOSE)
+
+
+class TestClipping:
+    @pytest.mark.parametrize("imported", ["early", "late"])
+    def test_norms_before_and_after_are_told(self, offline: Any, imported: str) -> None:
+        model = mlp()
+        optimizer = torch.optim.SGD(model.parameters(), lr=0.0)
+        run = offline.init()
+        run.watch(model, optimizer, every=1)
+        clip = clip_grad_norm_ if imported == "early" else torch.nn.utils.clip_grad_norm_
+        before = []
+        for scale in (1.0, 100.0):
+            optimizer.zero_grad()
+            (model(torch.ones(3, 4)).sum() * scale).backward()
+            before.append(clip(model.parameters(), max_norm=20.0).item())
+            optimizer.step()
+        run.finish()
+        assert [value for _, value in offline.points("grad_norm_before_clipping")] == pytest.approx(before, rel=CLOSE)
+        assert [value for _, value in offline.points("grad_norm")] == pytest.approx([before[0], 20.0], rel=1e-3)
+        assert [value for _, value in offline.points("clipped_fraction")] == [0, 1]
+
+    def test_torch_is_as_it_was_when_nothing_is_watched(self, tmp_path: Path) -> None:
+        # in a process of its own, in which nothing else is watched
+        script = f"""
+import torch, trainvitals as tv
+from torch.nn.utils import clip_grad
+functions = lambda: (clip_grad._clip_grads_with_norm_, torch.amp.GradScaler.step)
+model, before = torch.nn.Linear(1, 1), functions()
+run = tv.init(mode="offline", directory={str(tmp_path)!r})
+run.watch(model, torch.optim.SGD(model.parameters(), lr=0.1))
+assert functions()[0] is not before[0] and functions()[1] is not before[1]
+run.finish()
+assert functions() == before
+"""
+        subprocess.run([sys.executable, "-c", script], check=True, timeout=60)
+
+
+class Recomputing(nn.Module):
+    """Activation checkpointing of the middle."""
+
+    def __init__(self, *, reentrant: bool) -> None:
+        super().__init__()
+        self.first, self.middle, self.last = nn.Linear(4, 4), nn.Linear(4, 4), nn.Linear(4, 1)
+        self.reentrant = reentrant
+        self.middle.register_forward_pre_hook(lambda *_: setattr(self, "calls", getattr(self, "calls", 0) + 1))
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        hidden = checkpoint(self.middle, self.first(inputs), use_reentrant=self.reentrant)
+        assert isinstance(hidden, Tensor)
+        return torch.as_tensor(self.last(hidden))
+
+
+@pytest.mark.parametrize("reentrant", [True, False])
+def test_what_is_computed_again_in_the_backward_pass_counts_once(offline: Any, reentrant: bool) -> None:
+    model = Recomputing(reentrant=reentrant)
+    with torch.no_grad():
+        model.middle.weight.zero_()
+        model.middle.bias.copy_(torch.tensor([math.inf, 0, 0, 0]))  # counted per value
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.0)
+    run = offline.init()
+    run.watch(model, optimizer)
+    model(torch.ones(5, 4)).sum().backward()
+    optimizer.step()
+    run.finish()
+    assert model.calls == 2
+    assert offline.stats(0)["activation_nonfinite"]["middle"] == 5
+
+
+class TestSeveralOptimizers:
+    def train(self, run: Any, *, steps: int = 6) -> tuple[nn.Module, nn.Module]:
+        torch.manual_seed(0)
+        generator, critic = nn.Sequential(nn.Linear(2, 3)), nn.Sequential(nn.Linear(3, 1))
+        of_critic = torch.optim.SGD(critic.parameters(), lr=0.1)
+        of_generator = torch.optim.Adam(generator.parameters(), lr=0.01)
+        run.watch({"generator": generator, "critic": critic}, [of_critic, of_generator], every=1)
+        for _ in range(steps):
+            for optimizer, sign in ((of_critic, 1), (of_generator, -1)):
+                optimizer.zero_grad()
+                (critic(generator(torch.randn(4, 2))).mean() * sign).backward()
+                optimizer.step()
+            run.log({"loss": 1.0})
+        run.finish()
+        return generator, critic
+
+    def test_a_gan_counts_a_step_for_each_round(self, offline: Any) -> None:
+        generator, _ = self.train(offline.init())
+        assert [step for step, _ in offline.points("loss")] == list(range(6))
+        last = offline.stats(5)
+        assert last["grad_norm"]["generator.0"] == pytest.approx(norm_of(generator), rel=CLOSE)
+        assert last["update_ratio"]["critic.0"] > 0
+        assert last["activation_std"]["critic.0"] > 0
+
+
+class Low(nn.Module):
+    """A frozen layer with a trainable way around it, as LoRA has it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.base = nn.Linear(4, 4).requires_grad_(False)
+        self.down, self.up = nn.Linear(4, 2, bias=False), nn.Linear(2, 4, bias=False)
+        nn.init.zeros_(self.up.weight)
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        return torch.as_tensor(self.base(inputs) + self.up(self.down(inputs)))
+
+
+def test_frozen_layers_and_their_ways_around_are_told_apart(offline: Any) -> None:
+    model = Low()
+    optimizer = torch.optim.SGD([one for one in model.parameters() if one.requires_grad], lr=0.1)
+    run = offline.init()
+    run.watch(model, optimizer, every=1)
+    for _ in range(2):
+        optimizer.zero_grad()
+        model(torch.randn(3, 4)).square().mean().backward()
+        optimizer.step()
+    run.finish()
+    first, second = offline.stats(0), offline.stats(1)
+    assert math.isnan(first["grad_norm"]["base"])
+    assert second["update_ratio"]["base"] == 0
+    assert first["grad_norm"]["down"] == 0  # nothing comes through what is zero
+    assert math.isnan(first["update_ratio"]["up"])
+    assert second["update_ratio"]["up"] > 0
+
+
+@dataclasses.dataclass
+class Answer:
+    scores: Tensor
+    extra: list[int]
+
+
+class Answering(nn.Linear):
+    def forward(self, inputs: Tensor) -> Any:
+        return Answer(scores=super().forward(inputs), extra=[1])
+
+
+def test_the_first_tensor_of_any_output_is_measured(offline: Any) -> None:
+    class Model(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.recurrent, self.answer = nn.LSTM(4, 4, batch_first=True), Answering(4, 2)
+            self.attention = nn.MultiheadAttention(4, 2, batch_first=True)
+
+        def forward(self, inputs: Tensor) -> Tensor:
+            hidden, _ = self.recurrent(inputs)
+            mixed, _ = self.attention(hidden, hidden, hidden)
+            self.seen = [hidden, mixed, self.answer(mixed).scores]
+            return torch.as_tensor(self.seen[2])
+
+    model = Model()
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    run = offline.init()
+    run.watch(model, optimizer)
+    model(torch.randn(2, 3, 4)).sum().backward()
+    optimizer.step()
+    run.finish()
+    means = offline.stats(0)["activation_mean"]
+    for name, seen in zip(("recurrent", "attention", "answer"), model.seen, strict=True):
+        assert means[name] == pytest.approx(seen.mean().item(), abs=1e-6)
+
+
+def test_layers_are_chosen_by_pattern(offline: Any) -> None:
+    model = nn.ModuleDict({"body": mlp(), "head": nn.Linear(4, 1)})
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    run = offline.init()
+    run.watch(model, optimizer, include=["body.*"], exclude=["*.1"])
+    (model["body"](torch.ones(1, 4)).sum() + model["head"](torch.ones(1, 4)).sum()).backward()
+    optimizer.step()
+    run.finish()
+    assert list(offline.stats(0)["grad_norm"]) == ["body.0", "body.2"]
+
+
+def test_a_training_that_fails_in_the_forward_pass_goes_on_afterwards(offline: Any) -> None:
+    model = mlp()
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    run = offline.init()
+    run.watch(model, optimizer, every=1)
+    for step in range(4):
+        inputs = torch.ones(2, 3 if step == 1 else 4)
+        try:
+            loss = model(inputs).sum()
+        except RuntimeError:
+            continue
+        loss.backward()
+        optimizer.step()
+    model.eval()
+    model(torch.full((2, 4), 1e6))
+    run.finish()
+    assert [step for step, _ in offline.points("grad_norm")] == [0, 1, 2]
+    assert offline.stats(2)["activation_max"]["0"] < 100
+
+
+def test_unwatch_leaves_the_model_as_it_was(offline: Any) -> None:
+    model = mlp()
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    before = [dict(vars(module)) for module in model.modules()]
+    run = offline.init()
+    run.watch(model, optimizer, every=1)
+    model(torch.ones(2, 4)).sum().backward()
+    optimizer.step()
+    run.unwatch()
+    for module, attributes in zip(model.modules(), before, strict=True):
+        assert {key: value for key, value in vars(module).items() if key != "training"} == {
+            key: value for key, value in attributes.items() if key != "training"
+        }
+    assert not optimizer._optimizer_step_pre_hooks
+    run.log({"loss": 1.0})
+    run.finish()
+    assert offline.points("loss") == [(0, 1.0)]
+
+
+class Body(nn.Module):
+    """What can be compiled by itself."""
+
+    def __init__(self, before: int, after: int) -> None:
+        super().__init__()
+        self.linear = nn.Linear(before, after)
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        return torch.as_tensor(self.linear(inputs).relu())
+
+
+class TestCompiled:
+    """With a backend that compiles nothing, but traces like any other."""
+
+    @pytest.mark.slow
+    @pytest.mark.filterwarnings("ignore:The .grad attribute")  # of the compiler's own making
+    @pytest.mark.parametrize("order", ["watch, then compile", "compile, then watch", "in place", "only a part"])
+    def test_no_graph_breaks_and_nothing_is_claimed_that_was_not_seen(
+        self, offline: Any, capsys: pytest.CaptureFixture[str], order: str
+    ) -> None:
+        torch._dynamo.reset()
+        model = mlp()
+        optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+        run = offline.init()
+        called: Any = model
+        if order == "watch, then compile":
+            run.watch(model, optimizer, every=1)
+            called = torch.compile(model, fullgraph=True, backend="eager")
+        else:
+            if order == "compile, then watch":
+                called = torch.compile(model, fullgraph=True, backend="eager")
+            elif order == "in place":
+                model.compile(fullgraph=True, backend="eager")
+            else:
+                model.append(Body(1, 1))
+                model[3].compile(fullgraph=True, backend="eager")
+            run.watch(called, optimizer, every=1)
+        for _ in range(5):
+            optimizer.zero_grad()
+            called(torch.ones(2, 4)).sum().backward()
+            optimizer.step()
+            run.log({"loss": 1.0})
+        run.finish()
+        if order == "only a part":
+            assert offline.stats(4)["activation_max"]["0"] > 0
+            assert math.isnan(offline.stats(4)["activation_max"]["3.linear"])
+        else:
+            assert "activation stats are left out" in capsys.readouterr().err
+        assert offline.stats(4)["grad_norm"]["0"] == pytest.approx(norm_of(model[0]), rel=CLOSE)
+        assert [step for step, _ in offline.points("loss")] == list(range(5))
+
+
+@pytest.mark.slow
+def test_two_processes_tell_what_one_would(tmp_path: Path) -> None:
+    script = Path(__file__).with_name("distributed_training.py")
+    subprocess.run(
+        [sys.executable, script, tmp_path], check=True, env={**os.environ, "OMP_NUM_THREADS": "1"}, timeout=120
+    )
+    one, two = (stats_at(frames_of(tmp_path / name), 2) for name in ("one", "two"))
+    for stat in ("grad_norm", "grad_max", "weight_norm", "update_ratio"):
+        for layer in ("0", "2"):
+            assert two[stat][layer] == pytest.approx(one[stat][layer], rel=1e-3), (stat, layer)
