@@ -26,7 +26,7 @@ RETRIED: Final = frozenset({408, 425, 429})
 REFUSALS: Final = frozenset({400, 409, 413, 415, 422})  # of this very record; sending it again is of no use
 
 Outcome = Literal["taken", "unreachable", "busy", "unauthorized", "unknown run", "misled", "refused"]
-_PATHS: Final = {"start": "", "model": "/model", "end": "/end", "frame": "/frames"}
+_PATHS: Final = {"start": "", "model": "/model", "end": "/end", "frame": "/frames", "preflight": "/preflight"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,4 +1,4 @@
-"""The console script: `sync` and `--version` are the SDK's own, every other word is the server's."""
+"""The console script: `sync`, `preflight` and `--version` are the SDK's own, every other word is the server's."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from importlib import metadata
 from pathlib import Path
 
+from trainvitals.preflight.command import preflight_command
 from trainvitals.settings import OFFLINE, folder_of, read_settings
 from trainvitals.sync import adopt
 from trainvitals.version import __version__
@@ -21,6 +22,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 0
     if arguments[:1] == ["sync"]:
         return _sync(arguments[1:])
+    if arguments[:1] == ["preflight"]:
+        return preflight_command(arguments[1:])
     found = list(metadata.entry_points(group="trainvitals.commands", name="server"))
     try:
         server = found[0].load() if found else None

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from trainvitals.console import Console
     from trainvitals.pipeline import Pipeline
+    from trainvitals.preflight.report import Preflight
     from trainvitals.settings import Settings
     from trainvitals.snapshots import Pending
     from trainvitals.watch import Watch
@@ -151,6 +152,16 @@ class Run:
         self._watches = [watch]
         pipeline.introduce(describe(watch.layers, optimizers))
         watch.start()
+
+    def preflight(self, *arguments: Any, **options: Any) -> Preflight:  # Any: those of trainvitals.preflight
+        """``trainvitals.preflight``, its report kept with this run."""
+        from trainvitals.preflight.report import message
+        from trainvitals.preflight.running import run_preflight
+
+        report = run_preflight(*arguments, **options)
+        if self._pipeline is not None:
+            self._pipeline.report(message(report))
+        return report
 
     def _stop_watching(self) -> None:
         """Hand over the snapshot that was begun, and let go of model and optimizers."""

@@ -14,9 +14,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Literal, cast
 
-Kind = Literal["start", "model", "frame", "end"]
+Kind = Literal["start", "model", "frame", "end", "preflight"]
 
-KINDS: Final[tuple[Kind, ...]] = ("start", "model", "frame", "end")
+KINDS: Final[tuple[Kind, ...]] = ("start", "model", "frame", "end", "preflight")  # places are on disk: add at the end
 _HEADER: Final = struct.Struct("<IIB")  # length of the payload, CRC-32 of kind and payload, kind
 _POSITION: Final = struct.Struct("<QI")  # acknowledged bytes, their CRC-32
 HELD: Final = -1
