@@ -8,6 +8,7 @@ import msgspec
 
 from trainvitals.wire.floats import Floats
 from trainvitals.wire.messages import Finding, LayerInfo, OptimizerInfo, RunStatus
+from trainvitals.wire.preflight import PreflightCheck
 
 
 class MetricLast(msgspec.Struct, frozen=True, kw_only=True):
@@ -58,6 +59,7 @@ class RunDetail(msgspec.Struct, frozen=True, kw_only=True):
     metrics: list[str] = []
     stats: list[str] = []
     recorded_layers: list[str] = []  # the rows of heatmaps, in order
+    preflight: list[PreflightCheck] = []
 
 
 class Curve(msgspec.Struct, frozen=True, kw_only=True):

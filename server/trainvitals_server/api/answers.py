@@ -15,11 +15,12 @@ from trainvitals.wire.answers import Curve, FindingList, Health, Heatmap, RunDet
 from trainvitals.wire.floats import Floats
 from trainvitals.wire.frame import Frame
 from trainvitals.wire.messages import FrameAccepted, ModelInfo, Problem, RunAccepted, RunEnd, RunEnded, RunStart
+from trainvitals.wire.preflight import PreflightReport
 
 REFERENCE: Final = "#/components/schemas/{name}"
 MESSAGES: Final = (
-    Curve, FindingList, Frame, FrameAccepted, Health, Heatmap, ModelInfo, Problem, RunAccepted, RunDetail, RunEnd,
-    RunEnded, RunPage, RunStart, Snapshot,
+    Curve, FindingList, Frame, FrameAccepted, Health, Heatmap, ModelInfo, PreflightReport, Problem, RunAccepted,
+    RunDetail, RunEnd, RunEnded, RunPage, RunStart, Snapshot,
 )  # fmt: skip
 Json = dict[str, Any]  # Any: JSON Schema nests as it likes
 

@@ -18,9 +18,10 @@ from trainvitals.wire import coding
 from trainvitals.wire.errors import Malformed
 from trainvitals.wire.frame import Frame, decode_frame, encode_frame, sealed
 from trainvitals.wire.messages import FrameAccepted, ModelInfo, RunAccepted, RunEnd, RunEnded, RunStart
+from trainvitals.wire.preflight import PreflightReport
 from trainvitals_server.api.answers import PROBLEMS, answer, answers, takes
 from trainvitals_server.api.bodies import media_type_of, read_body, read_message, stated_size
-from trainvitals_server.api.checks import check_end, check_start, existing
+from trainvitals_server.api.checks import check_end, check_preflight, check_start, existing
 from trainvitals_server.api.problems import Refused
 from trainvitals_server.api.services import Given, Services
 from trainvitals_server.store.interface import ReceivedFrame
@@ -49,6 +50,21 @@ async def set_model(run_id: str, request: Request, services: Given) -> Response:
     model = await read_message(request, ModelInfo, services.settings)
     await run_in_threadpool(services.store.set_model, run_id, model)
     services.evaluator.model(run_id, model)
+    return Response(status_code=NO_CONTENT)
+
+
+@router.put(
+    "/preflight",
+    dependencies=EXISTING,
+    status_code=NO_CONTENT,
+    responses=PROBLEMS,
+    openapi_extra=takes(PreflightReport),
+)
+async def set_preflight(run_id: str, request: Request, services: Given) -> Response:
+    """Say what was found before the training; the newest report replaces the one before."""
+    report = await read_message(request, PreflightReport, services.settings)
+    check_preflight(report)
+    await run_in_threadpool(services.store.set_preflight, run_id, report)
     return Response(status_code=NO_CONTENT)
 
 

@@ -24,6 +24,7 @@ from typing import Protocol
 from trainvitals.wire.answers import Curve, Heatmap, RunDetail, RunPage, Snapshot
 from trainvitals.wire.frame import Frame
 from trainvitals.wire.messages import Finding, ModelInfo, RunEnd, RunStart
+from trainvitals.wire.preflight import PreflightReport
 
 
 class StoreError(Exception):
@@ -107,6 +108,9 @@ class Store(Protocol):
 
     def set_model(self, run_id: str, model: ModelInfo) -> None:
         """Keep what is watched."""
+
+    def set_preflight(self, run_id: str, report: PreflightReport) -> None:
+        """Keep what the newest preflight found, in place of what was there."""
 
     def end_run(self, run_id: str, end: RunEnd) -> None:
         """Keep how the run ended."""

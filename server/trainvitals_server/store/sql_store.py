@@ -5,56 +5,27 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 
-import msgspec
 import sqlalchemy as sa
 
-from trainvitals.wire.answers import Curve, Heatmap, RunDetail, RunPage, Snapshot
-from trainvitals.wire.messages import Finding, ModelInfo, RunEnd, RunStart
+from trainvitals.wire.answers import Curve, Heatmap, Snapshot
+from trainvitals.wire.messages import Finding
 from trainvitals_server.store import findings as findings_table
 from trainvitals_server.store import frames as frames_table
 from trainvitals_server.store import merging, reading, runs_table
 from trainvitals_server.store.engine import Database
-from trainvitals_server.store.interface import ReceivedFrame, RunQuery, Span
+from trainvitals_server.store.interface import ReceivedFrame, Span
 from trainvitals_server.store.runs_table import run_number
+from trainvitals_server.store.sql_runs import SqlRuns
 
 
-class SqlStore:
+class SqlStore(SqlRuns):
     """See Store. ``clock`` tells when a run is idle."""
 
     def __init__(self, database: Database, *, clock: Callable[[], float] = time.time) -> None:
-        self._database = database
+        super().__init__(database)
         self._clock = clock
         self._unmergeable: set[int] = set()
         self._appender = frames_table.Appender(database)
-
-    def start_run(self, run_id: str, start: RunStart, *, now: float) -> bool:
-        """See Store."""
-        with self._database.writing() as connection:
-            return runs_table.start_run(connection, run_id, start, now=now)
-
-    def set_model(self, run_id: str, model: ModelInfo) -> None:
-        """See Store."""
-        with self._database.writing() as connection:
-            runs_table.change_run(connection, run_id, model=msgspec.msgpack.encode(model))
-
-    def end_run(self, run_id: str, end: RunEnd) -> None:
-        """See Store."""
-        with self._database.writing() as connection:
-            runs_table.end_run(connection, run_id, end)
-
-    def heartbeat(self, run_ids: Sequence[str], *, now: float) -> None:
-        """See Store; unknown runs are passed over."""
-        with self._database.writing() as connection:
-            runs_table.heartbeat(connection, run_ids, now=now)
-
-    def mark_lost(self, *, silent_since: float) -> list[str]:
-        """See Store."""
-        with self._database.writing() as connection:
-            return runs_table.mark_lost(connection, silent_since=silent_since)
-
-    def delete_run(self, run_id: str) -> None:
-        """See Store."""
-        runs_table.delete_run(self._database, run_id)
 
     def append(self, frames: Sequence[ReceivedFrame]) -> list[bool]:
         """See Store."""
@@ -63,16 +34,6 @@ class SqlStore:
     def merge(self, *, force: bool = False) -> int:
         """See Store; frames of one run, at most 64 MiB of them."""
         return merging.merge_once(self._database, now=self._clock(), force=force, unmergeable=self._unmergeable)
-
-    def runs(self, query: RunQuery) -> RunPage:
-        """See Store."""
-        with self._database.reading() as connection:
-            return runs_table.runs(connection, query)
-
-    def run(self, run_id: str) -> RunDetail:
-        """See Store."""
-        with self._database.reading() as connection:
-            return runs_table.run_detail(connection, run_id)
 
     def metric_curve(self, run_id: str, metric: str, *, span: Span, points: int, rank: int = 0) -> Curve:
         """See Store."""
@@ -112,11 +73,6 @@ class SqlStore:
         """See Store."""
         with self._database.reading() as connection:
             return findings_table.load_findings(connection, run_number(connection, run_id))
-
-    def unjudged(self) -> list[str]:
-        """See Store."""
-        with self._database.reading() as connection:
-            return runs_table.unjudged(connection)
 
     def ping(self) -> None:
         """See Store."""

@@ -1,0 +1,70 @@
+"""Lives of runs on a SQL database: how they begin, what is said of them, how they end, and the table of them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import msgspec
+
+from trainvitals.wire.answers import RunDetail, RunPage
+from trainvitals.wire.messages import ModelInfo, RunEnd, RunStart
+from trainvitals.wire.preflight import PreflightReport
+from trainvitals_server.store import runs_table
+from trainvitals_server.store.engine import Database
+from trainvitals_server.store.interface import RunQuery
+
+
+class SqlRuns:
+    """The part of a Store that is about runs as wholes."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def start_run(self, run_id: str, start: RunStart, *, now: float) -> bool:
+        """See Store."""
+        with self._database.writing() as connection:
+            return runs_table.start_run(connection, run_id, start, now=now)
+
+    def set_model(self, run_id: str, model: ModelInfo) -> None:
+        """See Store."""
+        with self._database.writing() as connection:
+            runs_table.change_run(connection, run_id, model=msgspec.msgpack.encode(model))
+
+    def set_preflight(self, run_id: str, report: PreflightReport) -> None:
+        """See Store."""
+        with self._database.writing() as connection:
+            runs_table.change_run(connection, run_id, preflight=msgspec.msgpack.encode(report))
+
+    def end_run(self, run_id: str, end: RunEnd) -> None:
+        """See Store."""
+        with self._database.writing() as connection:
+            runs_table.end_run(connection, run_id, end)
+
+    def heartbeat(self, run_ids: Sequence[str], *, now: float) -> None:
+        """See Store; unknown runs are passed over."""
+        with self._database.writing() as connection:
+            runs_table.heartbeat(connection, run_ids, now=now)
+
+    def mark_lost(self, *, silent_since: float) -> list[str]:
+        """See Store."""
+        with self._database.writing() as connection:
+            return runs_table.mark_lost(connection, silent_since=silent_since)
+
+    def delete_run(self, run_id: str) -> None:
+        """See Store."""
+        runs_table.delete_run(self._database, run_id)
+
+    def runs(self, query: RunQuery) -> RunPage:
+        """See Store."""
+        with self._database.reading() as connection:
+            return runs_table.runs(connection, query)
+
+    def run(self, run_id: str) -> RunDetail:
+        """See Store."""
+        with self._database.reading() as connection:
+            return runs_table.run_detail(connection, run_id)
+
+    def unjudged(self) -> list[str]:
+        """See Store."""
+        with self._database.reading() as connection:
+            return runs_table.unjudged(connection)
