@@ -10,17 +10,19 @@ from trainvitals_dashboard.parts.findings import findings_card
 from trainvitals_dashboard.parts.kpi import kpis
 from trainvitals_dashboard.parts.layers import layers_card
 from trainvitals_dashboard.parts.metrics_card import metrics_card
+from trainvitals_dashboard.parts.preflight_card import preflight_card
 from trainvitals_dashboard.parts.run_charts import left_column
 from trainvitals_dashboard.parts.run_head import head
 from trainvitals_dashboard.parts.settings_card import settings_card
 
 
 def body(view: RunView, *, stat: str) -> list[Piece]:
-    """Head, key numbers, curves and heatmap, findings, layers, settings, metrics."""
+    """Head, key numbers, curves and heatmap, findings, layers, preflight, settings, metrics."""
     layers = layers_card(view.detail, view.findings, view.snapshot)
     right = [
         html.Div(findings_card(view.findings), id="findings"),
         html.Div(layers, id="layers"),
+        html.Div(preflight_card(view.detail.preflight), id="preflight"),
         settings_card(view.detail),
     ]
     left = [*left_column(view, stat=stat), html.Div(metrics_card(view), id="metrics")]
