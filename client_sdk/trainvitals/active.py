@@ -21,9 +21,13 @@ from trainvitals.values import Values, settings_of
 from trainvitals.wandb_words import INIT, ignore
 
 if TYPE_CHECKING:
+    from torch import nn
+    from torch.optim import Optimizer
+
     from trainvitals.console import Console
     from trainvitals.notes import Notes
     from trainvitals.pipeline import Pipeline
+    from trainvitals.preflight.report import Preflight
     from trainvitals.settings import Settings
     from trainvitals.wire.messages import Finding, Severity
 
@@ -153,6 +157,36 @@ def watch(
 def unwatch(models: Any = None) -> None:  # Any: wandb's, which knows of several; all are let go
     """``Run.unwatch`` of the latest run. Raises NoActiveRun."""
     newest("unwatch").unwatch(models)
+
+
+def preflight(
+    model: nn.Module,
+    loss_fn: Callable[..., Any] | None,
+    batch: Any,
+    optimizer: Optimizer | Sequence[Optimizer] | None = None,
+    num_classes: int | None = None,
+    *,
+    forward: Callable[[nn.Module, Any], Any] | None = None,
+    seconds: float = 20.0,
+    quiet: bool = False,
+) -> Preflight:
+    """Check a training before its first epoch: can it learn a batch by heart, is the loss what it should be, does the
+    gradient arrive. Prints a checklist on stderr (unless ``quiet``), and keeps it with the latest run, if one goes on.
+
+    ``batch``: (inputs, targets), for ``loss_fn(model(inputs), targets)``, where inputs may be a tensor, a tuple or a
+    mapping; or one mapping, for ``loss_fn(model(**batch), batch)``. ``forward(model, batch)`` returns the loss where
+    that does not fit; loss_fn may be None then. All happens on copies: model, optimizer and random numbers are left as
+    they are. ``seconds``: about how long it may take. Raises ValueError for arguments that make no sense; whatever goes
+    wrong in a check is that check's "unknown".
+    """
+    from trainvitals.console import Console
+    from trainvitals.preflight.running import run_preflight
+
+    check = _runs[-1].preflight if _runs else run_preflight
+    report = check(model, loss_fn, batch, optimizer, num_classes, forward=forward, seconds=seconds)
+    if not quiet:
+        Console().say(str(report))
+    return report
 
 
 def log(metrics: Metrics, step: int | None = None, commit: bool | None = None) -> None:

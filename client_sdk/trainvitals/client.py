@@ -26,7 +26,14 @@ RETRIED: Final = frozenset({408, 425, 429})
 REFUSALS: Final = frozenset({400, 409, 413, 415, 422})  # of this very record; sending it again is of no use
 
 Outcome = Literal["taken", "unreachable", "busy", "unauthorized", "unknown run", "misled", "refused"]
-_PATHS: Final = {"start": "", "model": "/model", "end": "/end", "frame": "/frames", "note": "/notes"}
+_PATHS: Final = {
+    "start": "",
+    "model": "/model",
+    "end": "/end",
+    "frame": "/frames",
+    "note": "/notes",
+    "preflight": "/preflight",
+}
 _POSTED: Final = ("frame", "note")  # of which there are many
 
 

@@ -1,4 +1,4 @@
-"""The console script: `run`, `sync` and `--version` are the SDK's own, every other word is the server's."""
+"""The console script: `run`, `preflight`, `sync`, `--version` are the SDK's own, every other word the server's."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from importlib import metadata
 from pathlib import Path
 
+from trainvitals.preflight.command import preflight_command
 from trainvitals.scripts import run
 from trainvitals.settings import OFFLINE, folder_of, read_settings
 from trainvitals.sync import adopt
@@ -24,6 +25,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         return _sync(arguments[1:])
     if arguments[:1] == ["run"]:
         return run(arguments[1:])
+    if arguments[:1] == ["preflight"]:
+        return preflight_command(arguments[1:])
     found = list(metadata.entry_points(group="trainvitals.commands", name="server"))
     try:
         server = found[0].load() if found else None

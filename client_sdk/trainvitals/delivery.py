@@ -43,7 +43,7 @@ class Delivery:
         record = self.spool.next()
         if record is None:
             return "empty"
-        if record.kind in ("start", "model"):
+        if record.kind in ("start", "model", "preflight"):
             self._introductions[record.kind] = record
         answer = self.last = self._client.send(record.kind, self.spool.run_id, record.payload)
         if answer.outcome == "unknown run" and self._introduce_again():

@@ -24,6 +24,7 @@ from trainvitals.wire import coding
 
 if TYPE_CHECKING:
     from trainvitals.wire.messages import Finding, ModelInfo, RunEnd, RunStart
+    from trainvitals.wire.preflight import PreflightReport
 
 
 class Pipeline:
@@ -71,6 +72,10 @@ class Pipeline:
     def introduce(self, model: ModelInfo) -> None:
         """The layers that snapshots have from now on."""
         self._recorder.introduce(coding.encode(model))
+
+    def report(self, preflight: PreflightReport) -> None:
+        """What the newest preflight found."""
+        self._recorder.report(coding.encode(preflight))
 
     def close(self, end: RunEnd, *, seconds: float) -> None:
         """Deliver what can be within the deadline; the rest stays in the spool, and the terminal says so."""

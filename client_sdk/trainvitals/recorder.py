@@ -49,6 +49,7 @@ class Recorder:
         self._seq = 0
         self._reported: Counter[str] = Counter()
         self._model: bytes | None = None
+        self._preflight: bytes | None = None
         self._end: bytes | None = None
         self._start: Callable[[], bytes] | None = None
         self._thread = threading.Thread(target=self._work, name="trainvitals-recorder", daemon=True)
@@ -61,6 +62,10 @@ class Recorder:
     def introduce(self, model: bytes) -> None:
         """The record that describes the layers of the snapshots from now on."""
         self._model = model
+
+    def report(self, preflight: bytes) -> None:
+        """The record of what the newest preflight found."""
+        self._preflight = preflight
 
     def close(self, end: bytes) -> None:
         """Take no more, and write the last record when all before it is written."""
@@ -106,6 +111,9 @@ class Recorder:
         model, self._model = self._model, None
         if model is not None:
             self.write("model", model)
+        preflight, self._preflight = self._preflight, None
+        if preflight is not None:
+            self.write("preflight", preflight)
         measured = self._measured(batch.snapshots)
         metrics, failed = metric_points([*batch.points, *self._own_points(measured)])
         if failed:

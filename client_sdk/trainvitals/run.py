@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from trainvitals.lookout import Found, Lookout
     from trainvitals.notes import Notes
     from trainvitals.pipeline import Pipeline
+    from trainvitals.preflight.report import Preflight
     from trainvitals.settings import Settings
     from trainvitals.wire.messages import ModelInfo
 
@@ -163,6 +164,16 @@ class Run(Noting):
     def capture(self) -> None:
         """Sample the next 20 steps, every one: something is going on. At most once in 500 steps."""
         self._watching.capture()
+
+    def preflight(self, *arguments: Any, **options: Any) -> Preflight:  # Any: those of trainvitals.preflight
+        """``trainvitals.preflight``, its report kept with this run."""
+        from trainvitals.preflight.report import message
+        from trainvitals.preflight.running import run_preflight
+
+        report = run_preflight(*arguments, **options)
+        if self._pipeline is not None:
+            self._pipeline.report(message(report))
+        return report
 
     def finish(
         self, status: EndStatus | int | None = None, *, error: str | None = None, exit_code: int | None = None

@@ -14,9 +14,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Literal, cast
 
-Kind = Literal["start", "model", "frame", "end", "note"]
+Kind = Literal["start", "model", "frame", "end", "note", "preflight"]
 
-KINDS: Final[tuple[Kind, ...]] = ("start", "model", "frame", "end", "note")  # places are on disk: add at the end
+KINDS: Final[tuple[Kind, ...]] = (
+    "start",
+    "model",
+    "frame",
+    "end",
+    "note",
+    "preflight",
+)  # places are on disk: add at the end
 GROWING: Final[tuple[Kind, ...]] = ("frame", "note")  # those of which there is no end
 _HEADER: Final = struct.Struct("<IIB")  # length of the payload, CRC-32 of kind and payload, kind
 _POSITION: Final = struct.Struct("<QI")  # acknowledged bytes, their CRC-32

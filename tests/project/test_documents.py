@@ -13,6 +13,7 @@ from trainvitals_server.store.opening import open_store
 
 ROOT = Path(__file__).parents[2]
 ROOMS = ("client_sdk", "server", "dashboard", "migrations")
+CHECKS = ROOT / "client_sdk/trainvitals/preflight/checks"
 RULES = ROOT / "server/trainvitals_server/diagnosis/rules"
 HEADINGS = ["What it checks", "Why it matters", "How to confirm", "What to try", "When it is wrong", "Options"]
 VARIABLE = re.compile(r"TRAINVITALS_[A-Z][A-Z_]*[A-Z]")
@@ -69,6 +70,19 @@ def test_the_readme_names_every_rule() -> None:
     text = document("README.md")
 
     assert [rule for rule in RULE_NAMES if f"`{rule}`" not in text] == []
+
+
+def test_every_check_of_the_preflight_is_documented_and_no_other() -> None:
+    checks = {path.stem for path in CHECKS.glob("*.py") if path.stem != "__init__"}
+
+    table = document("docs/preflight.md").partition("## Checks")[2]
+    assert set(re.findall(r"^\| `(\w+)` \|", table, flags=re.MULTILINE)) == checks
+
+
+def test_a_check_names_its_source_and_its_false_alarms() -> None:
+    texts = {path.stem: path.read_text() for path in CHECKS.glob("*.py") if path.stem != "__init__"}
+
+    assert [name for name, text in texts.items() if "Source: " not in text or "Cries wolf: " not in text] == []
 
 
 def test_links_between_documents_lead_somewhere() -> None:

@@ -188,8 +188,12 @@ class Offline:
         return stats_at(self.frames, step)
 
     @property
+    def records(self) -> list[Record]:
+        return records(self.directory)
+
+    @property
     def kinds(self) -> list[str]:
-        return [record.kind for record in records(self.directory)]
+        return [record.kind for record in self.records]
 
 
 @pytest.fixture

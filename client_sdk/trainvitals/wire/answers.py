@@ -9,6 +9,7 @@ import msgspec
 from trainvitals.wire.floats import Floats
 from trainvitals.wire.messages import Finding, LayerInfo, OptimizerInfo, RunStatus
 from trainvitals.wire.notes import Notes
+from trainvitals.wire.preflight import PreflightCheck
 
 
 class MetricLast(msgspec.Struct, frozen=True, kw_only=True):
@@ -60,6 +61,7 @@ class RunDetail(msgspec.Struct, frozen=True, kw_only=True):
     stats: list[str] = []
     recorded_layers: list[str] = []  # the rows of heatmaps, in order
     notes: Notes = Notes()
+    preflight: list[PreflightCheck] = []
 
 
 class Curve(msgspec.Struct, frozen=True, kw_only=True):

@@ -57,7 +57,7 @@ def evidence_chips(evidence: Evidence) -> list[tuple[str, str]]:
 
 
 def title_of(rule: str) -> str:
-    """A rule's name as a heading."""
+    """The name of a rule, or of a check, as a heading."""
     return rule.replace("_", " ").replace("-", " ").capitalize()
 
 

@@ -11,6 +11,7 @@ from trainvitals_dashboard.parts.findings import findings_card
 from trainvitals_dashboard.parts.kpi import kpis
 from trainvitals_dashboard.parts.layers import layers_card
 from trainvitals_dashboard.parts.metrics_card import small_charts
+from trainvitals_dashboard.parts.preflight_card import preflight_card
 from trainvitals_dashboard.parts.results import results
 from trainvitals_dashboard.parts.run_charts import left_column
 from trainvitals_dashboard.parts.run_head import head
@@ -18,11 +19,12 @@ from trainvitals_dashboard.parts.settings_card import settings_card
 
 
 def body(view: RunView, *, stat: str) -> list[Piece]:
-    """Head, key numbers, curves and heatmap, findings, layers, alerts, settings, metrics."""
+    """Head, key numbers, curves and heatmap, findings, layers, preflight, alerts, settings, metrics."""
     layers = layers_card(view.detail, view.findings, view.snapshot)
     right = [
         html.Div(findings_card(view.findings), id="findings"),
         html.Div(layers, id="layers"),
+        html.Div(preflight_card(view.detail.preflight), id="preflight"),
         html.Div(alerts_card(view.detail.notes.alerts), id="alerts"),
         html.Div(settings_card(view.detail, results(view)), id="settings"),
     ]

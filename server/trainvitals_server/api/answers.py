@@ -16,11 +16,12 @@ from trainvitals.wire.floats import Floats
 from trainvitals.wire.frame import Frame
 from trainvitals.wire.messages import FrameAccepted, ModelInfo, Problem, RunAccepted, RunEnd, RunEnded, RunStart
 from trainvitals.wire.notes import Note
+from trainvitals.wire.preflight import PreflightReport
 
 REFERENCE: Final = "#/components/schemas/{name}"
 MESSAGES: Final = (
-    Curve, FindingList, Frame, FrameAccepted, Health, Heatmap, ModelInfo, Note, Problem, RunAccepted, RunDetail, RunEnd,
-    RunEnded, RunPage, RunStart, Snapshot,
+    Curve, FindingList, Frame, FrameAccepted, Health, Heatmap, ModelInfo, Note, PreflightReport, Problem, RunAccepted,
+    RunDetail, RunEnd, RunEnded, RunPage, RunStart, Snapshot,
 )  # fmt: skip
 Json = dict[str, Any]  # Any: JSON Schema nests as it likes
 

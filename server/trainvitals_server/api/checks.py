@@ -11,6 +11,7 @@ from trainvitals.wire.errors import AbsurdShape, Malformed
 from trainvitals.wire.frame import MAX_STEP
 from trainvitals.wire.messages import RunEnd, RunStart
 from trainvitals.wire.notes import Note
+from trainvitals.wire.preflight import MAX_CHECKS, MAX_LINES, MAX_TEXT, PreflightReport
 from trainvitals_server.store.interface import RunNotFound
 
 MAX_RUN_ID_LENGTH: Final = 128
@@ -78,6 +79,21 @@ def _check_values(**named: dict[str, Any]) -> None:  # Any: the user's own
             coding.encode(values, media_type=coding.JSON)
         except (TypeError, ValueError, OverflowError, NotImplementedError, RecursionError) as error:
             raise Malformed(f"{word} holds what neither msgpack nor JSON can say: {error}") from error
+
+
+def check_preflight(report: PreflightReport) -> None:
+    """Raises AbsurdShape, Malformed."""
+    if len(report.checks) > MAX_CHECKS:
+        raise AbsurdShape(f"a preflight of {len(report.checks)} checks: at most {MAX_CHECKS}")
+    for check in report.checks:
+        values = list(check.numbers.values())
+        texts = [check.summary, *check.advice, *check.numbers, *(value for value in values if isinstance(value, str))]
+        if not 0 < len(check.name) <= MAX_NAME_LENGTH or any(len(text) > MAX_TEXT for text in texts):
+            raise AbsurdShape(f"a check has a name, and texts of at most {MAX_TEXT} characters")
+        if len(check.advice) > MAX_LINES or len(values) > MAX_LINES:
+            raise AbsurdShape(f"a check has at most {MAX_LINES} numbers and lines of advice")
+        if any(isinstance(value, float) and not math.isfinite(value) for value in values):
+            raise Malformed('numbers that are not finite travel as words: "NaN", "Infinity", "-Infinity"')
 
 
 def _check_time(name: str, seconds: float) -> None:

@@ -19,9 +19,10 @@ from trainvitals.wire.errors import Malformed
 from trainvitals.wire.frame import Frame, decode_frame, encode_frame, sealed
 from trainvitals.wire.messages import FrameAccepted, ModelInfo, RunAccepted, RunEnd, RunEnded, RunStart
 from trainvitals.wire.notes import Note
+from trainvitals.wire.preflight import PreflightReport
 from trainvitals_server.api.answers import PROBLEMS, answer, answers, takes
 from trainvitals_server.api.bodies import media_type_of, read_body, read_message, stated_size
-from trainvitals_server.api.checks import check_end, check_note, check_start, existing
+from trainvitals_server.api.checks import check_end, check_note, check_preflight, check_start, existing
 from trainvitals_server.api.problems import Refused
 from trainvitals_server.api.services import Given, Services
 from trainvitals_server.store.interface import ReceivedFrame
@@ -60,6 +61,21 @@ async def take_note(run_id: str, request: Request, services: Given) -> Response:
     check_note(note)
     if await run_in_threadpool(services.store.note, run_id, note):
         services.hub.noted(run_id)
+    return Response(status_code=NO_CONTENT)
+
+
+@router.put(
+    "/preflight",
+    dependencies=EXISTING,
+    status_code=NO_CONTENT,
+    responses=PROBLEMS,
+    openapi_extra=takes(PreflightReport),
+)
+async def set_preflight(run_id: str, request: Request, services: Given) -> Response:
+    """Say what was found before the training; the newest report replaces the one before."""
+    report = await read_message(request, PreflightReport, services.settings)
+    check_preflight(report)
+    await run_in_threadpool(services.store.set_preflight, run_id, report)
     return Response(status_code=NO_CONTENT)
 
 

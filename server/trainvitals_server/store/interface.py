@@ -26,6 +26,7 @@ from trainvitals.wire.answers import Curve, Heatmap, RunDetail, RunPage, Snapsho
 from trainvitals.wire.frame import Frame
 from trainvitals.wire.messages import Finding, ModelInfo, RunEnd, RunStart
 from trainvitals.wire.notes import Note
+from trainvitals.wire.preflight import PreflightReport
 
 
 class StoreError(Exception):
@@ -109,8 +110,8 @@ class RunQuery:
     limit: int = 50
 
 
-class Store(Protocol):
-    """See the module's promises."""
+class RunStore(Protocol):
+    """Lives of runs: how they begin, what is said of them, how they end, and the table of them."""
 
     def start_run(self, run_id: str, start: RunStart, *, now: float) -> bool:
         """Create the run; True if it is new. A run that had ended and starts again is running again."""
@@ -121,6 +122,9 @@ class Store(Protocol):
     def note(self, run_id: str, note: Note) -> bool:
         """Keep what the script noted; False if this note of the writer, or a later one, was kept before. Raises
         NotesFull."""
+
+    def set_preflight(self, run_id: str, report: PreflightReport) -> None:
+        """Keep what the newest preflight found, in place of what was there."""
 
     def end_run(self, run_id: str, end: RunEnd) -> None:
         """Keep how the run ended."""
@@ -134,6 +138,19 @@ class Store(Protocol):
     def delete_run(self, run_id: str) -> None:
         """Forget the run and all that belongs to it, in slices that hold no lock for long."""
 
+    def runs(self, query: RunQuery) -> RunPage:
+        """A page of the runs table, each row with its last values, open findings and a sparkline of the loss."""
+
+    def run(self, run_id: str) -> RunDetail:
+        """All that is known of a run but its series."""
+
+    def unjudged(self) -> list[str]:
+        """Runs that ended, or were lost, and are not judged to their end yet."""
+
+
+class Store(RunStore, Protocol):
+    """See the module's promises."""
+
     def append(self, frames: Sequence[ReceivedFrame]) -> list[bool]:
         """Keep the frames in one transaction; for each whether it was new. An unknown run raises RunNotFound, one too
         many a series TooManySeries, and nothing is kept."""
@@ -141,12 +158,6 @@ class Store(Protocol):
     def merge(self, *, force: bool = False) -> int:
         """Merge what waits, of any run, into chunks and pyramid; how many chunks were written. ``force``: however
         little waits."""
-
-    def runs(self, query: RunQuery) -> RunPage:
-        """A page of the runs table, each row with its last values, open findings and a sparkline of the loss."""
-
-    def run(self, run_id: str) -> RunDetail:
-        """All that is known of a run but its series."""
 
     def metric_curve(self, run_id: str, metric: str, *, span: Span, points: int, rank: int = 0) -> Curve:
         """A metric in at most ``points`` buckets, the first and last point always among them."""
@@ -164,9 +175,6 @@ class Store(Protocol):
         self, run_id: str, findings: Sequence[Finding], *, health: int | None, is_last: bool = False
     ) -> None:
         """Insert or update findings by their id, and the run's health. ``is_last``: it is judged to its end."""
-
-    def unjudged(self) -> list[str]:
-        """Runs that ended, or were lost, and are not judged to their end yet."""
 
     def findings(self, run_id: str) -> list[Finding]:
         """All findings of a run, open ones first, then the gravest, then the newest."""

@@ -13,6 +13,7 @@ from sqlalchemy.engine import Connection
 from trainvitals.wire.answers import MetricLast, RunDetail, RunPage, RunSummary
 from trainvitals.wire.frame import MAX_STEP
 from trainvitals.wire.messages import ModelInfo, RunEnd, RunStart
+from trainvitals.wire.preflight import PreflightReport
 from trainvitals_server.store import notes, sparkline, tables
 from trainvitals_server.store.catalogue import load_attempts, load_catalogue
 from trainvitals_server.store.engine import Database, insert_into
@@ -163,7 +164,7 @@ def _page(connection: Connection, query: RunQuery, conditions: list[sa.ColumnEle
 
 
 def _rows(connection: Connection, numbers: list[int]) -> Sequence[RunRow]:
-    wide = {"config", "notes", "environment", "model"}
+    wide = {"config", "notes", "environment", "model", "preflight"}
     columns = [column for column in tables.run.c if column.name not in wide]
     return connection.execute(sa.select(*columns).where(tables.run.c.id.in_(numbers))).all()
 
@@ -225,6 +226,7 @@ def run_detail(connection: Connection, run_id: str) -> RunDetail:
         resumed_from=load_attempts(connection, row.id).from_step.get(row.attempt),
         planned_steps=row.planned_steps,
         error=row.error,
+        preflight=[] if row.preflight is None else msgspec.msgpack.decode(row.preflight, type=PreflightReport).checks,
         layers=model.layers,
         optimizers=model.optimizers,
         metrics=list(dict.fromkeys(stat for stream, stat in catalogue.series if stream not in of_layers)),

@@ -9,6 +9,7 @@ import msgspec
 from trainvitals.wire.answers import RunDetail, RunPage
 from trainvitals.wire.messages import ModelInfo, RunEnd, RunStart
 from trainvitals.wire.notes import Note
+from trainvitals.wire.preflight import PreflightReport
 from trainvitals_server.store import notes, runs_table
 from trainvitals_server.store.engine import Database
 from trainvitals_server.store.interface import RunQuery
@@ -35,6 +36,11 @@ class SqlRuns:
         """See Store."""
         with self._database.writing() as connection:
             return notes.keep_note(connection, run_id, run_number(connection, run_id), note)
+
+    def set_preflight(self, run_id: str, report: PreflightReport) -> None:
+        """See Store."""
+        with self._database.writing() as connection:
+            runs_table.change_run(connection, run_id, preflight=msgspec.msgpack.encode(report))
 
     def end_run(self, run_id: str, end: RunEnd) -> None:
         """See Store."""

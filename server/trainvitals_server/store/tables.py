@@ -42,7 +42,7 @@ def _run_number(*, key: bool = True) -> Column[Any]:  # Any: the column's Python
     )
 
 
-# settings, notes, environment, model and tags are msgpack, which keeps NaN and NUL where JSON columns do not
+# settings, notes, environment, model, preflight and tags are msgpack, which keeps NaN and NUL where JSON columns do not
 run = Table(
     "run",
     metadata,
@@ -68,6 +68,7 @@ run = Table(
     Column("notes", LargeBinary),
     Column("environment", LargeBinary, nullable=False),
     Column("model", LargeBinary),
+    Column("preflight", LargeBinary),
     Index(None, "created_at"),
     Index(None, "project", "created_at"),
     sqlite_autoincrement=True,

@@ -1,0 +1,24 @@
+"""A preflight that is made while its run's page is open."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from dash import Dash, Input, Output, State
+
+from trainvitals_dashboard.api import Api
+from trainvitals_dashboard.parts.cards import Piece
+from trainvitals_dashboard.parts.preflight_card import preflight_card
+
+
+def register_preflight(app: Dash, api: Api) -> None:
+    """The card is drawn anew when the page is, as with the training's first metrics."""
+
+    @app.callback(
+        Output("preflight", "children"),
+        Input("live-reload", "data"),
+        State("live-run", "data"),
+        prevent_initial_call=True,
+    )
+    async def redraw_preflight(_reload: Any, live: dict[str, Any]) -> Piece:
+        return preflight_card((await api.run(live["run"])).preflight)
