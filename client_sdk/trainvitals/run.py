@@ -153,7 +153,7 @@ class Run:
         pipeline.introduce(describe(watch.layers, optimizers))
         watch.start()
 
-    def preflight(self, *arguments: Any, **options: Any) -> Preflight:  # Any: those of trainvitals.preflight
+    def preflight(self, *arguments: Any, quiet: bool = False, **options: Any) -> Preflight:  # Any: see there
         """``trainvitals.preflight``, its report kept with this run."""
         from trainvitals.preflight.report import message
         from trainvitals.preflight.running import run_preflight
@@ -161,6 +161,8 @@ class Run:
         report = run_preflight(*arguments, **options)
         if self._pipeline is not None:
             self._pipeline.report(message(report))
+        if not quiet:
+            self._console.say(str(report))
         return report
 
     def _stop_watching(self) -> None:

@@ -163,6 +163,15 @@ def test_the_checklist_is_printed_by_stage(capsys: pytest.CaptureFixture[str]) -
     assert "✓ overfit one batch" in said
 
 
+def test_a_run_has_it_too_and_prints_it_once(offline: Any, capsys: pytest.CaptureFixture[str]) -> None:
+    with offline.init() as run:
+        arguments = classifier()
+        report = run.preflight(arguments["model"], arguments["loss_fn"], arguments["batch"])
+
+    assert capsys.readouterr().err.count(f"trainvitals: {report}\n") == 1
+    assert offline.kinds == ["start", "preflight", "end"]
+
+
 def test_the_function_stays_the_function_when_its_package_was_used() -> None:
     tv.preflight(**classifier(), quiet=True)
 

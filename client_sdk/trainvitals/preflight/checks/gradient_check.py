@@ -96,13 +96,17 @@ def _slopes(case: Case, trial: Trial, batch: Batch) -> tuple[list[Slope], list[s
             buffer.data.copy_(value)
         return trial.run(batch).loss
 
+    first = loss()  # which makes the parameters of lazy layers
     named = [(name, part) for name, part in trial.model.named_parameters() if part.requires_grad and part.numel()]
-    first = loss()
     if not first.requires_grad:
         return [], []
     functions = _own_functions(first)
     gradients = trial.gradients(first, [part for _, part in named])
-    reached = [(name, part, grad) for (name, part), grad in zip(named, gradients, strict=True) if grad is not None]
+    reached = [
+        (name, part, grad.to_dense() if grad.is_sparse else grad)
+        for (name, part), grad in zip(named, gradients, strict=True)
+        if grad is not None
+    ]
     seed(0)
     spread = [
         reached[place * len(reached) // min(TENSORS, len(reached))] for place in range(min(TENSORS, len(reached)))
@@ -121,7 +125,7 @@ def _slopes(case: Case, trial: Trial, batch: Batch) -> tuple[list[Slope], list[s
 
 def _entries(gradient: Tensor) -> Sequence[int]:
     """The largest, and some others that are not zero."""
-    flat = gradient.to_dense().abs().reshape(-1) if gradient.is_sparse else gradient.abs().reshape(-1)
+    flat = gradient.abs().reshape(-1)
     candidates = (flat > 0).nonzero().reshape(-1)
     if not len(candidates):
         return []
