@@ -11,18 +11,13 @@ from torch.nn import functional as F  # noqa: N812
 
 from tests.sdk.healthy_models import (
     Autoencoder,
-    Binary,
     Causal,
-    Checkpointed,
     Diffusion,
-    Experts,
     Graph,
     LastStep,
     Librarian,
     LowRank,
     Normalising,
-    Sparse,
-    Stateful,
     Tagger,
     TwoInputs,
     TwoViews,
@@ -236,16 +231,6 @@ def graph() -> Arguments:
     return {"model": model, "loss_fn": nn.CrossEntropyLoss(), "batch": batch, "optimizer": optimizer}
 
 
-def straight_through() -> Arguments:
-    model = Binary()
-    return {**classifier(), "model": model, "optimizer": torch.optim.Adam(model.parameters(), lr=1e-2)}
-
-
-def experts() -> Arguments:
-    model = Experts()
-    return {**classifier(), "model": model, "optimizer": torch.optim.Adam(model.parameters(), lr=1e-2)}
-
-
 def warm_up() -> Arguments:
     """The schedule has set the first rate to zero."""
     arguments = classifier()
@@ -347,54 +332,13 @@ def one_mapping() -> Arguments:
     return {"model": model, "loss_fn": lambda output, batch: output.loss, "batch": batch, "optimizer": optimizer}
 
 
-def stateful() -> Arguments:
-    model = Stateful(detaches=True)
-    return {**classifier(), "model": model, "optimizer": torch.optim.Adam(model.parameters(), lr=1e-2)}
-
-
-def sparse() -> Arguments:
-    torch.manual_seed(0)
-    model, labels = Sparse(), torch.arange(30) % 5
-    optimizers = [torch.optim.SparseAdam(model.words.parameters()), torch.optim.Adam(model.head.parameters())]
-    batch = torch.randint(10, (30, 4)) + 10 * labels[:, None], labels
-    return {"model": model, "loss_fn": nn.CrossEntropyLoss(), "batch": batch, "optimizer": optimizers}
-
-
-def lazy() -> Arguments:
-    model = nn.Sequential(nn.LazyLinear(32), nn.ReLU(), nn.LazyLinear(5))
-    return {**classifier(), "model": model, "optimizer": None}
-
-
-def half_precision() -> Arguments:
-    arguments = classifier()
-    inputs, labels = arguments["batch"]
-    return {**arguments, "model": arguments["model"].bfloat16(), "batch": (inputs.bfloat16(), labels)}
-
-
-def compiled() -> Arguments:
-    arguments = convolutional()
-    return {**arguments, "model": torch.compile(arguments["model"], backend="eager")}
-
-
-def parametrised() -> Arguments:
-    norms = torch.nn.utils.parametrizations
-    first, last = norms.weight_norm(nn.Linear(12, 32)), norms.spectral_norm(nn.Linear(32, 5))
-    model = nn.Sequential(first, nn.ReLU(), last)
-    return {**classifier(), "model": model, "optimizer": torch.optim.Adam(model.parameters(), lr=1e-2)}
-
-
-def checkpointed() -> Arguments:
-    model = Checkpointed()
-    return {**classifier(), "model": model, "optimizer": torch.optim.Adam(model.parameters(), lr=1e-2)}
-
-
 HEALTHY: dict[str, Callable[[], Arguments]] = {
     made.__name__: made
     for made in (
         classifier, convolutional, lstm, sequence_first, language_model, regression, large_targets,
         too_small_to_memorise, contrastive, contrastive_by_label, variational, discriminator, generator, critic,
-        multi_input, frozen_backbone, left_out_backbone, lora, pre_trained, converged, graph, straight_through, experts,
-        warm_up, label_smoothing, summed, penalised, counts_from_0_to_16, normalised_inside, rare_class, segmentation,
-        gaussian, diffusion, one_mapping, stateful, sparse, lazy, half_precision, compiled, parametrised, checkpointed,
+        multi_input, frozen_backbone, left_out_backbone, lora, pre_trained, converged, graph, warm_up, label_smoothing,
+        summed, penalised, counts_from_0_to_16, normalised_inside, rare_class, segmentation, gaussian, diffusion,
+        one_mapping,
     )
 }  # fmt: skip

@@ -233,3 +233,28 @@ class Checkpointed(nn.Module):
     def forward(self, inputs: Tensor) -> Tensor:
         hidden = self.first(inputs)
         return self.last(checkpoint(lambda values: self.middle(values).relu(), hidden, use_reentrant=True))
+
+
+class Turned(torch.autograd.Function):
+    """What goes through is not changed; its gradient is turned round."""
+
+    @staticmethod
+    def forward(ctx: Any, values: Tensor) -> Tensor:
+        return values.view_as(values)
+
+    @staticmethod
+    def backward(ctx: Any, grad: Tensor) -> Tensor:  # type: ignore[override]  # one gradient for one input
+        return -grad
+
+
+class Adversarial(nn.Module):
+    """Features that tell the class, and are not to tell the domain."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.features = nn.Sequential(nn.Linear(12, 32), nn.ReLU())
+        self.classes, self.domains = nn.Linear(32, 5), nn.Linear(32, 2)
+
+    def forward(self, inputs: Tensor) -> tuple[Tensor, Tensor]:
+        hidden = self.features(inputs)
+        return self.classes(hidden), self.domains(Turned.apply(hidden))
