@@ -182,8 +182,10 @@ def preflight(
     from trainvitals.console import Console
     from trainvitals.preflight.running import run_preflight
 
-    check = _runs[-1].preflight if _runs else run_preflight
-    report = check(model, loss_fn, batch, optimizer, num_classes, forward=forward, seconds=seconds)
+    arguments = (model, loss_fn, batch, optimizer, num_classes)
+    if _runs:
+        return _runs[-1].preflight(*arguments, forward=forward, seconds=seconds, quiet=quiet)
+    report = run_preflight(*arguments, forward=forward, seconds=seconds)
     if not quiet:
         Console().say(str(report))
     return report

@@ -165,7 +165,7 @@ class Run(Noting):
         """Sample the next 20 steps, every one: something is going on. At most once in 500 steps."""
         self._watching.capture()
 
-    def preflight(self, *arguments: Any, **options: Any) -> Preflight:  # Any: those of trainvitals.preflight
+    def preflight(self, *arguments: Any, quiet: bool = False, **options: Any) -> Preflight:  # Any: see there
         """``trainvitals.preflight``, its report kept with this run."""
         from trainvitals.preflight.report import message
         from trainvitals.preflight.running import run_preflight
@@ -173,6 +173,8 @@ class Run(Noting):
         report = run_preflight(*arguments, **options)
         if self._pipeline is not None:
             self._pipeline.report(message(report))
+        if not quiet:
+            self._console.say(str(report))
         return report
 
     def finish(

@@ -11,10 +11,8 @@ from torch.nn import functional as F  # noqa: N812
 
 from tests.sdk.healthy_models import (
     Autoencoder,
-    Binary,
     Causal,
     Diffusion,
-    Experts,
     Graph,
     LastStep,
     Librarian,
@@ -186,8 +184,7 @@ def frozen_backbone() -> Arguments:
 def left_out_backbone() -> Arguments:
     """As many do: not frozen, just not given to the optimizer."""
     arguments = frozen_backbone()
-    arguments["model"][0].requires_grad_(True)
-    return arguments
+    return {**arguments, "model": arguments["model"].requires_grad_(True)}
 
 
 def lora() -> Arguments:
@@ -232,16 +229,6 @@ def graph() -> Arguments:
     optimizer = torch.optim.Adam(model.parameters(), lr=1e-2)
     batch = (torch.randn(20, 6), edges / edges.sum(1, keepdim=True)), torch.arange(20) % 3
     return {"model": model, "loss_fn": nn.CrossEntropyLoss(), "batch": batch, "optimizer": optimizer}
-
-
-def straight_through() -> Arguments:
-    model = Binary()
-    return {**classifier(), "model": model, "optimizer": torch.optim.Adam(model.parameters(), lr=1e-2)}
-
-
-def experts() -> Arguments:
-    model = Experts()
-    return {**classifier(), "model": model, "optimizer": torch.optim.Adam(model.parameters(), lr=1e-2)}
 
 
 def warm_up() -> Arguments:
@@ -350,8 +337,8 @@ HEALTHY: dict[str, Callable[[], Arguments]] = {
     for made in (
         classifier, convolutional, lstm, sequence_first, language_model, regression, large_targets,
         too_small_to_memorise, contrastive, contrastive_by_label, variational, discriminator, generator, critic,
-        multi_input, frozen_backbone, left_out_backbone, lora, pre_trained, converged, graph, straight_through, experts,
-        warm_up, label_smoothing, summed, penalised, counts_from_0_to_16, normalised_inside, rare_class, segmentation,
-        gaussian, diffusion, one_mapping,
+        multi_input, frozen_backbone, left_out_backbone, lora, pre_trained, converged, graph, warm_up, label_smoothing,
+        summed, penalised, counts_from_0_to_16, normalised_inside, rare_class, segmentation, gaussian, diffusion,
+        one_mapping,
     )
 }  # fmt: skip

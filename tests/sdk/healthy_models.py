@@ -8,6 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812
+from torch.utils.checkpoint import checkpoint
 
 
 class LastStep(nn.Module):
@@ -90,6 +91,30 @@ def elbo(output: tuple[Tensor, Tensor, Tensor], inputs: Tensor) -> Tensor:
     decoded, mean, log_variance = output
     divergence = -0.5 * (1 + log_variance - mean.square() - log_variance.exp()).sum(1).mean()
     return (decoded - inputs).square().sum(1).mean() + divergence
+
+
+class Stateful(nn.Module):
+    """It goes on from where the last batch ended, as truncated backpropagation through time does."""
+
+    def __init__(self, *, detaches: bool) -> None:
+        super().__init__()
+        self.rnn, self.head = nn.GRU(12, 16, batch_first=True), nn.Linear(16, 5)
+        self.detaches, self.state = detaches, torch.zeros(0)
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        fits = self.state.dim() == 3 and self.state.shape[1] == len(inputs)
+        hidden, state = self.rnn(inputs[:, None], self.state if fits else None)
+        self.state = state.detach() if self.detaches else state
+        return self.head(hidden[:, -1])
+
+
+class Sparse(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.words, self.head = nn.Embedding(50, 16, sparse=True), nn.Linear(16, 5)
+
+    def forward(self, words: Tensor) -> Tensor:
+        return self.head(self.words(words).mean(1))
 
 
 class TwoInputs(nn.Module):
@@ -198,3 +223,38 @@ class Librarian(nn.Module):
         mask = attention_mask[..., None]
         logits = self.head((self.words(input_ids) * mask).sum(1) / mask.sum(1))
         return Answer(loss=F.cross_entropy(logits, labels), logits=logits)
+
+
+class Checkpointed(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.first, self.middle, self.last = nn.Linear(12, 32), nn.Linear(32, 32), nn.Linear(32, 5)
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        hidden = self.first(inputs)
+        return self.last(checkpoint(lambda values: self.middle(values).relu(), hidden, use_reentrant=True))
+
+
+class Turned(torch.autograd.Function):
+    """What goes through is not changed; its gradient is turned round."""
+
+    @staticmethod
+    def forward(ctx: Any, values: Tensor) -> Tensor:
+        return values.view_as(values)
+
+    @staticmethod
+    def backward(ctx: Any, grad: Tensor) -> Tensor:  # type: ignore[override]  # one gradient for one input
+        return -grad
+
+
+class Adversarial(nn.Module):
+    """Features that tell the class, and are not to tell the domain."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.features = nn.Sequential(nn.Linear(12, 32), nn.ReLU())
+        self.classes, self.domains = nn.Linear(32, 5), nn.Linear(32, 2)
+
+    def forward(self, inputs: Tensor) -> tuple[Tensor, Tensor]:
+        hidden = self.features(inputs)
+        return self.classes(hidden), self.domains(Turned.apply(hidden))

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812
 
 from tests.sdk.healthy_cases import Arguments, classifier, convolutional, regression
+from tests.sdk.healthy_models import Stateful
 from trainvitals.preflight.catalogue import all_checks
 
 
@@ -66,6 +67,11 @@ def cut_before_the_loss() -> Arguments:
 @ill("detached_graph")
 def output_without_a_graph() -> Arguments:
     return of(layers(nn.ReLU(), Through(torch.Tensor.detach), width=32).append(Through(torch.Tensor.detach)))
+
+
+@ill("detached_graph")
+def state_that_is_not_detached() -> Arguments:
+    return of(Stateful(detaches=False))
 
 
 @ill("simple_baseline")

@@ -14,9 +14,12 @@ from torch.nn import functional as F  # noqa: N812
 
 import trainvitals as tv
 from tests.sdk.healthy_cases import HEALTHY, classifier, convolutional
+from tests.sdk.odd_cases import ODD
 from trainvitals.preflight.running import run_preflight
 from trainvitals.wire.coding import JSON, decode, encode
 from trainvitals.wire.preflight import PreflightReport
+
+CASES = HEALTHY | ODD
 
 
 @pytest.fixture(autouse=True)
@@ -27,9 +30,9 @@ def one_thread() -> Any:
     torch.set_num_threads(before)
 
 
-@pytest.mark.parametrize("name", HEALTHY)
+@pytest.mark.parametrize("name", CASES)
 def test_nothing_fails_in_a_healthy_training(name: str) -> None:
-    report = run_preflight(**HEALTHY[name](), seconds=30)
+    report = run_preflight(**CASES[name](), seconds=30)
 
     assert {check.name: check.summary for check in report.failed} == {}
     assert report.passed
@@ -161,6 +164,15 @@ def test_the_checklist_is_printed_by_stage(capsys: pytest.CaptureFixture[str]) -
     stages = [line.strip() for line in said.splitlines() if line.startswith("  ") and line[2] != " "]
     assert stages == ["start simple", "confirm the loss", "check the inside"]
     assert "✓ overfit one batch" in said
+
+
+def test_a_run_has_it_too_and_prints_it_once(offline: Any, capsys: pytest.CaptureFixture[str]) -> None:
+    with offline.init() as run:
+        arguments = classifier()
+        report = run.preflight(arguments["model"], arguments["loss_fn"], arguments["batch"])
+
+    assert capsys.readouterr().err.count(f"trainvitals: {report}\n") == 1
+    assert offline.kinds == ["start", "preflight", "end"]
 
 
 def test_the_function_stays_the_function_when_its_package_was_used() -> None:

@@ -10,8 +10,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812
 
-from tests.sdk.healthy_cases import Arguments, classifier, convolutional, experts
+from tests.sdk.healthy_cases import Arguments, classifier, convolutional
 from tests.sdk.ill_cases import ILLS, layers, of, softmax_twice
+from tests.sdk.odd_cases import domain_adversarial, experts, stateful
 from trainvitals.preflight.catalogue import all_checks
 from trainvitals.preflight.running import run_preflight
 from trainvitals.wire.preflight import PreflightCheck
@@ -134,6 +135,9 @@ TRAPS: list[tuple[str, Callable[[], Arguments], str]] = [
     ("training_mode", no_dropout_or_norm_to_be_in_a_mode, "passed"),
     ("training_mode", frozen_batch_norm, "passed"),
     ("input_scale", first_layer_normalises, "passed"),
+    ("batch_mixing", stateful, "unknown"),
+    ("gradient_check", domain_adversarial, "unknown"),
+    ("detached_graph", stateful, "passed"),
     ("detached_graph", lambda: of(layers(nn.ReLU()).requires_grad_(False)), "unknown"),
 ]
 

@@ -61,8 +61,6 @@ def message(report: Preflight) -> PreflightReport:
 def _told(check: PreflightCheck) -> list[str]:
     title = f"    {MARKS[check.status]} {check.name.replace('_', ' '):{NAME_WIDTH}} "
     lines = textwrap.wrap(check.summary, WIDTH, initial_indent=title, subsequent_indent=" " * len(title))
-    if check.status == "passed":
-        return lines
     indent = " " * len(title)
     for advice in check.advice:
         lines += textwrap.wrap(advice, WIDTH, initial_indent=f"{indent}→ ", subsequent_indent=f"{indent}  ")

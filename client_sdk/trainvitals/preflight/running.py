@@ -74,7 +74,12 @@ def _guarded(case: Case, check: Check) -> Verdict:
         return check.look(case)
     except Exception as error:  # noqa: BLE001  # the border: a check may fail, the others go on
         said = f"it could not be looked at: {type(error).__name__}: {text(error, longest=300)}"
-        return unknown(said, advice=["Give forward=, (model, batch) → loss, if the model is called in another way."])
+        return unknown(
+            said,
+            advice=[
+                "If the training raises that, too, mend it first; if it calls the model in another way, give forward=."
+            ],
+        )
 
 
 def _told(check: Check, verdict: Verdict) -> PreflightCheck:

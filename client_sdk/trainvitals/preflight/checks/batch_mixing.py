@@ -39,6 +39,9 @@ def batch_mixing(case: Case) -> Verdict:
     if size is None or size < 2:
         return unknown("a batch of several samples along the first dimension is needed", advice=[_advice()])
     with case.trial(training=False) as trial, torch.no_grad():
+        if not _repeats(trial, few):
+            said = "the model answers the same batch differently when asked again: it keeps a state, or draws at random"
+            return unknown(said, advice=["Reset the state in forward=, (model, batch) → loss."])
         moved = _moved(trial, few, dim=0)
         if moved is None:
             return unknown("the output has no row for each sample", advice=[_advice()])
@@ -54,6 +57,13 @@ def batch_mixing(case: Case) -> Verdict:
     if reason := _may_be_meant(case):
         return unknown(f"{said}; {reason}", numbers, advice=[ADVICE])
     return failed(said, numbers, advice=[ADVICE])
+
+
+def _repeats(trial: Trial, batch: Batch) -> bool:
+    """Whether the second answer is the first one; the answers before them may still have been settling in."""
+    answers = [prediction_of(trial.run(batch).output) for _ in range(2)]
+    first, second = answers
+    return first is None or second is None or (first.shape == second.shape and torch.allclose(first, second, rtol=1e-4))
 
 
 def _moved(trial: Trial, batch: Batch, *, dim: int) -> float | None:

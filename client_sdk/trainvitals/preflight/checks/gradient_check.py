@@ -25,9 +25,7 @@ ENTRIES: Final = 3  # of each tensor, the one with the largest gradient among th
 STEP: Final = 1e-5  # of the weight, or of 1: the best there is for central differences in float64
 WRONG: Final = 1e-2  # relative error; CS231n: above that "usually means the gradient is probably wrong"
 SMOOTH: Final = 1e-3  # relative difference of slopes to the left, to the right, and at a tenth of the step
-MEANT: Final = re.compile(
-    r"revers|straight|ste\b|ste[A-Z_]|quant|round|sign|binar|spik|surrog|hard|stop|scal|clamp|clip", re.I
-)
+MEANT: Final = re.compile("rev|grl|straight|ste$|quant|round|sign|binar|spik|surrog|hard|stop|scal|cla?[mi]p", re.I)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,7 +49,7 @@ def gradient_check(case: Case) -> Verdict:
     Source: CS231n, "gradient checks"; TheDeepChecker 2022.
     Cries wolf: straight-through estimators, gradient reversal and detach() make gradients that are no slopes, on
     purpose. Hence failed only where a function with a backward of its own is in the graph whose name tells of none of
-    these; otherwise a difference is unknown.
+    these, and where no sign is turned; otherwise a difference is unknown.
     """
     if not case.trainable:
         return unknown("all parameters are frozen: there is no gradient to check", advice=[UNFREEZE])
@@ -63,15 +61,17 @@ def gradient_check(case: Case) -> Verdict:
         batch = _in_double(trial, case.few(SAMPLES))
         found, functions = _slopes(case, trial, batch)
     if not found:
-        return unknown("no entry could be measured: the loss is too noisy, too rough or flat", advice=[_by_hand()])
+        said = "no entry could be measured: the loss is too noisy, too rough, flat or not in float64"
+        return unknown(said, advice=[_by_hand()])
     worst = max(found, key=lambda slope: slope.error)
     numbers: dict[str, float | str] = {"entries": len(found), "largest relative error": worst.error}
     if worst.error <= WRONG:
         return passed(f"{len(found)} entries differ by at most {shown(worst.error)}, relatively", numbers)
     numbers |= {"gradient": worst.gradient, "slope": worst.slope, "in": worst.name}
     said = f"the gradient of {worst.name} is {shown(worst.gradient)}, the slope of the loss {shown(worst.slope)}"
+    turned = any(slope.gradient * slope.slope < 0 for slope in found if slope.error > WRONG)
     suspects = [name for name in functions if not MEANT.search(name)]
-    if suspects and len(suspects) == len(functions):
+    if suspects and len(suspects) == len(functions) and not turned:
         return failed(said, numbers, advice=[f"Look at the backward of {', '.join(suspects)}."])
     return unknown(f"{said}: a detach() or an estimator on the way?", numbers, advice=[_by_hand()])
 
@@ -96,13 +96,17 @@ def _slopes(case: Case, trial: Trial, batch: Batch) -> tuple[list[Slope], list[s
             buffer.data.copy_(value)
         return trial.run(batch).loss
 
+    first = loss()  # which makes the parameters of lazy layers
     named = [(name, part) for name, part in trial.model.named_parameters() if part.requires_grad and part.numel()]
-    first = loss()
-    if not first.requires_grad:
+    if not first.requires_grad or first.dtype != torch.float64:  # something on the way is less precise
         return [], []
     functions = _own_functions(first)
     gradients = trial.gradients(first, [part for _, part in named])
-    reached = [(name, part, grad) for (name, part), grad in zip(named, gradients, strict=True) if grad is not None]
+    reached = [
+        (name, part, grad.to_dense() if grad.is_sparse else grad)
+        for (name, part), grad in zip(named, gradients, strict=True)
+        if grad is not None
+    ]
     seed(0)
     spread = [
         reached[place * len(reached) // min(TENSORS, len(reached))] for place in range(min(TENSORS, len(reached)))
@@ -121,7 +125,7 @@ def _slopes(case: Case, trial: Trial, batch: Batch) -> tuple[list[Slope], list[s
 
 def _entries(gradient: Tensor) -> Sequence[int]:
     """The largest, and some others that are not zero."""
-    flat = gradient.to_dense().abs().reshape(-1) if gradient.is_sparse else gradient.abs().reshape(-1)
+    flat = gradient.abs().reshape(-1)
     candidates = (flat > 0).nonzero().reshape(-1)
     if not len(candidates):
         return []
