@@ -93,7 +93,8 @@ class Reactions:
     """Findings on their way from the thread that talks to the server to the training. ``put`` may be called on any
     thread; ``act`` on the training's, and calls what the script gave there.
 
-    A finding is acted upon once for each time that it opens, and once more when it grows graver.
+    A finding is acted upon once for each time that it opens, and once more when it grows graver. ``look_closer`` is
+    called, on the thread of ``put``, when findings are open that came just now.
     """
 
     def __init__(self, wishes: Wishes, *, say: Callable[[str], None]) -> None:
@@ -103,6 +104,7 @@ class Reactions:
         self._opened: deque[Finding] = deque()
         self._known: dict[str, int] = {}  # open findings → the place of their severity in SEVERITIES
         self._acting = False
+        self.look_closer: Callable[[], None] = _nothing
 
     @property
     def wanted(self) -> bool:
@@ -116,8 +118,11 @@ class Reactions:
 
     def put(self, findings: Iterable[Finding]) -> None:
         """Findings that opened, grew graver or were resolved, in order."""
+        news = list(findings)
         if self._wishes.any:
-            self._arrived.extend(findings)
+            self._arrived.extend(news)
+        if any(finding.state != ALREADY_OVER for finding in news):
+            self.look_closer()
 
     def act(self, *, is_over: bool = False) -> None:
         """Call what is to be called; then raise FindingRaised or TrainingStopped where that is wished, unless the
@@ -166,3 +171,7 @@ class Reactions:
                 raise
         except Exception:  # noqa: BLE001  # the script's own; a slip in it is no reason to lose the training
             self._say(f"{name}() failed, and the training goes on:\n{traceback.format_exc().rstrip()}")
+
+
+def _nothing() -> None:
+    return None

@@ -76,6 +76,7 @@ class Run(Noting):
             introduce=self._introduce,
             after_step=self.check_findings if reactions.wanted else None,
         )
+        reactions.look_closer = self._watching.capture
 
     @property
     def step(self) -> int:

@@ -50,6 +50,32 @@ def test_a_function_is_called_once_with_each_finding_on_the_training_s_thread(
     assert heard == [("non_finite_values", threading.get_ident())]
 
 
+def test_steps_are_sampled_closely_when_something_was_found(server: RealServer, tmp_path: Path) -> None:
+    model = torch.nn.Linear(2, 1)
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.0)
+    heard: list[str] = []
+    run = begin(server, tmp_path, on_finding=lambda found: heard.append(found.rule))
+    run.watch(model, optimizer, every=1000, dense=1)
+
+    def step() -> None:
+        model(torch.ones(1, 2)).sum().backward()
+        optimizer.step()
+
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while not heard:
+        assert time.monotonic() < deadline
+        step()
+        run.log({"loss": math.nan})
+    found_at = run.step
+    for _ in range(40):
+        step()
+    run.finish()
+    sampled = [at for at, _ in server.points(run.run_id, "lr") if at % 1000]
+    assert len(sampled) == 20
+    assert sampled == list(range(sampled[0], sampled[0] + 20))
+    assert abs(sampled[0] - found_at) < 10
+
+
 def test_what_is_found_when_the_run_ends_is_heard_of_too(server: RealServer, tmp_path: Path) -> None:
     heard: list[str] = []
     saved: list[str] = []

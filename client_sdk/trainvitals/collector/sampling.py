@@ -35,11 +35,15 @@ class Sampling:
         self._most_dense = most
         self._spent = 0.0
         self._capture_from = 0
+        self._captures_left = 0
         self._snapshots = 0
         self._costs: deque[float] = deque(maxlen=COSTS)
 
-    def wants(self, step: int) -> bool:
-        """Whether a step is sampled."""
+    def take(self, step: int) -> bool:
+        """Whether a step is sampled; to be asked once for each."""
+        if self._captures_left:
+            self._captures_left -= 1
+            return True
         return step < self._dense_until or step % self.interval == 0
 
     def looks_in_depth(self) -> bool:
@@ -66,9 +70,9 @@ class Sampling:
         self.interval = interval
 
     def capture(self, step: int) -> None:
-        """Sample every step for a while: something has been found, or somebody wants to see."""
+        """Sample the steps that come, each: something has been found, or somebody wants to see. On any thread."""
         if step >= self._capture_from:
-            self._dense_until = max(self._dense_until, step + CAPTURE_STEPS)
+            self._captures_left = CAPTURE_STEPS
             self._capture_from = step + CAPTURE_PAUSE
 
 

@@ -199,7 +199,7 @@ class Watch:
     def _prepare(self, step: int) -> None:
         """Hooks in or out, by whether the step is sampled."""
         self._close()
-        self._sampled = self._sampling.wants(step)
+        self._sampled = self._sampling.take(step)
         if not self._sampled:
             self._forward.rest()
             return
