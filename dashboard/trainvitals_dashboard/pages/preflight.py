@@ -12,13 +12,14 @@ from trainvitals_dashboard.parts.preflight_card import preflight_card
 
 
 def register_preflight(app: Dash, api: Api) -> None:
-    """The card is drawn anew when the page is, as with the training's first metrics."""
+    """The card is drawn anew when something was noted, and when the page is, as with the first metrics."""
 
     @app.callback(
         Output("preflight", "children"),
+        Input("live-notes", "data"),
         Input("live-reload", "data"),
         State("live-run", "data"),
         prevent_initial_call=True,
     )
-    async def redraw_preflight(_reload: Any, live: dict[str, Any]) -> Piece:
+    async def redraw_preflight(_noted: Any, _reload: Any, live: dict[str, Any]) -> Piece:
         return preflight_card((await api.run(live["run"])).preflight)

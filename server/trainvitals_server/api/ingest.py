@@ -76,6 +76,7 @@ async def set_preflight(run_id: str, request: Request, services: Given) -> Respo
     report = await read_message(request, PreflightReport, services.settings)
     check_preflight(report)
     await run_in_threadpool(services.store.set_preflight, run_id, report)
+    services.hub.noted(run_id)
     return Response(status_code=NO_CONTENT)
 
 

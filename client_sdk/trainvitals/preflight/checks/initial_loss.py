@@ -11,7 +11,8 @@ from trainvitals.preflight.verdict import Verdict, failed, passed, shown, unknow
 from trainvitals.wire.preflight import Stage
 
 STAGE: Final[Stage] = "confirm the loss"
-TOO_HIGH: Final = 1.5  # times the loss of chance, and …
+TOO_HIGH: Final = 3.0  # times the loss of chance: inputs that are counts from 0 to 16 lead to twice that, and train
+HIGH: Final = 1.5  # times the loss of chance, and …
 MARGIN: Final = 0.5  # … nats on top: default initialisation stays well below that
 LOW: Final = 0.5  # times the loss of chance
 SKEWED: Final = 0.5  # the prior's entropy in parts of chance
@@ -23,8 +24,8 @@ def initial_loss(case: Case) -> Verdict:
 
     Chance is what the loss itself says of equal logits, so that weights, label smoothing and sums are accounted for.
     Source: CS231n, "look for correct loss at chance performance"; Karpathy, "verify loss @ init".
-    Cries wolf: pre-trained models (below chance: unknown), regression with large targets and losses without a chance
-    level, as contrastive ones (unknown).
+    Cries wolf: inputs of another scale (somewhat above: unknown), pre-trained models (below: unknown), regression with
+    large targets and losses without a chance level, as contrastive ones (unknown).
     """
     loss = case.probe.loss
     if not math.isfinite(loss):
@@ -48,6 +49,8 @@ def initial_loss(case: Case) -> Verdict:
     said = f"the first loss is {shown(loss)}, chance is {shown(chance)} and the class prior {shown(prior)}"
     if loss > TOO_HIGH * chance + MARGIN * factor:
         return failed(said, numbers, advice=[_start_flat()])
+    if loss > HIGH * chance + MARGIN * factor:
+        return unknown(f"{said}: rather high", numbers, advice=[_start_flat()])
     if loss < LOW * min(chance, max(prior, LOW * chance)):
         return unknown(
             f"{said}: it knows already",
