@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import time
+from collections import deque
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from trainvitals.collector.options import WatchOptions
 from trainvitals.collector.sampling import Sampling
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
     from trainvitals.collector.watch import Watch
     from trainvitals.lookout import Found, Lookout
     from trainvitals.wire.messages import ModelInfo
+
+OVERHEAD_SNAPSHOTS: Final = 20  # that the overhead is told over: single ones wait for other processes
 
 HandOver = Callable[["Pending", "dict[str, float | Tensor]"], None]
 
@@ -51,6 +54,7 @@ class Watching:
         self._watch: Watch | None = None
         self._lookout: Lookout | None = None
         self._reported_at = time.perf_counter()
+        self._shares: deque[tuple[float, float]] = deque(maxlen=OVERHEAD_SNAPSHOTS)
         self._in_step = False  # in a step's hooks, of which none may be taken out just then
         self._undo: list[Callable[[], None]] = []
 
@@ -158,6 +162,8 @@ class Watching:
 
     def _emit(self, pending: Pending, rates: dict[str, float | Tensor], seconds: float) -> None:
         now = time.perf_counter()
-        since, self._reported_at = now - self._reported_at, now
-        own = {"elapsed_seconds": time.time() - self._started_at, "overhead_fraction": seconds / max(since, 1e-9)}
+        self._shares.append((seconds, now - self._reported_at))
+        self._reported_at = now
+        cost, whole = (sum(part) for part in zip(*self._shares, strict=True))
+        own = {"elapsed_seconds": time.time() - self._started_at, "overhead_fraction": cost / max(whole, 1e-9)}
         self._hand_over(pending, {**rates, **own})

@@ -3,7 +3,7 @@
 window.tvLive = (() => {
   const RELOAD_EVERY_MS = 3000, PANELS_EVERY_MS = 1500, SAME_FINDINGS_EVERY_MS = 15000, ROWS_EVERY_MS = 4000, HEALTH_EVERY_MS = 15000, LABELLED_DECADES = 5, RECENT = 20, CLICK_SETTLES_MS = 400, REPLAYED_MS = 20000;
   let socket = null, page = {}, seq = 0, retry = 0, timer = 0, rest = 0, scheduled = false, ended = false;
-  const pending = new Map(), onScreen = new WeakSet(), known = new WeakSet(), elapsed = [], overheads = [], recent = [];
+  const pending = new Map(), onScreen = new WeakSet(), known = new WeakSet(), elapsed = [], recent = [];
   const set = (id, props) => window.dash_clientside.set_props(id, props);
   const NUMBERS = {NaN: NaN, Infinity: Infinity, '-Infinity': -Infinity};
   const number = value => typeof value === 'string' ? NUMBERS[value] : value === null ? NaN : value;
@@ -19,7 +19,7 @@ window.tvLive = (() => {
     const old = socket;
     page = wanted || {}; socket = null; seq = 0; retry = 0; ended = !!page.ended;
     if (page.name) setTimeout(() => { document.title = `${page.name} · trainvitals`; }, 100); // after Dash has written the id
-    pending.clear(); shownFindings.clear(); elapsed.length = overheads.length = 0; recent.length = 0; clearTimeout(timer);
+    pending.clear(); shownFindings.clear(); elapsed.length = 0; recent.length = 0; clearTimeout(timer);
     if (old) old.close();
     if (page.run || page.all) connect(); else state('none');
   }
@@ -149,14 +149,9 @@ window.tvLive = (() => {
       const value = values[values.length - 1];
       if (metric !== 'elapsed_seconds') window.tvSpark(metric, steps.map((step, index) => [step, number(values[index])]));
       if (metric === 'elapsed_seconds') speed(steps, values);
-      else if (metric === 'overhead_fraction') overhead(values);
+      else if (metric === 'overhead_fraction') write(metric, 'kpi', (number(value) * 100).toFixed(2));
       else write(metric, 'kpi', show(value));
     }
-  }
-  function overhead(values) {
-    overheads.push(...values.map(number));
-    overheads.splice(0, overheads.length - RECENT);
-    write('overhead_fraction', 'kpi', (overheads.reduce((sum, share) => sum + share, 0) / overheads.length * 100).toFixed(2));
   }
   function speed(steps, values) {
     steps.forEach((step, index) => elapsed.push([step, number(values[index])]));

@@ -73,15 +73,14 @@ def _speed(elapsed: Curve | None) -> Kpi:
 
 
 def _overhead(shares: Curve | None) -> Kpi:
-    # of the newest, because a single step may have waited for another process
-    newest = values(shares.mean if shares else Floats())[-RECENT_POINTS:]
+    newest = values(shares.mean if shares else Floats())[-1:]
     return Kpi(
         label="Overhead",
-        value=f"{float(np.mean(newest)) * 100:.2f}" if len(newest) else "–",
+        value=f"{float(newest[0]) * 100:.2f}" if len(newest) else "–",
         metric="overhead_fraction",
         unit="%",
         points=_points(shares),
-        tip="What trainvitals itself costs, as a share of the training time; over the newest points.",
+        tip="What trainvitals itself costs, as a share of the training's time, over the last twenty snapshots.",
     )
 
 
