@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Final, TypeVar
 
+from trainvitals.collector.noise import NoiseScale
 from trainvitals.frames import layer_stats, measure_all, metric_points
 from trainvitals.notes import Notes
 from trainvitals.outbox import Batch, Outbox, Point
@@ -47,6 +48,7 @@ class Recorder:
         self._ended = ended
         self._tell = tell
         self._seq = 0
+        self._noise = NoiseScale()
         self._reported: Counter[str] = Counter()
         self._model: bytes | None = None
         self._preflight: bytes | None = None
@@ -149,6 +151,9 @@ class Recorder:
 
     def _own_points(self, measured: list[Measured]) -> list[Point]:
         points = [Point("grad_norm", snapshot.step, snapshot.grad_norm) for snapshot in measured if snapshot.tables]
+        for snapshot in measured:
+            if snapshot.noise is not None and (scale := self._noise.add(snapshot.noise)) is not None:
+                points.append(Point("gradient_noise_scale", snapshot.step, scale))
         drops = self._outbox.drops
         if measured and drops != self._reported:
             self._reported = Counter(drops)

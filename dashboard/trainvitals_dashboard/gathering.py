@@ -20,6 +20,7 @@ LOOP_METRICS: Final = (
     "seconds/backward",
     "seconds/optimizer",
     "examples_per_second",
+    "gradient_noise_scale",
     "clipped_fraction",
     "grad_norm_before_clipping",
     "loss_scale",

@@ -44,6 +44,7 @@ METRIC_WORDS: Final[dict[str, str]] = {
     "seconds/backward": "Backward pass (s a step)",
     "seconds/optimizer": "Optimizer (s a step)",
     "examples_per_second": "Examples a second",
+    "gradient_noise_scale": "Gradient noise scale (examples)",
     "clipped_fraction": "Share of steps clipped",
     "grad_norm_before_clipping": "Gradient norm before clipping",
     "loss_scale": "Loss scale",

@@ -193,6 +193,28 @@ class TestSeveralOptimizers:
         assert last["activation_std"]["critic.0"] > 0
 
 
+@pytest.mark.parametrize("divides", [True, False])
+def test_accumulated_gradients_tell_how_noisy_they_are(offline: Any, divides: bool) -> None:
+    # of y = w x with loss (w x - t)²/2 per example, at w = 0: gradients -t x with x = 1 are -t, mean -1, variance 4
+    torch.manual_seed(0)
+    model = nn.Linear(1, 1, bias=False)
+    nn.init.zeros_(model.weight)
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.0)
+    run = offline.init()
+    run.watch(model, optimizer, every=1)
+    passes, examples = 4, 8
+    for _ in range(300):
+        optimizer.zero_grad()
+        for _ in range(passes):
+            targets = 1 + 2 * torch.randn(examples, 1)
+            loss = (model(torch.ones(examples, 1)) - targets).square().mean() / 2
+            (loss / passes if divides else loss).backward()
+        optimizer.step()
+    run.finish()
+    scales = torch.tensor([value for _, value in offline.points("gradient_noise_scale")])
+    assert scales.median() == pytest.approx(4.0, rel=0.35)  # tr(Σ) / |G|² = 4 / 1
+
+
 class Low(nn.Module):
     """A frozen layer with a trainable way around it, as LoRA has it."""
 

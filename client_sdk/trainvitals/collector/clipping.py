@@ -32,6 +32,14 @@ class Clipping:
         """Of the next step other norms count."""
         self._in_step.clear()
 
+    @property
+    def in_step(self) -> Tensor | None:
+        """The norm before clipping in this step, over all that was clipped; None if nothing was."""
+        if not self._in_step:
+            return None
+        norms = torch.stack([norm.float() for norm in on_one_device(self._in_step)])
+        return norms.square().sum().sqrt()
+
     def metrics(self) -> dict[str, Tensor]:
         """The norm before clipping in this step, over all that was clipped, and the share of clippings since the last
         call that were more than a formality. Empty where nothing is clipped."""
@@ -41,9 +49,8 @@ class Clipping:
         norms = torch.stack([norm.float() for norm in on_one_device(self._norms)])
         limits = torch.tensor(self._limits).to(norms)
         found["clipped_fraction"] = norms.gt(limits).float().mean()
-        if self._in_step:
-            parts = torch.stack([norm.float() for norm in on_one_device(self._in_step)])
-            found["grad_norm_before_clipping"] = torch.linalg.vector_norm(parts)
+        if (before := self.in_step) is not None:
+            found["grad_norm_before_clipping"] = before
         self._norms.clear()
         self._limits.clear()
         return found

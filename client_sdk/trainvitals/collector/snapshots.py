@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Final, Protocol
 
 import torch
 from torch import Tensor
 
+from trainvitals.collector.noise import Estimate, estimate
 from trainvitals.collector.parcel import Parcel, on_one_device, receive, send
 from trainvitals.collector.sample import Sample
 from trainvitals.collector.stats import (
@@ -78,6 +80,7 @@ class Measured:
     step: int
     tables: list[Table]
     grad_norm: float
+    noise: Estimate | None = None
 
 
 def pack(sample: Sample, *, layers: list[str]) -> Pending:
@@ -98,8 +101,20 @@ def measure(pending: Pending) -> Measured:
     if "skipped" in received and bool(received["skipped"].ne(0).any()):
         return Measured(step=pending.step, tables=[], grad_norm=torch.nan)
     tables = [_table(pending, received, kinds) for kinds in (ALWAYS, IN_DEPTH) if not received.keys().isdisjoint(kinds)]
-    norm = received["gradients"][0].double().square().sum().sqrt() if "gradients" in received else torch.nan
-    return Measured(step=pending.step, tables=tables, grad_norm=float(norm))
+    norm = float(received["gradients"][0].double().square().sum().sqrt() if "gradients" in received else torch.nan)
+    return Measured(step=pending.step, tables=tables, grad_norm=norm, noise=_noise(pending, received, norm))
+
+
+def _noise(pending: Pending, received: dict[str, Tensor], norm: float) -> Estimate | None:
+    if "noise" not in received:
+        return None
+    square, scale, before_clipping = received["noise"][:, 0].double().tolist()
+    return estimate(
+        first=square / scale**2,
+        whole=(norm if math.isnan(before_clipping) else before_clipping) ** 2,
+        passes=pending.owners["noise"][0],
+        examples=pending.sizes["noise"][0],
+    )
 
 
 def _table(pending: Pending, received: dict[str, Tensor], kinds: dict[str, Kind]) -> Table:

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 from torch.utils.hooks import RemovableHandle
 
+from trainvitals.collector.accumulation import Accumulation
 from trainvitals.collector.clipping import Clipping
 from trainvitals.collector.clock import StepClock
 from trainvitals.collector.forward_watch import ForwardWatch
@@ -66,6 +67,8 @@ class Watch:
         self._clipping = Clipping()
         self._loss_scale: Tensor | None = None
         self._skipped: int | None = None  # steps, by a GradScaler; None without one
+        is_plain = len(self._roots) == len(self._optimizers) == 1
+        self._accumulation = Accumulation(layers.parameters, is_plain=is_plain)
         self._unheard = 0  # snapshots in a row without an output
         self._sample: Sample | None = None
         self._waiting: set[int] = set()  # optimizers that have not stepped in the sampled step
@@ -151,7 +154,10 @@ class Watch:
             self._steps.begin()
             self._prepare_once()
         self._forward.enter_root()
-        self._phases.enter("forward", examples=examples_in(arguments))
+        examples = examples_in(arguments)
+        if self._sample is not None:
+            self._guarded(lambda: self._accumulation.count(examples))
+        self._phases.enter("forward", examples=examples)
 
     def _leave_root(self, module: nn.Module, arguments: object, output: object) -> None:
         if self._forward.leave_root():
@@ -204,6 +210,7 @@ class Watch:
             self._forward.rest()
             return
         self._sample = Sample(step, in_depth=self._sampling.looks_in_depth())
+        self._accumulation.begin()
         self._waiting = set(range(len(self._optimizers)))
         if not self._blind:
             self._forward.begin(self._sample)
@@ -219,6 +226,8 @@ class Watch:
         self._unheard = 0 if self._blind or self._forward.called else self._unheard + 1
         if self._unheard == MOST_UNHEARD:
             self._tell_blind("their hooks do not run (was the model compiled after watch, or called by other means?)")
+        before = self._clipping.in_step
+        self._accumulation.add_to(sample, loss_scale=self._loss_scale, norm_before_clipping=before)
         rates: dict[str, float | Tensor] = {**self._phases.metrics(), **self._clipping.metrics()}
         if self._loss_scale is not None and self._skipped is not None:
             rates |= {"loss_scale": self._loss_scale.detach().clone(), "skipped_steps": self._skipped}

@@ -30,3 +30,12 @@ def of_layers(reduced: Tensor, *, owners: Tensor, sizes: Tensor, layers: int) ->
     """[2, gradients] to [2 stats, layers] (order of STATS); NaN where a layer has no gradient."""
     norms = norms_of_layers(reduced[0], owners=owners, layers=layers)
     return torch.stack((norms, maxima_of_layers(reduced[1], owners=owners, layers=layers))).float()
+
+
+def square_norm(parameters: Sequence[Tensor]) -> Tensor:
+    """Of all gradients together, a scalar on the device; 0 where there is none."""
+    held = [parameter.grad for parameter in parameters if parameter.grad is not None and not parameter.grad.is_sparse]
+    if not held:
+        return torch.zeros(())
+    norms = torch._foreach_norm(held)
+    return torch.stack([norm.float() for norm in norms if norm.device == norms[0].device]).square().sum()
