@@ -12,6 +12,7 @@ from trainvitals.frames import layer_stats, measure_all, metric_points
 from trainvitals.notes import Notes
 from trainvitals.outbox import Batch, Outbox, Point
 from trainvitals.spool import Kind, Spool, SpoolFull
+from trainvitals.system import SystemMeter
 from trainvitals.wire.frame import Frame, LayerStats, MetricPoints, encode_frame
 
 if TYPE_CHECKING:
@@ -49,6 +50,8 @@ class Recorder:
         self._tell = tell
         self._seq = 0
         self._noise = NoiseScale()
+        self._system = SystemMeter()
+        self._newest_step = 0
         self._reported: Counter[str] = Counter()
         self._model: bytes | None = None
         self._preflight: bytes | None = None
@@ -117,7 +120,10 @@ class Recorder:
         if preflight is not None:
             self.write("preflight", preflight)
         measured = self._measured(batch.snapshots)
-        metrics, failed = metric_points([*batch.points, *self._own_points(measured)])
+        points = [*batch.points, *self._own_points(measured)]
+        self._newest_step = max((point.step for point in points), default=self._newest_step)
+        points += [Point(name, self._newest_step, value) for name, value in self._system.look().items()]
+        metrics, failed = metric_points(points)
         if failed:
             self._outbox.drops["not readable"] += failed
         for stats in layer_stats(measured, max_values=MAX_VALUES):

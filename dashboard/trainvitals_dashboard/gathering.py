@@ -25,6 +25,10 @@ LOOP_METRICS: Final = (
     "grad_norm_before_clipping",
     "loss_scale",
     "skipped_steps",
+    "system/cpu_percent",
+    "system/memory_bytes",
+    "system/machine_cpu_percent",
+    "system/machine_memory_percent",
 )
 MOST_OTHERS: Final = 24
 OTHER_POINTS: Final = 300

@@ -49,6 +49,10 @@ METRIC_WORDS: Final[dict[str, str]] = {
     "grad_norm_before_clipping": "Gradient norm before clipping",
     "loss_scale": "Loss scale",
     "skipped_steps": "Skipped steps",
+    "system/cpu_percent": "Processor (% of a core)",
+    "system/memory_bytes": "Memory (bytes)",
+    "system/machine_cpu_percent": "Machine's processor (%)",
+    "system/machine_memory_percent": "Machine's memory (%)",
 }
 
 

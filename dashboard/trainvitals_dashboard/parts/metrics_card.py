@@ -33,7 +33,7 @@ def metrics_card(view: RunView) -> Piece:
 
 def loop_card(view: RunView) -> Piece:
     """Where the time goes, and what is clipped and skipped; nothing where nothing is watched."""
-    return card("Training loop", _charts(view, view.loop), name="tv-loopcard") if view.loop else None
+    return card("Training loop and machine", _charts(view, view.loop), name="tv-loopcard") if view.loop else None
 
 
 def _charts(view: RunView, names: list[str]) -> html.Div:

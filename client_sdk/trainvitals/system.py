@@ -1,0 +1,41 @@
+"""What the training takes of its machine: processor and memory."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import Any, Final
+
+SECONDS: Final = 5.0  # between two looks
+
+
+class SystemMeter:
+    """Looks every five seconds, whenever it is asked in between. For one thread; psutil is loaded at the first look."""
+
+    def __init__(self, *, seconds: float = SECONDS, clock: Callable[[], float] = time.monotonic) -> None:
+        self._seconds = seconds
+        self._clock = clock
+        self._next_at = 0.0
+        self._process: Any = None  # psutil's, which has no types
+
+    def look(self) -> dict[str, float]:
+        """Empty until it is time; else of this process ``system/cpu_percent`` (100 is one core, since the look before)
+        and ``system/memory_bytes`` (resident), of the machine ``system/machine_cpu_percent`` (100 is all cores) and
+        ``system/machine_memory_percent``."""
+        if self._clock() < self._next_at:
+            return {}
+        self._next_at = self._clock() + self._seconds
+        import psutil
+
+        machine = psutil.cpu_percent(interval=None)
+        if self._process is None:
+            self._process = psutil.Process()
+            self._process.cpu_percent(interval=None)
+            return {}  # shares are of the time between two looks
+        with self._process.oneshot():
+            return {
+                "system/cpu_percent": self._process.cpu_percent(interval=None),
+                "system/memory_bytes": float(self._process.memory_info().rss),
+                "system/machine_cpu_percent": machine,
+                "system/machine_memory_percent": psutil.virtual_memory().percent,
+            }
