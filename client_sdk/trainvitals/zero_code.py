@@ -29,6 +29,7 @@ class Automatic:
         self._models = Called(faults)
         self._losses = Losses(_console.say)
         self._lookout: Lookout | None = None
+        self._step = 0  # of the first optimizer, which counts for all
         self._run: Run | None = None
         self._is_over = False
         self._before, self._after = Hook(self._begin_step, faults), Hook(self._end_step, faults)
@@ -71,8 +72,11 @@ class Automatic:
             return
         place = self._lookout.place(optimizer)
         self._lookout.after(optimizer)
+        if place == 0:
+            self._step = self._run.step
         if place is not None and (loss := self._losses.take()) is not None:
-            self._run.log({f"loss/{place}" if place else "loss": loss})
+            # a forward pass may have begun the next step, as long as it is not known that others step after the first
+            self._run.log({f"loss/{place}" if place else "loss": loss}, step=self._step)
 
     def _begin(self) -> Lookout:
         active.give_way(None)

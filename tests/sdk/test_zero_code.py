@@ -69,7 +69,8 @@ def watched(folder: Path, body: str) -> Recorded:
 def test_an_unmodified_script_is_watched_and_trains_as_without(tmp_path: Path) -> None:
     script = written(tmp_path, PLAIN)
     bare = python(script, "--steps", "20", "-m", "0.9", folder=tmp_path)
-    done = run(tmp_path, "--project", "unseen", "--name", "first", script, "--steps", "20", "-m", "0.9")
+    words = ["--project", "unseen", "--name", "first", "--every", "1"]
+    done = run(tmp_path, *words, script, "--steps", "20", "-m", "0.9")
 
     assert (done.returncode, done.stdout) == (0, bare.stdout)
     losses = [float(line) for line in bare.stdout.split()]
