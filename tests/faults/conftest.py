@@ -128,7 +128,7 @@ torch.manual_seed(0)
 model = torch.nn.Sequential(torch.nn.Linear(8, 16), torch.nn.ReLU(), torch.nn.Linear(16, 1))
 optimizer = torch.optim.SGD(model.parameters(), lr=0.01)
 run = tv.init(project="faults", name="training")
-run.watch(model, optimizer)
+run.watch(model, optimizer, every=1)
 open(run_file, "w").write(run.run_id)
 for step in range(steps):
     x = torch.randn(32, 8)
