@@ -93,6 +93,8 @@ class ForwardWatch:
     def _counts(self, module: nn.Module) -> bool:
         if torch._C._current_graph_task_id() != -1:  # in a backward pass
             return False
+        if torch._C._functorch.peek_interpreter_stack() is not None:  # torch.func's tensors must not be kept
+            return False
         return self._roots > 0 or (module.training and torch.is_grad_enabled())
 
     def _take(self, layer: int, module: nn.Module, output: Tensor) -> None:

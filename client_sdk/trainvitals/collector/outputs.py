@@ -5,14 +5,16 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Iterable
 
+import torch
 from torch import Tensor
 
 
 def measured(output: object) -> Tensor | None:
-    """The first tensor of floating point in an output, however deep: an LSTM's output and not its states, the
+    """The first dense tensor of floating point in an output, however deep: an LSTM's output and not its states, the
     attention's output and not its weights. None if there is none."""
     if isinstance(output, Tensor):
-        return output if output.is_floating_point() and output.numel() else None
+        plain = output.layout == torch.strided and not output.is_nested and output.device.type != "meta"
+        return output if plain and output.is_floating_point() and output.numel() else None
     return next((found for part in _parts(output) if (found := measured(part)) is not None), None)
 
 

@@ -127,9 +127,9 @@ class Watch:
         self._loss_scale = scale
         self._skipped = (self._skipped or 0) + was_skipped
         if was_skipped and self._sample is not None:
-            self._sample = Sample(self._sample.step, in_depth=self._sample.in_depth)
-            if not self._blind:
-                self._forward.begin(self._sample)
+            step = self._sample.step
+            self._sample = None
+            self._guarded(lambda: self._begin_sample(step))
 
     def _split(self) -> list[OptimizerWatch]:
         """Each parameter to the optimizer that has it, those that none has to the first."""
@@ -209,6 +209,9 @@ class Watch:
         if not self._sampled:
             self._forward.rest()
             return
+        self._begin_sample(step)
+
+    def _begin_sample(self, step: int) -> None:
         self._sample = Sample(step, in_depth=self._sampling.looks_in_depth())
         self._accumulation.begin()
         self._waiting = set(range(len(self._optimizers)))

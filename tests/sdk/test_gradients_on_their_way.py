@@ -1,0 +1,148 @@
+"""Gradients between the backward pass and the optimizer's step: scaled, clipped, accumulated."""
+
+from __future__ import annotations
+
+import math
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from torch import nn
+from torch.nn.utils import clip_grad_norm_
+
+CLOSE = 1e-4
+
+
+def mlp() -> nn.Sequential:
+    torch.manual_seed(0)
+    return nn.Sequential(nn.Linear(4, 8), nn.Tanh(), nn.Linear(8, 1))
+
+
+def norm_of(module: nn.Module) -> float:
+    return float(torch.cat([one.grad.flatten() for one in module.parameters() if one.grad is not None]).norm())
+
+
+class TestMixedPrecision:
+    def test_gradients_are_unscaled(self, offline: Any) -> None:
+        model = mlp()
+        optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+        scaler = torch.amp.GradScaler("cpu", init_scale=1024.0)
+        run = offline.init()
+        run.watch(model, optimizer, every=1)
+        scaler.scale(model(torch.ones(3, 4)).sum()).backward()
+        scaler.step(optimizer)
+        scaler.update()
+        run.finish()
+        assert offline.stats(0)["grad_norm"]["0"] == pytest.approx(norm_of(model[0]), rel=CLOSE)
+        assert offline.points("grad_norm")[0][1] < 100
+
+    def test_skipped_steps_are_counted_and_leave_no_trace(self, offline: Any) -> None:
+        model = mlp()
+        optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+        scaler = torch.amp.GradScaler("cpu", init_scale=1024.0)
+        run = offline.init()
+        run.watch(model, optimizer, every=1)
+        for step in range(6):
+            optimizer.zero_grad()
+            inputs = torch.full((3, 4), math.inf if step in (2, 3) else 1.0)
+            scaler.scale(model(inputs).sum()).backward()
+            scaler.step(optimizer)
+            scaler.update()
+        run.finish()
+        assert [value for _, value in offline.points("skipped_steps")] == [0, 2, 2]
+        assert [value for _, value in offline.points("loss_scale")][-1] == 256
+        assert max(step for step, _ in offline.points("grad_norm")) == 3  # four steps were taken
+        for step in range(4):
+            assert offline.stats(step)["activation_nonfinite"]["0"] == 0
+
+    def test_a_fused_optimizer_skips_by_itself(self, offline: Any) -> None:
+        model = mlp()
+        optimizer = torch.optim.Adam(model.parameters(), lr=0.1, fused=True)
+        scaler = torch.amp.GradScaler("cpu", init_scale=1024.0)
+        run = offline.init()
+        run.watch(model, optimizer, every=1)
+        norms = []
+        for step in range(3):
+            optimizer.zero_grad()
+            scaler.scale(model(torch.full((3, 4), math.inf if step == 1 else 1.0)).sum()).backward()
+            norms.append(norm_of(model) / scaler.get_scale())
+            scaler.step(optimizer)
+            scaler.update()
+        run.finish()
+        assert [step for step, _ in offline.points("grad_norm")] == [0, 2]
+        assert [value for _, value in offline.points("grad_norm")] == pytest.approx([norms[0], norms[2]], rel=CLOSE)
+
+    def test_autocast_is_measured(self, offline: Any) -> None:
+        model = mlp()
+        optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+        run = offline.init()
+        run.watch(model, optimizer)
+        inputs = torch.randn(16, 4)
+        with torch.autocast("cpu", dtype=torch.bfloat16):
+            expected = model[0](inputs).float().mean().item()
+            loss = model(inputs).square().mean()
+        loss.backward()
+        optimizer.step()
+        run.finish()
+        assert offline.stats(0)["activation_mean"]["0"] == pytest.approx(expected, abs=1e-3)
+        assert offline.stats(0)["grad_norm"]["0"] == pytest.approx(norm_of(model[0]), rel=CLOSE)
+
+
+class TestClipping:
+    @pytest.mark.parametrize("imported", ["early", "late"])
+    def test_norms_before_and_after_are_told(self, offline: Any, imported: str) -> None:
+        model = mlp()
+        optimizer = torch.optim.SGD(model.parameters(), lr=0.0)
+        run = offline.init()
+        run.watch(model, optimizer, every=1)
+        clip = clip_grad_norm_ if imported == "early" else torch.nn.utils.clip_grad_norm_
+        before = []
+        for scale in (1.0, 100.0):
+            optimizer.zero_grad()
+            (model(torch.ones(3, 4)).sum() * scale).backward()
+            before.append(clip(model.parameters(), max_norm=20.0).item())
+            optimizer.step()
+        run.finish()
+        assert [value for _, value in offline.points("grad_norm_before_clipping")] == pytest.approx(before, rel=CLOSE)
+        assert [value for _, value in offline.points("grad_norm")] == pytest.approx([before[0], 20.0], rel=1e-3)
+        assert [value for _, value in offline.points("clipped_fraction")] == [0, 1]
+
+    def test_torch_is_as_it_was_when_nothing_is_watched(self, tmp_path: Path) -> None:
+        # in a process of its own, in which nothing else is watched
+        script = f"""
+import torch, trainvitals as tv
+from torch.nn.utils import clip_grad
+functions = lambda: (clip_grad._clip_grads_with_norm_, torch.amp.GradScaler.step)
+model, before = torch.nn.Linear(1, 1), functions()
+run = tv.init(mode="offline", directory={str(tmp_path)!r})
+run.watch(model, torch.optim.SGD(model.parameters(), lr=0.1))
+assert functions()[0] is not before[0] and functions()[1] is not before[1]
+run.finish()
+assert functions() == before
+"""
+        subprocess.run([sys.executable, "-c", script], check=True, timeout=60)
+
+
+@pytest.mark.parametrize("divides", [True, False])
+def test_accumulated_gradients_tell_how_noisy_they_are(offline: Any, divides: bool) -> None:
+    # of y = w x with loss (w x - t)²/2 per example, at w = 0: gradients -t x with x = 1 are -t, mean -1, variance 4
+    torch.manual_seed(0)
+    model = nn.Linear(1, 1, bias=False)
+    nn.init.zeros_(model.weight)
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.0)
+    run = offline.init()
+    run.watch(model, optimizer, every=1)
+    passes, examples = 4, 8
+    for _ in range(300):
+        optimizer.zero_grad()
+        for _ in range(passes):
+            targets = 1 + 2 * torch.randn(examples, 1)
+            loss = (model(torch.ones(examples, 1)) - targets).square().mean() / 2
+            (loss / passes if divides else loss).backward()
+        optimizer.step()
+    run.finish()
+    scales = torch.tensor([value for _, value in offline.points("gradient_noise_scale")])
+    assert scales.median() == pytest.approx(4.0, rel=0.35)  # tr(Σ) / |G|² = 4 / 1
