@@ -3,10 +3,10 @@
 PY := .venv/bin/python
 ARGS ?=
 
-.PHONY: help setup demo serve team test check bench format lock clean
+.PHONY: help setup demo serve team test check bench bench-overhead format lock clean
 
 help:  ## what there is to make
-	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):[^#]*## */  make \1\t/' | expand -t 18
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):[^#]*## */  make \1\t/' | expand -t 18
 
 setup:  ## the virtual environment with pinned packages, and what the system lacks
 	@scripts/setup.sh
@@ -32,6 +32,9 @@ check: setup  ## format, lint, types, import contracts, fast tests
 
 bench: setup  ## step overhead, ingest, queries (ARGS=--quick)
 	@set -e; for file in $$(grep -l '"__main__"' benchmarks/*.py); do echo "== $$file"; $(PY) $$file $(ARGS); done
+
+bench-overhead: setup  ## what watching costs a training step (ARGS=--quick)
+	$(PY) benchmarks/step_overhead.py $(ARGS)
 
 format: setup  ## format, and mend what the linter can mend
 	.venv/bin/ruff format .

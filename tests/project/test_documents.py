@@ -95,3 +95,14 @@ def test_links_between_documents_lead_somewhere() -> None:
     }
 
     assert broken == set()
+
+
+def test_tests_that_the_table_of_set_ups_names_are_there() -> None:
+    named = set(re.findall(r"`(test_[a-z_]+)`", (ROOT / "docs/setups.md").read_text()))
+    there = {
+        name
+        for path in (ROOT / "tests/sdk").glob("test_*.py")
+        for name in re.findall(r"def (test_\w+)", path.read_text())
+    }
+    assert named
+    assert named <= there
