@@ -6,7 +6,7 @@ ARGS ?=
 .PHONY: help setup demo serve team test check bench bench-overhead format lock clean
 
 help:  ## what there is to make
-	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):[^#]*## */  make \1\t/' | expand -t 18
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):[^#]*## */  make \1\t/' | expand -t 22
 
 setup:  ## the virtual environment with pinned packages, and what the system lacks
 	@scripts/setup.sh
