@@ -61,6 +61,7 @@ class Run(Noting):
         self.settings = settings
         super().__init__(notes, console, config=config)
         self.outcome: tuple[EndStatus, str | None] | None = None
+        self.presumed: tuple[EndStatus, str | None] = ("finished", None)  # if nothing else is known in the end
         self._pipeline = pipeline
         self._on_end = on_end
         self._reactions = reactions
@@ -160,6 +161,15 @@ class Run(Noting):
         """Remove every hook, and let go of model and optimizers. The snapshot that was begun is handed over."""
         self._watching.stop()
 
+    def begin_step(self, step: int) -> int:
+        """Say which step begins, where somebody else counts them: a trainer that goes on from a checkpoint, or counts
+        steps that a GradScaler skipped. Steps never go back; what comes back is the step that it is."""
+        self._steps.begin()
+        if step > self._steps.current:
+            self._steps.current = step - 1
+            self._steps.advance()
+        return self._steps.current
+
     def capture(self) -> None:
         """Sample the next 20 steps, every one: something is going on. At most once in 500 steps."""
         self._watching.capture()
@@ -181,7 +191,7 @@ class Run(Noting):
         if isinstance(status, int):  # in wandb's first place stands the exit code
             status, exit_code = None, status
         failed: tuple[EndStatus, str | None] | None = ("failed", f"exit status {exit_code}") if exit_code else None
-        noted = failed or self.outcome or ("finished", None)
+        noted = failed or self.outcome or self.presumed
         end = RunEnd(
             status=status or noted[0],
             ended_at=time.time(),
