@@ -103,7 +103,7 @@ def test_the_model_is_let_go_when_the_training_is_over() -> None:
 def test_a_run_that_is_there_is_used_and_goes_on(kept: Kept) -> None:
     with tv.init(project="mine", name="two trainings") as run:
         for _ in range(2):
-            trainer(TrainVitalsCallback()).train()
+            trainer(TrainVitalsCallback(watch={"every": 1})).train()
         assert run.active
     assert kept.start.project == "mine"
     assert kept.notes["max_steps"] == -1

@@ -40,14 +40,16 @@ class TrainVitalsTracker(GeneralTracker):
     ) -> None:
         super().__init__()
         self._project = project
-        self._hosted = HostedRun(watch=watch, settings=init, of="TrainVitalsTracker")
+        self._watch = watch
+        self._hosted = HostedRun(init, of="TrainVitalsTracker")
 
     @on_main_process
     @harmless
     def start(self) -> None:
         """Begin the run; Accelerate calls it."""
         self._hosted.begin(project=self._project, config=dict)
-        self._hosted.look_out()
+        if self._watch:
+            self._hosted.look_out()
 
     @property
     def tracker(self) -> Run | None:

@@ -58,16 +58,13 @@ class HostedRun:
 
     A run that was begun here stays open when the training is over, so that the evaluation that follows belongs to it,
     until the next training or the process ends. If the training does not reach its end, the run counts as failed.
-    ``watch``: False leaves model and optimizers alone; a mapping goes to ``Run.watch``. ``settings`` go to ``init``,
-    and beat those of the trainer.
+    ``settings`` go to ``init``, and beat those of the trainer.
     """
 
-    def __init__(self, *, watch: bool | Mapping[str, Any], settings: Mapping[str, Any], of: str) -> None:
+    def __init__(self, settings: Mapping[str, Any], *, of: str) -> None:  # Any: as init has them
         if strange := sorted(set(settings) - set(_KEYWORDS)):
             raise TypeError(f"{of}() got an unexpected keyword argument {strange[0]!r}: those of trainvitals.init are "
                             + ", ".join(_KEYWORDS))  # fmt: skip
-        self._wants_watch = watch is not False
-        self._watch_options = dict(watch) if isinstance(watch, Mapping) else {}
         self._settings = dict(settings)
         self._run: Run | None = None
         self._is_own = False
@@ -115,16 +112,19 @@ class HostedRun:
         return run
 
     @harmless
-    def train(self, models: Models, optimizers: Sequence[Optimizer], *, first_step: int = 0) -> None:
-        """The training is about to take its first step: have it watched."""
+    def train(
+        self, models: Models, optimizers: Sequence[Optimizer], *, watch: bool | Mapping[str, Any], first_step: int = 0
+    ) -> None:
+        """The training is about to take its first step. ``watch``: whether model and optimizers are watched, or the
+        options of ``Run.watch`` with which they are."""
         run = self.run
         if run is None:
             return
         if self._is_own:
             run.presumed = ("failed", UNENDED)
         self.begin_step(first_step)
-        if self._wants_watch and optimizers:
-            self.watch(models, optimizers, **self._watch_options)
+        if watch is not False and optimizers:
+            self.watch(models, optimizers, **(watch if isinstance(watch, Mapping) else {}))
 
     def watch(self, models: Models, optimizers: Sequence[Optimizer], **options: Any) -> None:  # Any: Run.watch's
         """Watch these, with the optimizers that are within what the trainer has wrapped them in."""
@@ -139,7 +139,7 @@ class HostedRun:
     def look_out(self) -> None:
         """Nobody says what is trained: learn it from PyTorch. A run that was there is watched as its script wants."""
         run = self.run
-        if run is None or not self._is_own or not self._wants_watch or run.settings.mode == "disabled":
+        if run is None or not self._is_own or run.settings.mode == "disabled":
             return
         from trainvitals.collector.hooks import Faults
         from trainvitals.lookout import Called
@@ -177,6 +177,10 @@ class HostedRun:
             run.note(error)
         if self._is_own:
             run.finish()
+
+    def __getstate__(self) -> dict[str, Any]:  # Any: whatever it holds
+        """A copy, in this process or another, has no run yet."""
+        return {**self.__dict__, "_run": None, "_lookout": None, "_watches": False}
 
     def _unwatch(self) -> None:
         if self._watches and self._run is not None:

@@ -27,7 +27,8 @@ class TrainVitalsCallback(TrainerCallback):
     """
 
     def __init__(self, *, watch: bool | Mapping[str, Any] = True, **init: Any) -> None:
-        self._hosted = HostedRun(watch=watch, settings=init, of="TrainVitalsCallback")
+        self._watch = watch
+        self._hosted = HostedRun(init, of="TrainVitalsCallback")
 
     @harmless
     def on_train_begin(
@@ -37,8 +38,8 @@ class TrainVitalsCallback(TrainerCallback):
         if not state.is_world_process_zero:
             return
         self._hosted.begin(**_settings(args, state, given.get("model")), planned_steps=state.max_steps)
-        optimizer = given.get("optimizer")
-        self._hosted.train(given["model"], [optimizer] if optimizer is not None else [], first_step=state.global_step)
+        optimizers = [] if given.get("optimizer") is None else [given["optimizer"]]
+        self._hosted.train(given["model"], optimizers, watch=self._watch, first_step=state.global_step)
 
     @harmless
     def on_step_begin(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any) -> None:
