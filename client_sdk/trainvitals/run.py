@@ -13,6 +13,7 @@ from trainvitals.noting import Noting
 from trainvitals.outbox import Point
 from trainvitals.points import Intake, Metrics, checked_step
 from trainvitals.reactions import Reactions, TrainingStopped
+from trainvitals.shown import Shown
 from trainvitals.wandb_words import is_optimizer, of_watch
 from trainvitals.watching import Watching
 
@@ -38,7 +39,7 @@ class NoActiveRun(RuntimeError):
         super().__init__(f"trainvitals.{what}() needs a run: call trainvitals.init() first")
 
 
-class Run(Noting):
+class Run(Noting, Shown):
     """One execution of a training script. Made by ``trainvitals.init``; a context manager that knows how it ended.
 
     Without a pipeline (mode "disabled", a forked child, after ``finish``) every method does nothing.
@@ -81,11 +82,6 @@ class Run(Noting):
     def step(self) -> int:
         """The step that is being worked on, from 0; see ``StepCounter``."""
         return self._steps.current
-
-    @property
-    def url(self) -> str:
-        """The address of the run's page."""
-        return f"{self.settings.server_url}/runs/{self.run_id}"
 
     @property
     def active(self) -> bool:
@@ -181,6 +177,7 @@ class Run(Noting):
         at the very end reaches ``on_finding`` and ``checkpoint`` here, where it ends nothing any more. ``exit_code`` is
         wandb's: one that is not 0 says that the run failed."""
         if self._pipeline is None:
+            self._on_end(self)
             return
         from trainvitals.plain import text
         from trainvitals.wire.messages import RunEnd

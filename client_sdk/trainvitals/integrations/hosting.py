@@ -76,7 +76,7 @@ class HostedRun:
     def run(self) -> Run | None:
         """The run, while it lasts."""
         run = self._run
-        return run if run is not None and (run.active or run.settings.mode == "disabled") else None
+        return run if run is not None and active.is_open(run) else None
 
     def begin(self, **given: Any) -> Run:  # Any: as ``join`` has them
         """A training begins: the run before it ends. Raises InvalidSetting."""
@@ -139,7 +139,7 @@ class HostedRun:
     def look_out(self) -> None:
         """Nobody says what is trained: learn it from PyTorch. A run that was there is watched as its script wants."""
         run = self.run
-        if run is None or not self._is_own or run.settings.mode == "disabled":
+        if run is None or not self._is_own or not run.active:
             return
         from trainvitals.collector.hooks import Faults
         from trainvitals.lookout import Called
