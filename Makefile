@@ -42,7 +42,7 @@ format: setup  ## format, and mend what the linter can mend
 
 lock:  ## write requirements/dev.lock anew from .venv
 	@{ head -1 requirements/dev.lock; .venv/bin/pip freeze --exclude-editable | \
-	  grep -Ev '^(torch|triton|nvidia|#|-e)|trainvitals|@ '; } > requirements/dev.lock.new
+	  grep -Ev '^(torch==|triton|nvidia|#|-e)|trainvitals|@ '; } > requirements/dev.lock.new
 	@mv requirements/dev.lock.new requirements/dev.lock
 
 clean:  ## all that can be made again, but the virtual environment

@@ -218,6 +218,11 @@ def current() -> Run | None:
     return _runs[-1] if _runs else None
 
 
+def is_open(run: Run) -> bool:
+    """Whether it has not ended."""
+    return run in _runs
+
+
 def newest(what: str) -> Run:
     """The newest run at work, else the last that was. Raises NoActiveRun, naming what needs one."""
     run = current() or _last

@@ -13,6 +13,7 @@ from trainvitals.noting import Noting
 from trainvitals.outbox import Point
 from trainvitals.points import Intake, Metrics, checked_step
 from trainvitals.reactions import Reactions, TrainingStopped
+from trainvitals.shown import Shown
 from trainvitals.wandb_words import is_optimizer, of_watch
 from trainvitals.watching import Watching
 
@@ -39,7 +40,7 @@ class NoActiveRun(RuntimeError):
         super().__init__(f"trainvitals.{what}() needs a run: call trainvitals.init() first")
 
 
-class Run(Noting):
+class Run(Noting, Shown):
     """One execution of a training script. Made by ``trainvitals.init``; a context manager that knows how it ended.
 
     Without a pipeline (mode "disabled", a forked child, after ``finish``) every method does nothing.
@@ -62,6 +63,7 @@ class Run(Noting):
         self.settings = settings
         super().__init__(notes, console, config=config)
         self.outcome: tuple[EndStatus, str | None] | None = None
+        self.presumed: tuple[EndStatus, str | None] = ("finished", None)  # if nothing else is known in the end
         self._pipeline = pipeline
         self._on_end = on_end
         self._reactions = reactions
@@ -82,11 +84,6 @@ class Run(Noting):
     def step(self) -> int:
         """The step that is being worked on, from 0; see ``StepCounter``."""
         return self._steps.current
-
-    @property
-    def url(self) -> str:
-        """The address of the run's page."""
-        return f"{self.settings.server_url}/runs/{self.run_id}"
 
     @property
     def active(self) -> bool:
@@ -162,6 +159,15 @@ class Run(Noting):
         """Remove every hook, and let go of model and optimizers. The snapshot that was begun is handed over."""
         self._watching.stop()
 
+    def begin_step(self, step: int) -> int:
+        """Say which step begins, where somebody else counts them: a trainer that goes on from a checkpoint, or counts
+        steps that a GradScaler skipped. Steps never go back; what comes back is the step that it is."""
+        self._steps.begin()
+        if step > self._steps.current:
+            self._steps.current = step - 1
+            self._steps.advance()
+        return self._steps.current
+
     def capture(self) -> None:
         """Sample the next 20 steps, every one: something is going on. At most once in 500 steps."""
         self._watching.capture()
@@ -185,6 +191,7 @@ class Run(Noting):
         at the very end reaches ``on_finding`` and ``checkpoint`` here, where it ends nothing any more. ``exit_code`` is
         wandb's: one that is not 0 says that the run failed."""
         if self._pipeline is None:
+            self._on_end(self)
             return
         from trainvitals.plain import text
         from trainvitals.wire.messages import RunEnd
@@ -195,7 +202,7 @@ class Run(Noting):
         if isinstance(status, int):  # in wandb's first place stands the exit code
             status, exit_code = None, status
         failed: tuple[EndStatus, str | None] | None = ("failed", f"exit status {exit_code}") if exit_code else None
-        noted = failed or self.outcome or ("finished", None)
+        noted = failed or self.outcome or self.presumed
         end = RunEnd(
             status=status or noted[0],
             ended_at=time.time(),

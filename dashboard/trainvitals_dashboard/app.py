@@ -5,12 +5,10 @@ from __future__ import annotations
 import inspect
 import logging
 from collections.abc import Awaitable, Callable
-from functools import cache
 from pathlib import Path
 from typing import Any, Final
 
 import dash
-import dash_mantine_components as dmc
 from dash import ClientsideFunction, Dash, Input, Output, State
 from fastapi import FastAPI, HTTPException
 from starlette.types import ASGIApp, Receive, Scope, Send
@@ -72,14 +70,7 @@ class LogDashErrors:
             raise
 
 
-@cache
-def _paint_scheme_at_once() -> None:
-    """Once per process: the hook is global, and a page that carries its script twice fails."""
-    dmc.pre_render_color_scheme()
-
-
 def _dash_on(api: FastAPI) -> Dash:
-    _paint_scheme_at_once()
     app = Dash(
         "trainvitals_dashboard",
         backend="fastapi",

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Final
 
 LOSSES: Final = ("loss", "train_loss", "train/loss")
-VALIDATION_LOSSES: Final = ("val_loss", "validation_loss", "val/loss")
+VALIDATION_LOSSES: Final = ("val_loss", "validation_loss", "val/loss", "eval_loss", "eval/loss")
 
 
 def pick(names: Sequence[str], candidates: Sequence[str]) -> str | None:

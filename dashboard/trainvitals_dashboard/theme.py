@@ -106,12 +106,20 @@ def css() -> str:
     root = f":root{{--tv-font:{FONT};--tv-mono:{MONO}}}"
     light = f":root,[data-mantine-color-scheme=light]{{color-scheme:light;{_variables(0)}}}"
     dark = f"[data-mantine-color-scheme=dark]{{color-scheme:dark;{_variables(1)}}}"
-    return root + light + dark + "".join(_bar(name, scheme) for name in ("seq", "div") for scheme in _SCHEMES)
+    page = "html{background:var(--tv-bg)}"
+    return root + light + dark + page + "".join(_bar(name, scheme) for name in ("seq", "div") for scheme in _SCHEMES)
 
 
 def script() -> str:
-    """The scales for the scripts that repaint heatmaps, which CSS cannot reach."""
-    return f"window.tvScales={json.dumps(SCALES)};"
+    """The scales for the scripts that repaint heatmaps, which CSS cannot reach; and the scheme, put on the page before
+    anything is drawn. Inside another site's page, a notebook's, a browser may bar the storage that keeps it."""
+    return (
+        f"window.tvScales={json.dumps(SCALES)};{{let scheme;"
+        "try{scheme=localStorage.getItem('mantine-color-scheme-value')}catch{}"
+        "if(scheme!=='light'&&scheme!=='dark')"
+        "scheme=matchMedia('(prefers-color-scheme: dark)').matches?'dark':'light';"
+        "document.documentElement.setAttribute('data-mantine-color-scheme',scheme)}"
+    )
 
 
 _SCHEMES: Final[tuple[Scheme, Scheme]] = ("light", "dark")

@@ -26,6 +26,7 @@ from trainvitals_server.api.pulse import Pulse
 from trainvitals_server.api.services import Services
 from trainvitals_server.auth import AuthMiddleware, login_routes
 from trainvitals_server.evaluator import Evaluator
+from trainvitals_server.framing import NOTEBOOKS, FrameMiddleware
 from trainvitals_server.hosts import HostMiddleware
 from trainvitals_server.ingest.merger import Merger
 from trainvitals_server.ingest.writer import Writer
@@ -78,6 +79,7 @@ def create_app(
         app.add_middleware(AuthMiddleware, token=settings.token)
     else:
         app.add_middleware(HostMiddleware, allowed=settings.allowed_hosts)
+    app.add_middleware(FrameMiddleware, others=NOTEBOOKS if settings.token is None else ())
     app.openapi = lambda: describe(app)  # type: ignore[method-assign]  # FastAPI's own way to extend the document
     return app
 

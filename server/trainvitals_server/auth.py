@@ -57,7 +57,7 @@ def is_token(given: str, token: str) -> bool:
 
 
 class AuthMiddleware:
-    """Pure ASGI, for it must see websockets too. To be the outermost."""
+    """Pure ASGI, for it must see websockets too. To be outside of all that answers."""
 
     def __init__(self, app: ASGIApp, *, token: str) -> None:
         self.app = app

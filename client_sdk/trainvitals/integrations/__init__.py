@@ -1,0 +1,1 @@
+"""Runs on behalf of other libraries' trainers: one module a library, which alone imports it."""
