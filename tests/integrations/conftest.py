@@ -26,6 +26,7 @@ from trainvitals.wire.messages import ModelInfo, RunEnd, RunStart
 from trainvitals.wire.notes import Note
 
 ROOT = Path(__file__).parents[2]
+os.environ["KERAS_BACKEND"] = "torch"  # read when Keras is imported
 
 
 @dataclass

@@ -16,8 +16,6 @@ from trainvitals.run import Run
 from trainvitals.settings import InvalidSetting
 
 if TYPE_CHECKING:
-    from torch.optim import Optimizer
-
     from trainvitals.collector.roots import Models
     from trainvitals.lookout import Lookout
 
@@ -70,6 +68,7 @@ class HostedRun:
         self._is_own = False
         self._watches = False
         self._lookout: Lookout | None = None
+        self._undo: list[Callable[[], None]] = []
         self._lead = 0  # by how many steps the run is ahead of the trainer
 
     @property
@@ -113,7 +112,12 @@ class HostedRun:
 
     @harmless
     def train(
-        self, models: Models, optimizers: Sequence[Optimizer], *, watch: bool | Mapping[str, Any], first_step: int = 0
+        self,
+        models: Models,
+        optimizers: Sequence[Any],  # Any: torch's, one that wraps it, or one that looks like it
+        *,
+        watch: bool | Mapping[str, Any],
+        first_step: int = 0,
     ) -> None:
         """The training is about to take its first step. ``watch``: whether model and optimizers are watched, or the
         options of ``Run.watch`` with which they are."""
@@ -126,7 +130,7 @@ class HostedRun:
         if watch is not False and optimizers:
             self.watch(models, optimizers, **(watch if isinstance(watch, Mapping) else {}))
 
-    def watch(self, models: Models, optimizers: Sequence[Optimizer], **options: Any) -> None:  # Any: Run.watch's
+    def watch(self, models: Models, optimizers: Sequence[Any], **options: Any) -> None:  # Any: as in train; Run.watch's
         """Watch these, with the optimizers that are within what the trainer has wrapped them in."""
         if (run := self.run) is None:
             return
@@ -159,15 +163,19 @@ class HostedRun:
         if (run := self.run) is not None:
             run.log(metrics, max(0, step) + self._lead)
 
+    def undo(self, undo: Callable[[], None]) -> None:
+        """What is to be called when the training is over, however it ends."""
+        self._undo.append(undo)
+
     def rest(self) -> None:
         """The training has reached its end: nothing is watched any more, and no model held."""
         if (run := self.run) is not None:
             run.presumed = ("finished", None)
-        self._unwatch()
+        self._let_go()
 
     def end(self, error: BaseException | None = None) -> None:
         """End the run, if it was begun here; ``error``: what ended the training."""
-        self._unwatch()
+        self._let_go()
         run, self._run, self._lookout = self._run, None, None
         if self in _open:
             _open.remove(self)
@@ -180,12 +188,14 @@ class HostedRun:
 
     def __getstate__(self) -> dict[str, Any]:  # Any: whatever it holds
         """A copy, in this process or another, has no run yet."""
-        return {**self.__dict__, "_run": None, "_lookout": None, "_watches": False}
+        return {**self.__dict__, "_run": None, "_lookout": None, "_watches": False, "_undo": []}
 
-    def _unwatch(self) -> None:
+    def _let_go(self) -> None:
         if self._watches and self._run is not None:
             self._run.unwatch()
         self._watches = False
+        while self._undo:
+            self._undo.pop()()
 
 
 def innermost(optimizer: Any) -> Any:  # Any: what trainers wrap torch's optimizers in need not be one

@@ -25,7 +25,7 @@ TRAINER_SETTINGS: Final = (
 
 def _packages() -> list[str]:
     """Those that the script has imported, else one that is installed. Raises ImportError."""
-    if loaded := [package for package in PACKAGES if package in sys.modules]:
+    if loaded := [package for package in PACKAGES if sys.modules.get(package)]:
         return loaded
     first: ImportError | None = None
     for package in PACKAGES:
