@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 from trainvitals.shown import HEIGHT, Shown
 
 
-class RunPage:
+class LivePage:
     """A run's page, to be the last expression of a notebook's cell. ``height``: in pixels."""
 
     def __init__(self, run: Shown, *, height: int = HEIGHT) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
-    from trainvitals.notebook import RunPage
+    from trainvitals.notebook import LivePage
     from trainvitals.settings import Settings
 
 HEIGHT: Final = 720  # pixels: the key numbers, the loss, and the heatmap's beginning
@@ -22,11 +22,11 @@ class Shown:
         """The address of the run's page."""
         return f"{self.settings.server_url}/runs/{self.run_id}"
 
-    def page(self, *, height: int = HEIGHT) -> RunPage:
+    def page(self, *, height: int = HEIGHT) -> LivePage:
         """The live page, for a notebook to draw in so many pixels."""
-        from trainvitals.notebook import RunPage
+        from trainvitals.notebook import LivePage
 
-        return RunPage(self, height=height)
+        return LivePage(self, height=height)
 
     def __repr__(self) -> str:
         settings = self.settings

@@ -27,6 +27,7 @@ def network(package: ModuleType, **hparams: Any) -> Any:
             self.body = nn.Sequential(nn.Linear(4, 8), nn.ReLU())
             self.head = nn.Linear(8, 1)
             self.fails_at: int | None = None
+            self.calls_it = "train_loss"
 
         def loss(self, batch: list[Tensor]) -> Tensor:
             return self.head(self.body(batch[0])).square().mean()
@@ -35,7 +36,7 @@ def network(package: ModuleType, **hparams: Any) -> Any:
             if batch_idx == self.fails_at:
                 raise RuntimeError("no more memory")
             loss = self.loss(batch)
-            self.log("train_loss", loss)
+            self.log(self.calls_it, loss)
             return loss
 
         def validation_step(self, batch: list[Tensor], batch_idx: int) -> None:

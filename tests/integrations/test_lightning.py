@@ -61,7 +61,10 @@ def test_logger_and_callback_share_a_run(package: ModuleType, kept: Kept) -> Non
 
 def test_the_callback_alone_keeps_what_the_module_logs(package: ModuleType, kept: Kept) -> None:
     training, module = trainer(package, callbacks=TrainVitalsCallback(name="alone"), logger=False), network(package)
+    places = []
+    module.on_train_epoch_end = lambda: places.append(training.log_dir)
     training.fit(module, numbers(), numbers())
+    assert places == [training.default_root_dir] * 2
     training.test(module, numbers())
     assert training.loggers == []
     tv.finish()
@@ -93,6 +96,14 @@ def test_the_logger_watches_where_it_is_asked_to(kept: Kept) -> None:
     tv.finish()
     assert kept.layers == ["body.0", "body.1", "head"]
     assert len(kept.sampled) == STEPS
+
+
+def test_a_loss_that_the_module_logs_itself_is_left_to_it(package: ModuleType, kept: Kept) -> None:
+    module = network(package)
+    module.calls_it = "loss"
+    trainer(package, **both(), log_every_n_steps=4).fit(module, numbers(), numbers())
+    tv.finish()
+    assert kept.steps("loss") == [0, 1, 2, 3, 3, 7, 11]
 
 
 def test_steps_are_those_of_the_optimizer_whatever_is_accumulated(package: ModuleType, kept: Kept) -> None:

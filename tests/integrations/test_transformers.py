@@ -207,4 +207,5 @@ def test_a_whole_training_reaches_a_real_server(server: RealServer, monkeypatch:
     tv.finish()
     run = server.only_run
     assert (run.summary.name, run.summary.status) == ("whole", "finished")
+    assert run.summary.sparkline.tolist()  # train/loss is known for the loss
     assert [value for _, value in server.points(run.summary.run_id, "train/loss")] == pytest.approx(losses(training))

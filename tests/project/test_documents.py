@@ -85,6 +85,15 @@ def test_a_check_names_its_source_and_its_false_alarms() -> None:
     assert [name for name, text in texts.items() if "Source: " not in text or "Cries wolf: " not in text] == []
 
 
+@pytest.mark.parametrize("page", ["README.md", "docs/integrations.md"])
+def test_every_integration_is_documented(page: str) -> None:
+    folder = ROOT / "client_sdk/trainvitals/integrations"
+    libraries = {path.stem for path in folder.glob("*.py")} - {"__init__", "hosting"}
+
+    assert libraries
+    assert {library for library in libraries if f"trainvitals.integrations.{library}" not in document(page)} == set()
+
+
 def test_links_between_documents_lead_somewhere() -> None:
     pages = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *(ROOT / "docs").rglob("*.md")]
     broken = {

@@ -56,6 +56,7 @@ class TrainVitalsLogger(*_loggers):  # type: ignore[misc]  # the bases depend on
     def __init__(self, name: str | None = None, *, save_dir: str | None = None, **init: Any) -> None:  # Any: as there
         super().__init__()
         self._save_dir = save_dir
+        self._logs_loss = False  # the module itself does
         settings = {"name": name, **init} if name else init
         self._hosted = HostedRun(settings, of="TrainVitalsLogger")
 
@@ -98,6 +99,7 @@ class TrainVitalsLogger(*_loggers):  # type: ignore[misc]  # the bases depend on
     def log_metrics(self, metrics: Mapping[str, float], step: int | None = None) -> None:
         """Values at a step of the Trainer's."""
         run = self.experiment
+        self._logs_loss = self._logs_loss or "loss" in metrics
         if step is None:
             run.log(metrics)
         else:
@@ -172,7 +174,7 @@ class TrainVitalsCallback(*_callbacks):  # type: ignore[misc]  # the bases depen
     @harmless
     def on_train_batch_end(self, trainer: Any, pl_module: Any, outputs: Any, batch: Any, batch_idx: int) -> None:
         """Log the loss, once an optimizer has stepped."""
-        if self._hosted.run is None or "loss" in trainer.callback_metrics:
+        if self._hosted.run is None or self._logger._logs_loss:
             return
         loss = outputs.get("loss") if isinstance(outputs, Mapping) else outputs
         if loss is not None:
@@ -199,16 +201,19 @@ class TrainVitalsCallback(*_callbacks):  # type: ignore[misc]  # the bases depen
         return self._logger._hosted
 
     def _begin(self, trainer: Any, pl_module: Any, *, planned_steps: int | None = None) -> None:
-        if trainer.fast_dev_run or not trainer.is_global_zero:
+        if trainer.fast_dev_run:
             return
         if not self._lent:
-            self._logger.experiment.config.update({"trainer": _trainer_settings(trainer)})
+            if trainer.is_global_zero:
+                self._logger.experiment.config.update({"trainer": _trainer_settings(trainer)})
         elif self._logger not in trainer.loggers:
-            self._hosted.join(
-                config=lambda: {**_hyperparams(trainer, pl_module), "trainer": _trainer_settings(trainer)},
-                project=project_or(PROJECT),
-                planned_steps=planned_steps,
-            )
+            if trainer.is_global_zero:
+                self._hosted.join(
+                    config=lambda: {**_hyperparams(trainer, pl_module), "trainer": _trainer_settings(trainer)},
+                    project=project_or(PROJECT),
+                    planned_steps=planned_steps,
+                )
+            self._logger._save_dir = trainer.default_root_dir  # so that trainer.log_dir is what it was
             trainer.loggers = [*trainer.loggers, self._logger]
 
     def _take_back(self, trainer: Any) -> None:
