@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from argparse import Namespace
+
 import torch
 
 import trainvitals as tv
@@ -28,6 +30,14 @@ def test_steps_never_go_back(kept: Kept) -> None:
     with tv.init() as run:
         assert [run.begin_step(step) for step in (7, 3, 8)] == [7, 7, 8]
     assert kept.end.last_step == 8
+
+
+def test_settings_that_are_given_beat_those_of_the_trainer(kept: Kept) -> None:
+    hosted = HostedRun({"name": "mine", "config": Namespace(lr=0.2)}, of="test")
+    hosted.join(config=lambda: {"lr": 0.1, "seed": 1}, name="theirs", project="theirs")
+    hosted.end()
+    assert (kept.start.name, kept.start.project) == ("mine", "theirs")
+    assert kept.start.config == {"lr": 0.2, "seed": 1}
 
 
 def test_a_run_that_cannot_be_kept_is_begun_once() -> None:

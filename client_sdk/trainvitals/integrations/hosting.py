@@ -14,6 +14,7 @@ from trainvitals.points import Metrics
 from trainvitals.reactions import FindingRaised
 from trainvitals.run import Run
 from trainvitals.settings import InvalidSetting
+from trainvitals.values import settings_of
 
 if TYPE_CHECKING:
     from trainvitals.collector.roots import Models
@@ -96,7 +97,7 @@ class HostedRun:
             return run
         for other in list(_open):
             other.end()
-        found = _read(config)
+        found = {**_read(config), **settings_of(self._settings.get("config"))}
         run = self._run = active.current()
         self._is_own = run is None
         self._lead = 0 if run is None else run.step
@@ -104,9 +105,7 @@ class HostedRun:
             run.config.update(found)
             return run
         trainers = {"project": project, "name": name, "group": group, "planned_steps": planned_steps}
-        settings = {**trainers, **self._settings}
-        settings["config"] = {**found, **(settings.get("config") or {})}
-        run = self._run = active.init(**settings)
+        run = self._run = active.init(**{**trainers, **self._settings, "config": found})
         _open.append(self)
         return run
 
