@@ -73,7 +73,10 @@ def test_settings_are_read_and_the_environment_unfolds(page: Page, address: str)
     expect(card.locator("tr", has_text="seed")).to_contain_text("None")
     cut = card.locator("td[title^='a long prompt']")
     expect(cut).to_have_attribute("title", long.strip())
-    assert cut.evaluate("at => at.scrollWidth > at.clientWidth")
+    # asked in the page until it holds: the card may just be drawn anew
+    page.wait_for_function(
+        "() => Array.from(document.querySelectorAll('.tv-settings td')).some(at => at.scrollWidth > at.clientWidth)"
+    )
     expect(card.get_by_text("train.py")).to_be_hidden()
     card.get_by_text("Environment").click()
     expect(card.get_by_text("train.py --name 'a b'")).to_be_visible()
