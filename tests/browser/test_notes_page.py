@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 
 import httpx2
@@ -10,6 +11,7 @@ from playwright.sync_api import Page, expect
 
 from tests.browser.training import HEADERS, Training
 from trainvitals.wire import coding
+from trainvitals.wire.messages import RunStart
 from trainvitals.wire.notes import Alert, MetricDefinition, Note
 
 pytestmark = [
@@ -42,3 +44,18 @@ def test_alerts_settings_and_results_appear_as_they_are_noted(page: Page, addres
     expect(page.locator("#alerts")).to_contain_text("step 59")
     expect(page.locator("#settings")).to_contain_text("best epoch")
     page.screenshot(path=artefacts / "notes.png", full_page=True)
+
+
+def test_what_was_unfolded_stays_unfolded_when_its_card_is_drawn_anew(page: Page, address: str) -> None:
+    started = RunStart(project="pages", name="unfolded", started_at=time.time(), environment={"host": "box"})
+    httpx2.put(f"{address}/api/v1/runs/unfolded", content=coding.encode(started), headers=HEADERS).raise_for_status()
+    training = Training(address, "unfolded")
+    training.train(9)
+    page.goto(f"{address}/runs/unfolded")
+    expect(page.locator("#live-word")).to_have_text("Live")
+    page.locator(".tv-settings summary").click()
+    expect(page.locator(".tv-settings details").get_by_text("box")).to_be_visible()
+    page.locator(".tv-settings details").evaluate("at => at.setAttribute('data-before', '')")
+    note(training, 0, summary={"best epoch": 7})
+    expect(page.locator("#settings")).to_contain_text("best epoch")
+    expect(page.locator(".tv-settings details:not([data-before])").get_by_text("box")).to_be_visible()

@@ -60,4 +60,5 @@ def _line(check: PreflightCheck) -> html.Details:
         [html.Summary(head), html.Div(inside, className="tv-pf-more")],
         open=check.status == "failed",
         className=f"tv-pf tv-pf-{check.status}",
+        **{"data-fold": f"preflight {check.name}"},
     )

@@ -26,7 +26,8 @@ def settings_card(detail: RunDetail, results: Sequence[tuple[str, str]] = ()) ->
         body += [html.H3("Summary", className="tv-h3"), _table(results)]
     environment = list(flat(_known(detail.environment)))
     if environment:
-        body.append(html.Details([html.Summary("Environment"), _table(environment)], className="tv-details"))
+        inside = [html.Summary("Environment"), _table(environment)]
+        body.append(html.Details(inside, className="tv-details", **{"data-fold": "environment"}))
     sub = f"{len(settings)}" if settings else None
     return card("Settings", body, sub=sub, name="tv-settings")
 
