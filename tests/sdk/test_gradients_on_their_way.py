@@ -13,16 +13,7 @@ import torch
 from torch import nn
 from torch.nn.utils import clip_grad_norm_
 
-CLOSE = 1e-4
-
-
-def mlp() -> nn.Sequential:
-    torch.manual_seed(0)
-    return nn.Sequential(nn.Linear(4, 8), nn.Tanh(), nn.Linear(8, 1))
-
-
-def norm_of(module: nn.Module) -> float:
-    return float(torch.cat([one.grad.flatten() for one in module.parameters() if one.grad is not None]).norm())
+from tests.sdk.small_models import CLOSE, mlp, norm_of
 
 
 class TestMixedPrecision:
@@ -89,6 +80,25 @@ class TestMixedPrecision:
         run.finish()
         assert offline.stats(0)["activation_mean"]["0"] == pytest.approx(expected, abs=1e-3)
         assert offline.stats(0)["grad_norm"]["0"] == pytest.approx(norm_of(model[0]), rel=CLOSE)
+
+
+def test_a_scaler_may_drive_what_is_no_optimizer_of_torch_s(offline: Any) -> None:
+    model = mlp()
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+
+    class Wrapper:
+        param_groups = optimizer.param_groups
+
+        def step(self) -> None:
+            optimizer.step()
+
+    scaler = torch.amp.GradScaler("cpu", init_scale=1024.0)
+    run = offline.init()
+    run.watch(model, optimizer, every=1)
+    scaler.scale(model(torch.ones(3, 4)).sum()).backward()
+    scaler.step(Wrapper())  # type: ignore[arg-type]  # what other libraries do
+    run.finish()
+    assert offline.points("grad_norm")[0][1] == pytest.approx(norm_of(model), rel=CLOSE)
 
 
 class TestClipping:

@@ -16,17 +16,7 @@ from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
 from tests.sdk.conftest import frames_of, stats_at
-
-CLOSE = 1e-4
-
-
-def mlp() -> nn.Sequential:
-    torch.manual_seed(0)
-    return nn.Sequential(nn.Linear(4, 8), nn.Tanh(), nn.Linear(8, 1))
-
-
-def norm_of(module: nn.Module) -> float:
-    return float(torch.cat([one.grad.flatten() for one in module.parameters() if one.grad is not None]).norm())
+from tests.sdk.small_models import CLOSE, mlp, norm_of
 
 
 class Recomputing(nn.Module):

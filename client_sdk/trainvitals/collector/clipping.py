@@ -18,15 +18,17 @@ class Clipping:
         self._limits: list[float] = []
         self._in_step: list[Tensor] = []
 
-    def add(self, norm: Tensor, max_norm: float) -> None:
-        """A clipping; norms of sharded gradients are left out, as reading them would make all ranks wait."""
+    def add(self, norm: Tensor, max_norm: float | Tensor) -> None:
+        """A clipping; norms of sharded gradients are left out, as reading them would make all ranks wait, and limits
+        that lie on a device, for which the training would wait, are not compared with."""
         if hasattr(norm, "_local_tensor"):
             return
         norm = norm.detach()
         self._in_step.append(norm)
-        if len(self._norms) < MAX_WAITING:
+        waits = isinstance(max_norm, Tensor) and max_norm.device.type != "cpu"
+        if len(self._norms) < MAX_WAITING and not waits:
             self._norms.append(norm)
-            self._limits.append(max_norm)
+            self._limits.append(float(max_norm))
 
     def step_ended(self) -> None:
         """Of the next step other norms count."""

@@ -18,7 +18,7 @@ CLIP: Final = "_clip_grads_with_norm_"  # under every name by which clip_grad_no
 class Listener(Protocol):
     """Who wants to know. Must not raise."""
 
-    def clipped(self, parameters: Sequence[Tensor], *, norm: Tensor, max_norm: float) -> None:
+    def clipped(self, parameters: Sequence[Tensor], *, norm: Tensor, max_norm: float | Tensor) -> None:
         """Gradients of these parameters had this norm before they were clipped."""
 
     def scaled(self, optimizer: Optimizer, *, scale: Tensor | None, was_skipped: bool) -> None:
@@ -64,11 +64,11 @@ def _replace(owner: Any, name: str, function: Callable[..., Any]) -> None:  # An
 
 def _reporting_clip(original: Callable[..., Any]) -> Callable[..., Any]:
     @functools.wraps(original)
-    def clip(parameters: Any, max_norm: float, total_norm: Tensor, *rest: Any, **named: Any) -> Any:
+    def clip(parameters: Any, max_norm: float | Tensor, total_norm: Tensor, *rest: Any, **named: Any) -> Any:
         if not torch.compiler.is_compiling():
             given = [parameters] if isinstance(parameters, Tensor) else list(parameters)
             for listener in list(_listeners):
-                listener.clipped(given, norm=total_norm, max_norm=float(max_norm))
+                listener.clipped(given, norm=total_norm, max_norm=max_norm)
             parameters = given
         return original(parameters, max_norm, total_norm, *rest, **named)
 
@@ -78,15 +78,16 @@ def _reporting_clip(original: Callable[..., Any]) -> Callable[..., Any]:
 def _reporting_step(original: Callable[..., Any]) -> Callable[..., Any]:
     @functools.wraps(original)
     def step(self: torch.amp.GradScaler, optimizer: Optimizer, *rest: Any, **named: Any) -> Any:
-        if not self.is_enabled():
+        if not self.is_enabled() or not isinstance(optimizer, Optimizer):
             return original(self, optimizer, *rest, **named)
         stepped: list[bool] = []
         handle = optimizer.register_step_post_hook(lambda *_: stepped.append(True))
         try:
-            return original(self, optimizer, *rest, **named)
+            answer = original(self, optimizer, *rest, **named)
         finally:
             handle.remove()
-            for listener in list(_listeners):
-                listener.scaled(optimizer, scale=self._scale, was_skipped=not stepped)
+        for listener in list(_listeners):
+            listener.scaled(optimizer, scale=self._scale, was_skipped=not stepped)
+        return answer
 
     return step

@@ -114,7 +114,7 @@ class Watch:
         """Sample every step for a while."""
         self._sampling.capture(self._steps.upcoming)
 
-    def clipped(self, parameters: Sequence[Tensor], *, norm: Tensor, max_norm: float) -> None:
+    def clipped(self, parameters: Sequence[Tensor], *, norm: Tensor, max_norm: float | Tensor) -> None:
         """See ``instruments.Listener``."""
         if any(id(parameter) in self._known for parameter in parameters[:1]):
             self._guarded(lambda: self._clipping.add(norm, max_norm))
