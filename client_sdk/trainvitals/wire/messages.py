@@ -12,8 +12,8 @@ FindingState = Literal["open", "acknowledged", "snoozed", "resolved"]
 
 
 class RunStart(msgspec.Struct, frozen=True, kw_only=True):
-    """A run begins. ``PUT /api/v1/runs/{run_id}``; sending it again changes nothing. Each of the ``ranks`` processes that
-    train together may send it: what rank 0 says counts."""
+    """A run begins. ``PUT /api/v1/runs/{run_id}``; sending it again changes nothing. Each of the ``ranks`` processes
+    that train together may send it: what rank 0 says counts."""
 
     project: str
     name: str
