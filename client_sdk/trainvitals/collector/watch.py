@@ -246,9 +246,10 @@ class Watch:
         spent, self._seconds = self._seconds, 0.0
         self._phases.step_ended()
         self._clipping.step_ended()
-        self._clock.step_ended(cost_seconds=spent if self._sampled else None)
+        cost = self._clock.step_ended(cost_seconds=spent if self._sampled else None)
         if self._sampled:
-            self._sampling.note(self._steps.current, cost_seconds=spent, step_seconds=self._clock.step_seconds)
+            self._unreported += cost - spent
+            self._sampling.note(self._steps.current, cost_seconds=cost, step_seconds=self._clock.step_seconds)
 
     def _guarded(self, measure: Callable[[], None]) -> None:
         """Measure, and take the time of it. The border: no error of ours may reach the training."""
