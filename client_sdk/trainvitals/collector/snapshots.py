@@ -11,18 +11,20 @@ from torch import Tensor
 
 from trainvitals.collector.noise import Estimate, estimate
 from trainvitals.collector.parcel import Parcel, on_one_device, receive, send
-from trainvitals.collector.sample import Sample
+from trainvitals.collector.sample import HISTOGRAM, Sample
 from trainvitals.collector.stats import (
     activations,
     dead_units,
     drift,
     gradient_values,
     gradients,
+    histograms,
     moments,
     saturation,
     updates,
     weights,
 )
+from trainvitals.wire.histograms import VALUE_KINDS, ValueKind
 
 
 class Kind(Protocol):
@@ -73,6 +75,15 @@ class Table:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Cells:
+    """Histograms of layers at a step: kind of values → int32 [layers, 65], as the wire has them."""
+
+    step: int
+    layers: list[str]
+    kinds: dict[ValueKind, Tensor]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Measured:
     """A snapshot as numbers, and the global gradient norm (NaN if no gradient was seen). No tables: the step was
     skipped."""
@@ -81,6 +92,7 @@ class Measured:
     tables: list[Table]
     grad_norm: float
     noise: Estimate | None = None
+    histograms: Cells | None = None
 
 
 def pack(sample: Sample, *, layers: list[str]) -> Pending:
@@ -102,7 +114,13 @@ def measure(pending: Pending) -> Measured:
         return Measured(step=pending.step, tables=[], grad_norm=torch.nan)
     tables = [_table(pending, received, kinds) for kinds in (ALWAYS, IN_DEPTH) if not received.keys().isdisjoint(kinds)]
     norm = float(received["gradients"][0].double().square().sum().sqrt() if "gradients" in received else torch.nan)
-    return Measured(step=pending.step, tables=tables, grad_norm=norm, noise=_noise(pending, received, norm))
+    return Measured(
+        step=pending.step,
+        tables=tables,
+        grad_norm=norm,
+        noise=_noise(pending, received, norm),
+        histograms=_histograms(pending, received),
+    )
 
 
 def _noise(pending: Pending, received: dict[str, Tensor], norm: float) -> Estimate | None:
@@ -115,6 +133,16 @@ def _noise(pending: Pending, received: dict[str, Tensor], norm: float) -> Estima
         passes=pending.owners["noise"][0],
         examples=pending.sizes["noise"][0],
     )
+
+
+def _histograms(pending: Pending, received: dict[str, Tensor]) -> Cells | None:
+    found: dict[ValueKind, Tensor] = {}
+    for kind in VALUE_KINDS:
+        if (name := HISTOGRAM + kind) in received:
+            owners = torch.tensor(pending.owners[name], dtype=torch.int64)
+            sizes = torch.tensor(pending.sizes[name], dtype=torch.float64)
+            found[kind] = histograms.of_layers(received[name], owners=owners, sizes=sizes, layers=len(pending.layers))
+    return Cells(step=pending.step, layers=pending.layers, kinds=found) if found else None
 
 
 def _table(pending: Pending, received: dict[str, Tensor], kinds: dict[str, Kind]) -> Table:
