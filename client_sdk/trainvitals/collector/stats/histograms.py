@@ -15,7 +15,7 @@ from trainvitals.wire.histograms import BINS, CELLS, MAGNITUDES, WHOLE
 
 ZERO: Final = BINS // 2  # the bin of zero, and of what is greater than it and less than the first edge
 KEPT_BITS: Final = 12  # of a float32: sign, exponent, three of the mantissa, which tell bins apart
-AT_ONCE: Final = 1 << 22  # values: so that no more than some 50 MB are taken for a moment
+AT_ONCE: Final = 1 << 20  # values: so that no more than some 12 MB are taken for a moment
 
 
 def reduce_rows(rows: Tensor) -> Tensor:
