@@ -53,7 +53,7 @@ def test_shows_each_share_at_its_step_and_bin() -> None:
     names = list(drawn.y)
     row = drawn.z[names.index("2.4e−6 to 6.2e−6")]
     assert row.tolist() == pytest.approx([math.log10(0.25), 0.0])
-    assert drawn.text[names.index("2.4e−6 to 6.2e−6")] == ("step 0 · <b>25.0%</b>", "step 40 · <b>100.0%</b>")
+    assert drawn.text[names.index("2.4e−6 to 6.2e−6")] == ["step 0 · <b>25.0%</b>", "step 40 · <b>100.0%</b>"]
     assert np.isnan(drawn.z).sum() == drawn.z.size - 3  # nothing is drawn where nothing was
 
 
@@ -88,12 +88,13 @@ def test_ticks_stand_where_their_values_lie(reach: int) -> None:
 
 def test_what_is_not_finite_stands_above_all_else() -> None:
     figure = distribution(histograms([{ZERO: 1.0}, {ZERO: 0.4}], nonfinite=[0.0, 0.6]))
-    values, bad = figure.data
+    bad, values = figure.data
     assert bad.meta == {"tv": "nonfinite"}
-    assert bad.z[0][1] == 1
-    assert np.isnan(bad.z[0][0])
-    assert bad.text[0][1] == "step 10 · <b>60.0%</b>"
-    assert max(ticks(figure).values()) == len(values.y)
+    assert list(bad.y) == list(values.y)
+    assert np.isfinite(bad.z).sum() == 1
+    assert bad.text[-1] == ["", "step 10 · <b>60.0%</b>"]
+    assert np.isnan(values.z[-1]).all()
+    assert max(ticks(figure).values()) == len(values.y) - 1
 
 
 def test_a_single_histogram_and_one_without_a_finite_value_can_be_drawn() -> None:

@@ -4,7 +4,7 @@ logarithmic in the absolute value."""
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 import plotly.graph_objects as go
@@ -22,34 +22,35 @@ MOST_TICKS: Final = 11
 NOT_FINITE: Final = "NaN, ∞"
 
 Edges = NDArray[np.float32]
+Shares = NDArray[np.float32]  # [bins, steps]
 
 
 def distribution(histograms: LayerHistograms) -> go.Figure:
     """The share of a layer's values in each bin (colour) at each step; above them, where there is any, what is not
     finite. Bins beyond the lowest and highest value ever taken are left out."""
-    edges = np.array(histograms.edges.tolist(), np.float32)
-    shares = np.frombuffer(histograms.shares.data, "<f4").reshape(len(histograms.steps), -1)
+    steps, edges = histograms.steps, np.array(histograms.edges.tolist(), np.float32)
+    shares = np.frombuffer(histograms.shares.data, "<f4").reshape(len(steps), -1).T
     bad = np.array(histograms.nonfinite.tolist(), np.float32)
     low, high = _reach(shares, edges)
     names = [_range_words(edges, place) for place in range(low, high)]
-    shown = shares[:, low:high]
+    ticks = _ticks(edges, low, high)
+    rows = shares[low:high]
     figure = go.Figure()
+    if bad.any():
+        ticks.append((float(len(names)), NOT_FINITE))
+        names.append("NaN or infinite")
+        rows = np.vstack((rows, np.zeros_like(bad)))
+        apart = np.zeros_like(rows)  # with all rows of the other, as heatmaps that share categories must have
+        apart[-1] = bad
+        figure.add_heatmap(**_cells(apart, steps, names), zmin=-38, zmax=0, colorscale=NONFINITE["light"])
+        figure.update_traces(meta={"tv": "nonfinite"})
     figure.add_heatmap(
-        x=_columns(histograms.steps),
-        y=names,
-        z=_logarithms(shown).T,
-        text=[[_said(step, share) for step, share in zip(histograms.steps, row, strict=True)] for row in shown.T],
+        **_cells(rows, steps, names),
         zmin=SHARES.low,
         zmax=SHARES.high,
         colorscale=SEQUENTIAL["light"],
         meta={"tv": "seq"},
-        showscale=False,
-        hoverongaps=False,
-        hovertemplate="%{y}<br>%{text}<extra></extra>",
     )
-    if bad.any():
-        _add_nonfinite(figure, histograms.steps, bad)
-    ticks = _ticks(edges, low, high)
     figure.update_layout(
         template=TEMPLATE,
         hovermode="closest",
@@ -58,50 +59,39 @@ def distribution(histograms: LayerHistograms) -> go.Figure:
         yaxis={
             "type": "category",
             "showgrid": False,
-            "tickvals": [place for place, _ in ticks] + ([len(names)] if bad.any() else []),
-            "ticktext": [text for _, text in ticks] + ([NOT_FINITE] if bad.any() else []),
-            "range": [-0.5, len(names) - 0.5 + bool(bad.any())],
+            "tickvals": [place for place, _ in ticks],
+            "ticktext": [text for _, text in ticks],
+            "range": [-0.5, len(names) - 0.5],
         },
     )
     return figure
 
 
-def _columns(steps: Sequence[int]) -> list[float]:
-    """Where columns begin and the last ends: each lasts until the next histogram was taken."""
-    return [*steps, steps[-1] + (float(np.median(np.diff(steps))) if len(steps) > 1 else 1)]
+def _cells(shares: Shares, steps: Sequence[int], names: Sequence[str]) -> dict[str, Any]:  # Any: plotly's own
+    """Cells coloured by the logarithm of their share, none where there is nothing; each column lasts until the next
+    histogram was taken."""
+    end = steps[-1] + (float(np.median(np.diff(steps))) if len(steps) > 1 else 1)
+    return {
+        "x": [*steps, end],
+        "y": names,
+        "z": np.log10(shares, where=shares > 0, out=np.full(shares.shape, np.nan, np.float32)),
+        "text": [[_said(step, share) for step, share in zip(steps, row, strict=True)] for row in shares.tolist()],
+        "showscale": False,
+        "hoverongaps": False,
+        "hovertemplate": "%{y}<br>%{text}<extra></extra>",
+    }
 
 
-def _add_nonfinite(figure: go.Figure, steps: Sequence[int], bad: Edges) -> None:
-    figure.add_heatmap(
-        x=_columns(steps),
-        y=[NOT_FINITE],
-        z=np.where(bad > 0, np.float32(1), np.float32(np.nan))[None],
-        text=[[_said(step, share) for step, share in zip(steps, bad, strict=True)]],
-        zmin=0,
-        zmax=1,
-        colorscale=NONFINITE["light"],
-        meta={"tv": "nonfinite"},
-        showscale=False,
-        hoverongaps=False,
-        hovertemplate="NaN or infinite<br>%{text}<extra></extra>",
-    )
-
-
-def _reach(shares: NDArray[np.float32], edges: Edges) -> tuple[int, int]:
+def _reach(shares: Shares, edges: Edges) -> tuple[int, int]:
     """The bins to draw: those that ever held anything, zero, and one more at either end."""
     zero = int(np.searchsorted(edges, 0.0))
-    held = np.flatnonzero(shares.any(axis=0))
+    held = np.flatnonzero(shares.any(axis=1))
     lowest, highest = (int(held[0]), int(held[-1])) if len(held) else (zero, zero)
     return max(0, min(lowest, zero) - 1), min(len(edges) - 1, max(highest, zero) + 2)
 
 
-def _logarithms(shares: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Powers of ten; NaN, which is not drawn, where there is nothing."""
-    return np.log10(shares, where=shares > 0, out=np.full(shares.shape, np.nan, np.float32))
-
-
 def _said(step: int, share: float) -> str:
-    return f"step {step:,} · <b>{_percent(float(share))}</b>"
+    return f"step {step:,} · <b>{_percent(share)}</b>" if share else ""
 
 
 def _percent(share: float) -> str:
