@@ -20,6 +20,7 @@ POWERS: Final = range(-7, 5)  # of ten, between the first edge and the last
 TICK_DECADES: Final = (1, 2, 3, 4)
 MOST_TICKS: Final = 11
 NOT_FINITE: Final = "NaN, ∞"
+ROOM_FOR_A_WORD: Final = 0.08  # of the height
 
 Edges = NDArray[np.float32]
 Shares = NDArray[np.float32]  # [bins, steps]
@@ -37,7 +38,8 @@ def distribution(histograms: LayerHistograms) -> go.Figure:
     rows = shares[low:high]
     figure = go.Figure()
     if bad.any():
-        ticks.append((float(len(names)), NOT_FINITE))
+        room = len(names) * (1 - ROOM_FOR_A_WORD)
+        ticks = [*((place, text) for place, text in ticks if place < room), (float(len(names)), NOT_FINITE)]
         names.append("NaN or infinite")
         rows = np.vstack((rows, np.zeros_like(bad)))
         apart = np.zeros_like(rows)  # with all rows of the other, as heatmaps that share categories must have
