@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -73,17 +74,15 @@ def test_the_outermost_bins_are_open() -> None:
 @pytest.mark.parametrize("reach", [2, 5, 12, 20, 31])
 def test_ticks_stand_where_their_values_lie(reach: int) -> None:
     figure = distribution(histograms([{ZERO + reach: 0.5, ZERO - 1 - reach: 0.5}]))
-    first = next(place for place in range(BINS) if place >= ZERO - 1 - reach) - (1 if reach < 31 else 0)
-    found = ticks(figure)
-    assert 1 <= len(found) <= 11
-    assert found["0"] == ZERO - first - 0.5
-    for text, place in found.items():
-        value = float(text.replace("−", "-"))
-        below, above = (EDGES[first + math.floor(place + 0.5)], EDGES[first + math.floor(place + 0.5) + 1])
-        assert below <= value < above
-    assert sorted(found.values()) == [
-        place for _, place in sorted((float(t.replace("−", "-")), p) for t, p in found.items())
-    ]
+    first = max(0, ZERO - 2 - reach)
+    found = {float(text.replace("−", "-")): place for text, place in ticks(figure).items()}
+    assert 3 <= len(found) <= 11
+    assert found[0.0] == ZERO - first - 0.5
+    for value, place in found.items():
+        cell = first + math.floor(place + 0.5)
+        assert EDGES[cell] <= value < EDGES[cell + 1]
+    places = [found[value] for value in sorted(found)]
+    assert all(later - earlier > 1 for earlier, later in pairwise(places))
 
 
 def test_what_is_not_finite_stands_above_all_else() -> None:

@@ -4,6 +4,7 @@ logarithmic in the absolute value."""
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import Any, Final
 
 import numpy as np
@@ -17,10 +18,9 @@ from trainvitals_dashboard.theme import NONFINITE, SEQUENTIAL, TEMPLATE
 
 SHARES: Final = HeatScale(kind="seq", low=-4, high=0)  # powers of ten: what one value in ten thousand does is seen
 POWERS: Final = range(-7, 5)  # of ten, between the first edge and the last
-TICK_DECADES: Final = (1, 2, 3, 4)
-MOST_TICKS: Final = 11
+TICK_DECADES: Final = (1, 2, 3, 4)  # from tick to tick
 NOT_FINITE: Final = "NaN, ∞"
-ROOM_FOR_A_WORD: Final = 0.08  # of the height
+ROOM_FOR_A_WORD: Final = 0.09  # of the height
 
 Edges = NDArray[np.float32]
 Shares = NDArray[np.float32]  # [bins, steps]
@@ -115,14 +115,15 @@ def _signed(value: float) -> str:
 
 def _ticks(edges: Edges, low: int, high: int) -> list[tuple[float, str]]:
     """Places on the axis, in bins from the lowest drawn, and what stands there: zero, and powers of ten so far apart
-    that there are not too many."""
+    that none covers another."""
     zero = int(np.searchsorted(edges, 0.0))
     for apart in TICK_DECADES:
         powers = [power for power in POWERS if power % apart == 0]
         above = [(zero + _level(edges, 10.0**power, zero), _power(power)) for power in powers]
         below = [(zero - _level(edges, 10.0**power, zero), f"−{_power(power)}") for power in powers]
         ticks = [(place - low - 0.5, text) for place, text in (*below, (zero, "0"), *above) if low < place < high]
-        if len(ticks) <= MOST_TICKS:
+        places = sorted(place for place, _ in ticks)
+        if all(later - earlier >= (high - low) * ROOM_FOR_A_WORD for earlier, later in pairwise(places)):
             break
     return ticks
 
