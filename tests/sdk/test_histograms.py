@@ -15,6 +15,9 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from tests.sdk.small_models import mlp
+from trainvitals.collector.snapshots import Cells as Taken
+from trainvitals.collector.snapshots import Measured
+from trainvitals.frames import histograms
 from trainvitals.wire.frame import Frame
 from trainvitals.wire.histograms import BINS, CELLS, EDGES, MAGNITUDES, WHOLE, cells_of
 
@@ -198,3 +201,33 @@ def test_half_precision_is_counted_as_it_is(offline: Any) -> None:
     seen = Seen(offline, model, [[torch.randn(8, 4, dtype=torch.bfloat16)]], step=0)
     assert same(seen.taken["weights"]["0"], parts(*seen.weights[0].parameters()))
     assert same(seen.taken["activations"]["0"], parts(*seen.outputs["0"]))
+
+
+@pytest.mark.parametrize("max_cells", [1, CELLS * 2, CELLS * 4, CELLS * 8, 10**6])
+def test_frames_hold_no_more_than_they_may(max_cells: int) -> None:
+    layers = ["a", "b"]
+    numbers = torch.arange(3 * 2 * 2 * CELLS, dtype=torch.int32).view(3, 2, 2, CELLS)  # steps, kinds, layers, cells
+    taken = [
+        Measured(
+            step=step,
+            tables=[],
+            grad_norm=1.0,
+            histograms=Taken(
+                step=step, layers=layers, kinds={"weights": numbers[step, 0], "gradients": numbers[step, 1]}
+            ),
+        )
+        for step in range(3)
+    ]
+    sent = list(histograms(taken, max_cells=max_cells))
+    assert all(len(one.steps) * len(one.parts) * 2 * CELLS <= max(max_cells, 2 * CELLS) for one in sent)
+    found = {
+        (step, kind): {layer: cells.tolist() for layer, cells in of_layers.items()}
+        for one in sent
+        for step in one.steps
+        for kind, of_layers in histograms_at([Frame(run_id="r", writer=1, seq=0, histograms=one)], step).items()
+    }
+    assert found == {
+        (step, kind): dict(zip(layers, numbers[step, place].tolist(), strict=True))
+        for step in range(3)
+        for place, kind in enumerate(("weights", "gradients"))
+    }
