@@ -14,28 +14,15 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from tests.sdk.conftest import histograms_at
 from tests.sdk.small_models import mlp
 from trainvitals.collector.snapshots import Cells as Taken
 from trainvitals.collector.snapshots import Measured
 from trainvitals.frames import histograms
 from trainvitals.wire.frame import Frame
-from trainvitals.wire.histograms import BINS, CELLS, EDGES, MAGNITUDES, WHOLE, cells_of
+from trainvitals.wire.histograms import BINS, CELLS, EDGES, MAGNITUDES, WHOLE
 
 Cells = NDArray[np.uint16]
-
-
-def histograms_at(frames: list[Frame], step: int) -> dict[str, dict[str, Cells]]:
-    """Kind → layer → cells of the histograms at a step."""
-    found: dict[str, dict[str, Cells]] = {}
-    for taken in (frame.histograms for frame in frames):
-        if taken is None or step not in taken.steps:
-            continue
-        shape = (len(taken.layers), len(taken.steps), CELLS)
-        for part in taken.parts:
-            data = cells_of(part, layers=shape[0], steps=shape[1])
-            column = np.frombuffer(data, "<u2").reshape(shape)[:, taken.steps.index(step)]
-            found[part.kind] = dict(zip(taken.layers, column, strict=True))
-    return found
 
 
 def counted(*tensors: Tensor) -> list[int]:
