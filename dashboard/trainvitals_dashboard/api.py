@@ -11,8 +11,9 @@ from urllib.parse import quote
 import httpx2
 
 from trainvitals.wire import coding
-from trainvitals.wire.answers import Curve, FindingList, Health, Heatmap, RunDetail, RunPage, Snapshot
+from trainvitals.wire.answers import Curve, FindingList, Health, Heatmap, LayerHistograms, RunDetail, RunPage, Snapshot
 from trainvitals.wire.errors import WireError
+from trainvitals.wire.histograms import ValueKind
 from trainvitals.wire.messages import Problem
 
 BASE_URL: Final = "http://localhost"
@@ -58,6 +59,11 @@ class Api:
         """A stat of all layers over the run."""
         return await self._ask(f"{_run_path(run_id)}/heatmap", Heatmap, stat=stat, buckets=buckets)
 
+    async def histograms(self, run_id: str, kind: ValueKind, layer: str, *, columns: int = 100) -> LayerHistograms:
+        """The histograms of one layer over the run, thinned."""
+        path = f"{_run_path(run_id)}/histograms"
+        return await self._ask(path, LayerHistograms, kind=kind, layer=layer, columns=columns)
+
     async def snapshot(self, run_id: str) -> Snapshot:
         """The newest snapshot."""
         return await self._ask(f"{_run_path(run_id)}/snapshot", Snapshot)
@@ -78,7 +84,7 @@ class Api:
         """How the server and its database are; answered with 503 too."""
         return coding.decode((await self._send("/healthz", {})).content, Health, media_type=coding.JSON)
 
-    async def _ask(self, path: str, kind: type[T], **parameters: str | int | None) -> T:
+    async def _ask(self, path: str, kind: type[T], /, **parameters: str | int | None) -> T:
         response = await self._get(path, parameters)
         media_type = response.headers.get("content-type", "").partition(";")[0]
         try:

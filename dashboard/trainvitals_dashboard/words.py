@@ -33,6 +33,7 @@ STAT_WORDS: Final[dict[str, str]] = {
     "epsilon_fraction": "Ruled by ε",
     "running_drift": "Drift of running means",
 }
+KIND_WORDS: Final[dict[str, str]] = {"weights": "Weights", "gradients": "Gradients", "activations": "Activations"}
 METRIC_WORDS: Final[dict[str, str]] = {
     "loss": "Loss",
     "grad_norm": "Gradient norm",

@@ -10,8 +10,8 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from trainvitals.collector.parameter_rows import ParameterRows, layout, local, side_by_side
-from trainvitals.collector.sample import Sample
-from trainvitals.collector.stats import gradient_values, gradients, moments, updates, weights
+from trainvitals.collector.sample import HISTOGRAM, Sample
+from trainvitals.collector.stats import gradient_values, gradients, histograms, moments, updates, weights
 
 SECOND_MOMENTS: Final = ("exp_avg_sq", "square_avg")  # as Adam and its kin, and RMSprop, call them in their state
 
@@ -62,6 +62,8 @@ class OptimizerWatch:
                 rows = self._gradient_rows[index]
                 self._add(sample, "weights", weights.reduce_rows(group.first, group.before, group.after, rows), group)
                 self._take_moments(sample, group, rows, settings)
+            if sample.with_histograms:
+                self._add(sample, HISTOGRAM + "weights", histograms.reduce_rows(group.before), group)
             self._add(sample, "updates", updates.reduce_rows(group.before, group.after.sub_(group.before)), group)
         self._gradient_rows = []
 
@@ -83,6 +85,8 @@ class OptimizerWatch:
             if sample.in_depth:
                 self._gradient_rows.append(rows)
                 self._add(sample, "gradient_values", gradient_values.reduce_rows(rows), group, present)
+                if sample.with_histograms:
+                    self._add(sample, HISTOGRAM + "gradients", histograms.reduce_rows(rows), group, present)
             if columns is None and present:
                 each = gradients.reduce_each([local(gradient) for gradient in dense if gradient is not None])
                 owners, sizes = self._of(group, present)
@@ -101,6 +105,8 @@ class OptimizerWatch:
         if sample.in_depth:
             shares = gradient_values.reduce_sparse(gradient).unsqueeze(1)
             sample.add("gradient_values", shares, owners=owners, sizes=sizes)
+        if sample.with_histograms:
+            sample.add_histograms("gradients", histograms.reduce_sparse(gradient), owners=owners, sizes=sizes)
 
     def _take_moments(
         self, sample: Sample, group: ParameterRows, gradient_rows: Tensor, settings: Mapping[int, Any]

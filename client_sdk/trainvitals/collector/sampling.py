@@ -14,7 +14,8 @@ FIRST_STEPS: Final = (
 )
 MAX_FIRST_INTERVAL: Final = 20
 LOOK_IN_DEPTH: Final = 5  # every so many snapshots, with the stats that are looked at less often
-COSTS: Final = 2 * LOOK_IN_DEPTH  # snapshots to judge by, so that both sorts count as often as they come
+TAKE_HISTOGRAMS: Final = 2 * LOOK_IN_DEPTH  # every so many snapshots, which then look in depth as well
+COSTS: Final = TAKE_HISTOGRAMS  # snapshots to judge by, so that all sorts count as often as they come
 WARM_UP: Final = 3  # snapshots that pay for memory and kernels that later ones find there
 CALM: Final = 1.3  # how far under the budget a denser interval has to be, lest it goes back and forth
 CAPTURE_STEPS: Final = 20
@@ -50,6 +51,10 @@ class Sampling:
     def looks_in_depth(self) -> bool:
         """Whether the snapshot that begins is one that looks in depth."""
         return self._snapshots % LOOK_IN_DEPTH == 0
+
+    def takes_histograms(self) -> bool:
+        """Whether the snapshot that begins is one with histograms."""
+        return self._snapshots % TAKE_HISTOGRAMS == 0
 
     def note(self, step: int, *, cost_seconds: float, step_seconds: float) -> None:
         """A snapshot was taken at ``step``; it cost so much, where a step without takes ``step_seconds``."""

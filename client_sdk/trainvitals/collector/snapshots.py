@@ -12,7 +12,7 @@ from torch import Tensor
 
 from trainvitals.collector.noise import Estimate, estimate
 from trainvitals.collector.parcel import Parcel, on_one_device, receive, send
-from trainvitals.collector.sample import Sample
+from trainvitals.collector.sample import HISTOGRAM, Sample
 from trainvitals.collector.shards import Held, Shards
 from trainvitals.collector.stats import (
     activations,
@@ -20,11 +20,13 @@ from trainvitals.collector.stats import (
     drift,
     gradient_values,
     gradients,
+    histograms,
     moments,
     saturation,
     updates,
     weights,
 )
+from trainvitals.wire.histograms import VALUE_KINDS, ValueKind
 
 
 class Kind(Protocol):
@@ -59,6 +61,8 @@ SHARDED: Final[Sequence[str]] = (
     "gradient_values",
     "weights",
     "moments",
+    HISTOGRAM + "weights",
+    HISTOGRAM + "gradients",
 )  # kinds of which ranks hold parts
 
 
@@ -88,6 +92,15 @@ class Table:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Cells:
+    """Histograms of layers at a step: kind of values → int32 [layers, 65], as the wire has them."""
+
+    step: int
+    layers: list[str]
+    kinds: dict[ValueKind, Tensor]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Measured:
     """A snapshot as numbers, and the global gradient norm: NaN if no gradient was seen, None where it is not known, or
     of no account as the step was skipped."""
@@ -96,6 +109,7 @@ class Measured:
     tables: list[Table]
     grad_norm: float | None
     noise: Estimate | None = None
+    histograms: Cells | None = None
 
 
 def pack(sample: Sample, *, layers: list[str], ships_layers: bool = True, shards: Shards | None = None) -> Pending:
@@ -130,6 +144,7 @@ def measure(pending: Pending) -> Measured:
         tables=_tables(pending.step, held, layers=pending.layers) if pending.ships_layers else [],
         grad_norm=None if pending.shards is not None and "gradients" not in held else norm,
         noise=_noise(held.get("noise"), norm),
+        histograms=_histograms(pending.step, held, layers=pending.layers) if pending.ships_layers else None,
     )
 
 
@@ -147,6 +162,20 @@ def _noise(noise: Held | None, norm: float) -> Estimate | None:
         passes=noise.owners[0],
         examples=noise.sizes[0],
     )
+
+
+def _histograms(step: int, held: dict[str, Held], *, layers: list[str]) -> Cells | None:
+    kinds = {
+        kind: histograms.of_layers(
+            found.columns,
+            owners=torch.tensor(found.owners, dtype=torch.int64),
+            sizes=torch.tensor(found.sizes, dtype=torch.float64),
+            layers=len(layers),
+        )
+        for kind in VALUE_KINDS
+        if (found := held.get(HISTOGRAM + kind)) is not None
+    }
+    return Cells(step=step, layers=layers, kinds=kinds) if kinds else None
 
 
 def _tables(step: int, held: dict[str, Held], *, layers: list[str]) -> list[Table]:

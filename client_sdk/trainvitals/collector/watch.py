@@ -226,7 +226,8 @@ class Watch:
         self._begin_sample(step)
 
     def _begin_sample(self, step: int) -> None:
-        self._sample = Sample(step, in_depth=self._sampling.looks_in_depth())
+        sampling = self._sampling
+        self._sample = Sample(step, in_depth=sampling.looks_in_depth(), with_histograms=sampling.takes_histograms())
         self._accumulation.begin()
         self._waiting = set(range(len(self._optimizers)))
         if not self._blind:

@@ -6,8 +6,8 @@ Promises:
   sent again, in whatever order, is kept once. Frames may come late, shuffled, and from several writers.
 - Reading sees every frame that was appended, merged or not, at once, in one consistent view: a series' points ascend
   by step, and float32 values come back bit by bit, NaN and infinities included.
-- A step that was recorded twice by one series keeps the value received last. A newer attempt hides older ones at and
-  after the step that it resumed from.
+- A step that was recorded twice by one series (or histogram) keeps what was received last. A newer attempt hides older
+  ones at and after the step that it resumed from.
 - ``merge`` changes no answer (but which buckets are at hand), may be run by several at once, be killed at any moment
   and be repeated.
 - Methods are synchronous and thread-safe; ``append`` and the other writers queue behind one writer on SQLite.
@@ -22,8 +22,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from trainvitals.wire.answers import Curve, Heatmap, RunDetail, RunPage, Snapshot
+from trainvitals.wire.answers import Curve, Heatmap, LayerHistograms, RunDetail, RunPage, Snapshot
 from trainvitals.wire.frame import Frame
+from trainvitals.wire.histograms import ValueKind
 from trainvitals.wire.messages import Finding, ModelInfo, RunEnd, RunStart
 from trainvitals.wire.notes import Note
 from trainvitals.wire.preflight import PreflightReport
@@ -167,6 +168,11 @@ class Store(RunStore, Protocol):
 
     def heatmap(self, run_id: str, stat: str, *, span: Span, buckets: int, rank: int = 0) -> Heatmap:
         """A stat of all layers in at most ``buckets`` columns."""
+
+    def histograms(
+        self, run_id: str, kind: ValueKind, layer: str, *, span: Span, columns: int, rank: int = 0
+    ) -> LayerHistograms:
+        """The histograms of one layer, at most ``columns`` of them, evenly spread, first and last among them."""
 
     def snapshot(self, run_id: str, *, rank: int = 0) -> Snapshot | None:
         """The newest snapshot; None before the first."""

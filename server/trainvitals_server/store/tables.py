@@ -157,6 +157,20 @@ chunk = Table(
     Column("nonfinite", LargeBinary),
 )
 
+# histograms of one kind of values of few neighbouring layers at one step: packed uint16 [layers, 65]
+histogram = Table(
+    "histogram",
+    metadata,
+    _run_number(),
+    Column("stream_id", Integer, primary_key=True, autoincrement=False),
+    Column("kind", Text, primary_key=True),
+    Column("block", Integer, primary_key=True, autoincrement=False),
+    Column("attempt", Integer, primary_key=True, autoincrement=False),
+    Column("step", BigInteger, primary_key=True, autoincrement=False),
+    Column("layers", Integer, nullable=False),
+    Column("cells", LargeBinary, nullable=False),
+)
+
 # value NULL is NaN: SQLite keeps no NaN
 metric_last = Table(
     "metric_last",
