@@ -139,6 +139,7 @@ def watch(
     dense: int | None = None,
     include: Sequence[str] = ("*",),
     exclude: Sequence[str] = (),
+    attention: bool = False,
     **wandb: Any,
 ) -> None:
     """``Run.watch`` of the latest run. Raises NoActiveRun."""
@@ -150,6 +151,7 @@ def watch(
         dense=dense,
         include=include,
         exclude=exclude,
+        attention=attention,
         **wandb,
     )
 

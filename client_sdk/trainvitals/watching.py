@@ -130,13 +130,23 @@ class Watching:
     def _begin(
         self, models: Models, optimizers: Sequence[Optimizer], sampling: Sampling, options: WatchOptions
     ) -> None:
-        from trainvitals.collector.layers import describe, find_layers
+        from trainvitals.collector.attention_watch import AttentionWatch
+        from trainvitals.collector.layers import describe, find_layers, is_chosen
         from trainvitals.collector.roots import inner, named_roots
         from trainvitals.collector.watch import Watch
 
         roots = named_roots(models)
         inners = {name: inner(root) for name, root in roots.items()}
         layers = find_layers(inners, include=options.include, exclude=options.exclude)
+        attention = None
+        if options.attention:
+            attention = AttentionWatch(
+                inners,
+                layers,
+                wanted=lambda name: is_chosen(name, include=options.include, exclude=options.exclude),
+                found=lambda all_layers: self._introduce(describe(all_layers, optimizers)),
+                tell=self._console.say,
+            )
         self._watch = Watch(
             list(roots.values()),
             layers,
@@ -145,6 +155,7 @@ class Watching:
             sampling=sampling,
             emit=self._emit,
             tell=self._console.say,
+            attention=attention,
         )
         self._introduce(describe(layers, optimizers))
         self._watch.start()

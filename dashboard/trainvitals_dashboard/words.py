@@ -32,6 +32,8 @@ STAT_WORDS: Final[dict[str, str]] = {
     "adam_rms": "Gradient ∕ √second moment (RMS)",
     "epsilon_fraction": "Ruled by ε",
     "running_drift": "Drift of running means",
+    "attention_logit_max": "Attention: largest logit",
+    "attention_entropy": "Attention: entropy (share of ln keys)",
 }
 METRIC_WORDS: Final[dict[str, str]] = {
     "loss": "Loss",
@@ -89,7 +91,7 @@ def stat(name: str) -> str:
 
 def is_linear(name: str) -> bool:
     """Whether a stat or metric is drawn on a linear axis: shares, counts and what may be negative."""
-    return name == "loss" or name.endswith(("_fraction", "_mean", "_nonfinite"))
+    return name == "loss" or name.endswith(("_fraction", "_mean", "_nonfinite", "_entropy", "_logit_max"))
 
 
 def metric(name: str) -> str:

@@ -14,6 +14,7 @@ from trainvitals.collector.parcel import Parcel, on_one_device, receive, send
 from trainvitals.collector.sample import Sample
 from trainvitals.collector.stats import (
     activations,
+    attention,
     dead_units,
     drift,
     gradient_values,
@@ -48,6 +49,7 @@ IN_DEPTH: Final[dict[str, Kind]] = {
     "moments": moments,
     "dead_units": dead_units,
     "drift": drift,
+    "attention": attention,
 }
 
 

@@ -12,6 +12,7 @@ from torch.optim import Optimizer
 from torch.utils.hooks import RemovableHandle
 
 from trainvitals.collector.accumulation import Accumulation
+from trainvitals.collector.attention_watch import AttentionWatch
 from trainvitals.collector.clipping import Clipping
 from trainvitals.collector.clock import StepClock
 from trainvitals.collector.forward_watch import ForwardWatch
@@ -48,6 +49,7 @@ class Watch:
         sampling: Sampling,
         emit: Callable[[Pending, dict[str, float | Tensor], float], None],
         tell: Callable[[str], None],
+        attention: AttentionWatch | None = None,
     ) -> None:
         self._roots = list(roots)
         self._layers = layers
@@ -58,7 +60,8 @@ class Watch:
         self._tell = tell
         self._counting = Faults(tell)  # of its own: steps are counted even when measuring has failed for good
         self._faults = Faults(tell)
-        self._forward = ForwardWatch(layers.modules, faults=self._faults)
+        self._attention = attention
+        self._forward = ForwardWatch(layers.modules, faults=self._faults, attention=attention)
         self._parts = self._split()
         self._known = {id(parameter) for parameter in layers.parameters}
         self._clock = StepClock()
@@ -92,6 +95,8 @@ class Watch:
                 part.prepare()
         self._steps.driven = True
         listen(self)
+        if self._attention is not None and not self._blind:
+            self._attention.start()
         keep = self._permanent.append
         for root in self._roots:
             keep(root.register_forward_pre_hook(Hook(self._enter_root, self._counting)))
@@ -106,6 +111,8 @@ class Watch:
         leave(self)
         self._guarded(self._close)
         self._forward.rest()
+        if self._attention is not None:
+            self._attention.stop()
         for handle in self._permanent:
             handle.remove()
         self._permanent.clear()
@@ -238,7 +245,8 @@ class Watch:
             rate = group.get("lr", float("nan"))
             rates["lr" if index == 0 else f"lr/{index}"] = rate.detach().clone() if isinstance(rate, Tensor) else rate
         seconds, self._unreported = self._unreported, 0.0  # packing is on the next snapshot's account
-        self._emit(pack(sample, layers=self._layers.names), rates, seconds)
+        layers = self._layers if self._attention is None else self._attention.layers
+        self._emit(pack(sample, layers=layers.names), rates, seconds)
 
     def _end_step(self) -> None:
         """A boundary between steps: what this one cost decides when the next is sampled."""
@@ -265,6 +273,8 @@ class Watch:
 
     def _take_forward_seconds(self) -> None:
         seconds, self._forward.seconds = self._forward.seconds, 0.0
+        if self._attention is not None:
+            seconds, self._attention.seconds = seconds + self._attention.seconds, 0.0
         self._spend(seconds)
 
     def _spend(self, seconds: float) -> None:
@@ -274,7 +284,8 @@ class Watch:
 
     def _tell_blind(self, why: str) -> None:
         self._blind = True
-        self._tell(f"outputs of layers are not seen, for {why}: activation stats are left out, all others are recorded")
+        stats = "activation stats" if self._attention is None else "activation and attention stats"
+        self._tell(f"outputs of layers are not seen, for {why}: {stats} are left out, all others are recorded")
 
 
 def _has_closure(arguments: object, named: object) -> bool:
