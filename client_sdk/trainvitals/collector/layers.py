@@ -113,7 +113,7 @@ def _describe_optimizer(layers: Layers, optimizer: Optimizer) -> OptimizerInfo:
     groups = []
     for group in optimizer.param_groups:
         owners = sorted({owner_of[id(parameter)] for parameter in group["params"] if id(parameter) in owner_of})
-        settings = {key: plain(value) for key, value in group.items() if isinstance(value, (int, float, str))}
+        settings = {key: plain(value) for key, value in group.items() if isinstance(value, (int, float, str, tuple))}
         groups.append(ParameterGroup(settings=settings, layers=[layers.names[owner] for owner in owners]))
     return OptimizerInfo(kind=type(optimizer).__name__, groups=groups)
 

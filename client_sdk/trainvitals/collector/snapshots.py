@@ -9,6 +9,7 @@ from typing import Final, Protocol
 import torch
 from torch import Tensor
 
+from trainvitals.collector.decay import penalty
 from trainvitals.collector.noise import Estimate, estimate
 from trainvitals.collector.parcel import Parcel, on_one_device, receive, send
 from trainvitals.collector.sample import Sample
@@ -62,6 +63,7 @@ class Pending:
     parcel: Parcel
     owners: dict[str, list[int]]
     sizes: dict[str, list[int]]
+    decays: list[float]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,6 +85,7 @@ class Measured:
     tables: list[Table]
     grad_norm: float
     noise: Estimate | None = None
+    decay_penalty: float | None = None
 
 
 def pack(sample: Sample, *, layers: list[str]) -> Pending:
@@ -94,6 +97,7 @@ def pack(sample: Sample, *, layers: list[str]) -> Pending:
         parcel=send(pieces),
         owners={kind: columns.owners for kind, columns in sample.kinds.items()},
         sizes={kind: columns.sizes for kind, columns in sample.kinds.items()},
+        decays=sample.decays,
     )
 
 
@@ -104,7 +108,14 @@ def measure(pending: Pending) -> Measured:
         return Measured(step=pending.step, tables=[], grad_norm=torch.nan)
     tables = [_table(pending, received, kinds) for kinds in (ALWAYS, IN_DEPTH) if not received.keys().isdisjoint(kinds)]
     norm = float(received["gradients"][0].double().square().sum().sqrt() if "gradients" in received else torch.nan)
-    return Measured(step=pending.step, tables=tables, grad_norm=norm, noise=_noise(pending, received, norm))
+    decay = (
+        penalty(received["updates"][0], sizes=pending.sizes["updates"], decays=pending.decays)
+        if "updates" in received
+        else None
+    )
+    return Measured(
+        step=pending.step, tables=tables, grad_norm=norm, noise=_noise(pending, received, norm), decay_penalty=decay
+    )
 
 
 def _noise(pending: Pending, received: dict[str, Tensor], norm: float) -> Estimate | None:

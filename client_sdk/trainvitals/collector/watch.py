@@ -24,6 +24,7 @@ from trainvitals.collector.phases import Phases, examples_in
 from trainvitals.collector.roots import is_compiled
 from trainvitals.collector.sample import Sample
 from trainvitals.collector.sampling import Sampling
+from trainvitals.collector.schedules import Schedules
 from trainvitals.collector.snapshots import Pending, pack
 from trainvitals.collector.steps import StepCounter
 from trainvitals.collector.turns import Turns
@@ -68,6 +69,7 @@ class Watch:
         self._turns = Turns(len(self._optimizers))
         self._phases = Phases()
         self._clipping = Clipping()
+        self._schedules = Schedules(optimizers)
         self._loss_scale: Tensor | None = None
         self._skipped: int | None = None  # steps, by a GradScaler; None without one
         is_plain = len(self._roots) == len(self._optimizers) == 1
@@ -239,6 +241,7 @@ class Watch:
         before = self._clipping.in_step
         self._accumulation.add_to(sample, loss_scale=self._loss_scale, norm_before_clipping=before)
         rates: dict[str, float | Tensor] = {**self._phases.metrics(), **self._clipping.metrics()}
+        rates |= self._schedules.metrics()
         if self._loss_scale is not None and self._skipped is not None:
             rates |= {"loss_scale": self._loss_scale.detach().clone(), "skipped_steps": self._skipped}
         for index, group in enumerate(group for optimizer in self._optimizers for group in optimizer.param_groups):
