@@ -12,9 +12,10 @@ import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from types import FrameType, TracebackType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from trainvitals.points import Metrics
+from trainvitals.ranks import Identity, Place, agree, find_place
 from trainvitals.reactions import Call, Reactions, Wishes, Word, read_wishes
 from trainvitals.run import NoActiveRun, Run
 from trainvitals.values import Values, settings_of
@@ -30,6 +31,11 @@ if TYPE_CHECKING:
     from trainvitals.preflight.report import Preflight
     from trainvitals.settings import Settings
     from trainvitals.wire.messages import Finding, Severity
+
+UNKNOWN_RUN: Final = (
+    "this rank cannot learn which run is rank 0's, and records nothing: call trainvitals.init() after "
+    "torch.distributed.init_process_group(), or start with torchrun"
+)
 
 _runs: list[Run] = []  # that have not ended
 _last: Run | None = None  # the newest of all
@@ -86,32 +92,45 @@ def _begun(
     from trainvitals.notes import Notes
     from trainvitals.plain import title
 
-    now = time.time()
+    now, place = time.time(), find_place()
     name = title(settings.name or new_name(now=now))
-    run_id, console, settings = new_run_id(now=now), Console(name), replace(settings, name=name)
-    reactions = Reactions(wishes, say=console.say)
+    own = Identity(run_id=new_run_id(now=now), name=name, started_at=now)
+    identity = own if settings.mode == "disabled" and not place.leads else agree(place, own)
+    console = Console((identity or own).name, rank=place.rank)
+    if identity is None:
+        console.say(UNKNOWN_RUN)
+        identity, settings = own, replace(settings, mode="disabled")
+    settings = replace(settings, name=identity.name)
+    reactions = Reactions(wishes if place.leads else Wishes(), say=console.say)
     if reactions.wanted and settings.mode != "online":
         console.say(f"mode {settings.mode}: nothing is found while the training runs, and nothing done about it")
     notes = Notes(writer=new_writer(), say=console.say)
-    pipeline = _pipeline(settings, console, notes, found=reactions.put, run_id=run_id)
+    pipeline = _pipeline(settings, console, notes, found=reactions.put, run_id=identity.run_id, place=place)
     run = Run(
-        run_id, settings, console, pipeline=pipeline, started_at=now, on_end=_let_go, reactions=reactions,
-        config=config, notes=notes,
+        identity.run_id, settings, console, pipeline=pipeline, started_at=identity.started_at, on_end=_let_go,
+        reactions=reactions, config=config, notes=notes, place=place,
     )  # fmt: skip
     _prepare_process()
     _hold(run)
     if pipeline is not None:
         start = beginning(
-            project=settings.project, name=name, started_at=now, config=config, tags=tags, group=group,
-            planned_steps=planned_steps, say=console.say,
+            project=settings.project, name=identity.name, started_at=identity.started_at, config=config, tags=tags,
+            group=group, planned_steps=planned_steps, place=place, say=console.say,
         )  # fmt: skip
         pipeline.start(start)
-        console.say(f"run {run_id} at {run.url}" if settings.mode == "online" else f"run {run_id}, offline")
+        if place.leads:
+            console.say(f"run {run.run_id} at {run.url}" if settings.mode == "online" else f"run {run.run_id}, offline")
     return run
 
 
 def _pipeline(
-    settings: Settings, console: Console, notes: Notes, *, found: Callable[[Sequence[Finding]], None], run_id: str
+    settings: Settings,
+    console: Console,
+    notes: Notes,
+    *,
+    found: Callable[[Sequence[Finding]], None],
+    run_id: str,
+    place: Place,
 ) -> Pipeline | None:
     """None in mode disabled; also, with a word about it, where the spool cannot be written: the training goes on
     without us."""
@@ -127,7 +146,7 @@ def _pipeline(
     except OSError as error:
         console.say(f"the spool in {settings.directory} cannot be written ({error}): nothing is recorded")
         return None
-    return Pipeline(settings, spool, console, notes, found=found)
+    return Pipeline(settings, spool, console, notes, rank=place.rank, found=found)
 
 
 def watch(

@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from trainvitals.plain import plain, title
 from trainvitals.points import MAX_STEP
+from trainvitals.ranks import Place
 from trainvitals.wire import coding
 from trainvitals.wire.messages import RunStart
 
@@ -26,6 +27,7 @@ def beginning(
     tags: object,
     group: object,
     planned_steps: object,
+    place: Place,
     say: Say,
 ) -> RunStart:
     """Unix seconds ``started_at``. What cannot be kept is left out, and ``say`` tells it."""
@@ -37,6 +39,8 @@ def beginning(
         tags=_tags(tags, say),
         group=title(plain(group)) if group else None,
         planned_steps=_planned(planned_steps, say),
+        rank=place.rank,
+        ranks=place.ranks,
     )
 
 

@@ -16,10 +16,13 @@ SEVERITIES: Final = ("critical", "warning", "info")
 
 
 class Console:
-    """Says every line once, however often it is asked to. ``name``: of the run, for several may share a terminal."""
+    """Says every line once, however often it is asked to. ``name``: of the run, for several may share a terminal. Of
+    a run's ranks the first tells what becomes of it, the others what goes wrong with them."""
 
-    def __init__(self, name: str | None = None) -> None:
+    def __init__(self, name: str | None = None, *, rank: int = 0) -> None:
         self._name = f"{name}: " if name else ""
+        self._rank = rank
+        self._speaker = f"trainvitals, rank {rank}" if rank else "trainvitals"
         self._said: set[str] = set()
 
     def named(self, name: str) -> Console:
@@ -35,7 +38,7 @@ class Console:
             return
         self._said.add(key)
         with contextlib.suppress(OSError, ValueError):  # a closed stderr must not stop a training
-            print(f"trainvitals: {line}", file=sys.stderr, flush=True)
+            print(f"{self._speaker}: {line}", file=sys.stderr, flush=True)
 
     def forget(self, once: str) -> bool:
         """Let a line be said again, for what it tells of is over; False if it was not said."""
@@ -45,6 +48,8 @@ class Console:
 
     def finding(self, finding: Finding, *, url: str) -> None:
         """Print a finding as it opens or resolves, with the address that shows it."""
+        if self._rank:
+            return
         id_, rule = finding.finding_id, finding.rule
         where = f" in {finding.where}" if finding.where else ""
         link = f"{url}?finding={id_}"
@@ -62,6 +67,8 @@ class Console:
 
     def ending(self, ending: RunEnded, *, status: EndStatus, url: str) -> None:
         """Print what a run came to, and what was found in it."""
+        if self._rank:
+            return
         for finding in ending.findings:
             self.finding(finding, url=url)
         if ending.health is None:

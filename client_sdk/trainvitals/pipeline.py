@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -38,6 +37,7 @@ class Pipeline:
         console: Console,
         notes: Notes,
         *,
+        rank: int,
         found: Callable[[Sequence[Finding]], None],
     ) -> None:
         self._settings = settings
@@ -57,7 +57,7 @@ class Pipeline:
             spool,
             notes,
             writer=notes.writer,
-            rank=_rank(),
+            rank=rank,
             appended=self._sender.notify if self._sender else _nothing,
             ended=self._part_ended,
             tell=lambda key, line: console.say(line, once=key),
@@ -112,11 +112,6 @@ class Pipeline:
         if self._settings.mode == "offline":
             return f"kept in {directory}; ship it with: trainvitals sync {directory} --server-url {url}"
         return f"not all has reached {url}; the rest waits in {directory}: the next run ships it, or `trainvitals sync`"
-
-
-def _rank() -> int:
-    text = os.environ.get("RANK", "0")
-    return int(text) if text.isdecimal() else 0
 
 
 def _nothing() -> None:

@@ -156,7 +156,8 @@ class Recorder:
         return found
 
     def _own_points(self, measured: list[Measured]) -> list[Point]:
-        points = [Point("grad_norm", snapshot.step, snapshot.grad_norm) for snapshot in measured if snapshot.tables]
+        norms = [(snapshot.step, snapshot.grad_norm) for snapshot in measured]
+        points = [Point("grad_norm", step, norm) for step, norm in norms if norm is not None]
         for snapshot in measured:
             if snapshot.noise is not None and (scale := self._noise.add(snapshot.noise)) is not None:
                 points.append(Point("gradient_noise_scale", snapshot.step, scale))

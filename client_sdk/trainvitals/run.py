@@ -12,6 +12,7 @@ from trainvitals.collector.steps import StepCounter
 from trainvitals.noting import Noting
 from trainvitals.outbox import Point
 from trainvitals.points import Intake, Metrics, checked_step
+from trainvitals.ranks import Place
 from trainvitals.reactions import Reactions, TrainingStopped
 from trainvitals.shown import Shown
 from trainvitals.wandb_words import is_optimizer, of_watch
@@ -58,9 +59,11 @@ class Run(Noting, Shown):
         reactions: Reactions,
         config: Mapping[str, Any],
         notes: Notes,
+        place: Place,
     ) -> None:
         self.run_id = run_id
         self.settings = settings
+        self.rank = place.rank
         super().__init__(notes, console, config=config)
         self.outcome: tuple[EndStatus, str | None] | None = None
         self.presumed: tuple[EndStatus, str | None] = ("finished", None)  # if nothing else is known in the end
@@ -73,6 +76,8 @@ class Run(Noting, Shown):
             settings,
             self._steps,
             console,
+            run_id=run_id,
+            place=place,
             started_at=started_at,
             hand_over=self._hand_over,
             introduce=self._introduce,
@@ -213,6 +218,7 @@ class Run(Noting, Shown):
             ended_at=time.time(),
             last_step=self._steps.current,
             error=text(error or noted[1] or "") or None,
+            rank=self.rank,
         )
         pipeline.close(end, seconds=SHUTDOWN_SECONDS)
         self._reactions.act(is_over=True)

@@ -4,20 +4,26 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Final
 
+from trainvitals.collector.agreed_sampling import AgreedSampling
 from trainvitals.collector.options import WatchOptions
-from trainvitals.collector.sampling import Sampling
+from trainvitals.collector.plan import Plan
+from trainvitals.collector.sampling import FIRST_INTERVAL, Sampling
 from trainvitals.collector.steps import StepCounter
 from trainvitals.console import Console
+from trainvitals.ranks import Place, meeting_place
 from trainvitals.settings import Settings
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
     from torch.optim import Optimizer
 
+    from trainvitals.collector.attention_watch import AttentionWatch
+    from trainvitals.collector.layers import Layers
     from trainvitals.collector.roots import Models
+    from trainvitals.collector.shards import Shards
     from trainvitals.collector.snapshots import Pending
     from trainvitals.collector.watch import Watch
     from trainvitals.lookout import Found, Lookout
@@ -39,6 +45,8 @@ class Watching:
         steps: StepCounter,
         console: Console,
         *,
+        run_id: str,
+        place: Place,
         started_at: float,
         hand_over: HandOver,
         introduce: Callable[[ModelInfo], None],
@@ -47,6 +55,9 @@ class Watching:
         self._settings = settings
         self._steps = steps
         self._console = console
+        self._run_id = run_id
+        self._place = place
+        self._watches = 0  # begun
         self._started_at = started_at
         self._hand_over = hand_over
         self._introduce = introduce
@@ -62,10 +73,10 @@ class Watching:
         """Watch these from now on, and nothing else. Raises ValueError for what cannot be meant."""
         if not optimizers:
             raise ValueError("watch() needs an optimizer: its steps are the run's")
-        sampling = self._sampling(options)
+        self._sampling(options)  # raises before anything is changed
         self.stop()
         try:
-            self._begin(models, optimizers, sampling, options)
+            self._begin(models, optimizers, options)
         except ValueError:
             raise
         except Exception as error:  # noqa: BLE001  # the border: no error of ours may reach the training
@@ -116,7 +127,8 @@ class Watching:
         """In a forked child: the hooks find nothing to do."""
         self._watch = None
 
-    def _sampling(self, options: WatchOptions) -> Sampling:
+    def _sampling(self, options: WatchOptions, plan: Plan | None = None) -> Sampling:
+        """Of its own, or by the plan of several ranks. Raises ValueError."""
         every = options.every
         if every is None and options.budget is None:
             every = self._settings.every
@@ -125,39 +137,64 @@ class Watching:
         budget = self._settings.budget if options.budget is None else options.budget
         if not 0 < budget <= 1:
             raise ValueError(f"budget={budget}: it is a share of the training's time, such as 0.02")
-        return Sampling(every=every, budget=budget, dense=options.dense)
+        if plan is None:
+            return Sampling(every=every, budget=budget, dense=options.dense)
+        return AgreedSampling(plan, leads=self._place.leads, every=every, budget=budget, dense=options.dense)
 
-    def _begin(
-        self, models: Models, optimizers: Sequence[Optimizer], sampling: Sampling, options: WatchOptions
-    ) -> None:
+    def _shards(self, layers: Layers, plan: Plan) -> Shards | None:
+        from trainvitals.collector.dtensors import is_sharded
+        from trainvitals.collector.shards import Shards
+
+        if not any(is_sharded(parameter) for parameter in layers.parameters):
+            return None
+        store = meeting_place()
+        if store is None or self._place.ranks == 1:
+            return None
+        key = f"trainvitals/{self._run_id}/{self._watches}"
+        rank, ranks = self._place.rank, self._place.ranks
+        return Shards(store, key=key, rank=rank, ranks=ranks, plan=plan, tell=self._console.say)
+
+    def _attention(
+        self, models: Mapping[str, nn.Module], layers: Layers, optimizers: Sequence[Optimizer], options: WatchOptions
+    ) -> AttentionWatch | None:
         from trainvitals.collector.attention_watch import AttentionWatch
-        from trainvitals.collector.layers import describe, find_layers, is_chosen
+        from trainvitals.collector.layers import describe, is_chosen
+
+        if not (options.attention and self._place.leads):
+            return None
+        return AttentionWatch(
+            models,
+            layers,
+            wanted=lambda name: is_chosen(name, include=options.include, exclude=options.exclude),
+            found=lambda all_layers: self._introduce(describe(all_layers, optimizers)),
+            tell=self._console.say,
+        )
+
+    def _begin(self, models: Models, optimizers: Sequence[Optimizer], options: WatchOptions) -> None:
+        from trainvitals.collector.layers import describe, find_layers
         from trainvitals.collector.roots import inner, named_roots
         from trainvitals.collector.watch import Watch
 
         roots = named_roots(models)
         inners = {name: inner(root) for name, root in roots.items()}
         layers = find_layers(inners, include=options.include, exclude=options.exclude)
-        attention = None
-        if options.attention:
-            attention = AttentionWatch(
-                inners,
-                layers,
-                wanted=lambda name: is_chosen(name, include=options.include, exclude=options.exclude),
-                found=lambda all_layers: self._introduce(describe(all_layers, optimizers)),
-                tell=self._console.say,
-            )
+        self._watches += 1
+        plan = Plan(options.every or self._settings.every or FIRST_INTERVAL)
+        shards = self._shards(layers, plan)
         self._watch = Watch(
             list(roots.values()),
             layers,
             optimizers,
             steps=self._steps,
-            sampling=sampling,
+            sampling=self._sampling(options, None if shards is None else plan),
             emit=self._emit,
             tell=self._console.say,
-            attention=attention,
+            attention=self._attention(inners, layers, optimizers, options),
+            leads=self._place.leads,
+            shards=shards,
         )
-        self._introduce(describe(layers, optimizers))
+        if self._place.leads:
+            self._introduce(describe(layers, optimizers))
         self._watch.start()
         if self._after_step is not None:
             hook = optimizers[0].register_step_post_hook(self._step_ended)  # after those that record

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 
 from torch.optim import Optimizer
@@ -85,10 +84,8 @@ class Automatic:
         return run.look_out(self._models)
 
 
-def watch_unseen() -> Automatic | None:
-    """Begin to look for a training; None in a process that is not the first of a distributed one."""
-    if os.environ.get("RANK", "0") != "0":
-        return None
+def watch_unseen() -> Automatic:
+    """Begin to look for a training."""
     automatic = Automatic()
     automatic.start()
     return automatic

@@ -129,6 +129,10 @@ def receiver(serving: Callable[[int], Receiver]) -> Receiver:
 def records(directory: Path) -> list[Record]:
     """All records of the only spool in a folder, which no living run holds."""
     (path,) = directory.rglob("*.spool")
+    return records_in(path)
+
+
+def records_in(path: Path) -> list[Record]:
     spool = Spool(path)
     assert spool.open()
     found = []

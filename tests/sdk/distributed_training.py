@@ -1,43 +1,85 @@
-"""The same training in one process and in two that share its batches. Run as: distributed_training.py FOLDER"""
+"""The same training in one process and in several that share its batches.
+
+Run as: distributed_training.py HOW FOLDER, which gets folders "one" and "several". HOW: ddp, fsdp, hybrid or tensor.
+"""
 
 from __future__ import annotations
 
 import sys
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 
 import torch
 import torch.multiprocessing as mp
 from torch import distributed, nn
+from torch.distributed.device_mesh import init_device_mesh
+from torch.distributed.fsdp import fully_shard
+from torch.distributed.tensor.parallel import ColwiseParallel, RowwiseParallel, parallelize_module
 from torch.nn.parallel import DistributedDataParallel
 
 import trainvitals as tv
 
-RANKS = 2
+STEPS = 6
+BATCH = 8
 
 
-def train(folder: Path, *, rank: int, ranks: int) -> None:
+def sharded(model: nn.Module) -> nn.Module:
+    for layer in model:  # type: ignore[attr-defined]  # it is a Sequential
+        if isinstance(layer, nn.Linear):
+            fully_shard(layer)
+    return fully_shard(model)
+
+
+def hybrid(model: nn.Module) -> nn.Module:
+    return fully_shard(model, mesh=init_device_mesh("cpu", (2, 2), mesh_dim_names=("copies", "shards")))
+
+
+def tensor_parallel(model: nn.Module) -> nn.Module:
+    mesh = init_device_mesh("cpu", (2,))
+    return parallelize_module(model, mesh, {"0": ColwiseParallel(), "2": RowwiseParallel()})
+
+
+WAYS: dict[str, tuple[int, Callable[[nn.Module], nn.Module]]] = {
+    "ddp": (2, DistributedDataParallel),
+    "fsdp": (2, sharded),
+    "hybrid": (4, hybrid),
+    "tensor": (2, tensor_parallel),
+}
+
+
+def network(how: str) -> nn.Module:
     torch.manual_seed(0)
-    model: nn.Module = nn.Sequential(nn.Linear(4, 8), nn.Tanh(), nn.Linear(8, 1))
-    called = DistributedDataParallel(model) if ranks > 1 else model
-    optimizer = torch.optim.Adam(model.parameters(), lr=0.01)
-    run = tv.init(mode="offline" if rank == 0 else "disabled", directory=folder)
-    run.watch(called, optimizer, every=1)
-    batches = torch.randn(3, 8, 4, generator=torch.Generator().manual_seed(1))
-    for batch in batches:
+    hidden = 8 if how == "tensor" else 9  # which two ranks cannot share evenly
+    return nn.Sequential(nn.Linear(4, hidden), nn.Tanh(), nn.Linear(hidden, 1))
+
+
+def train(called: nn.Module, folder: Path, *, rank: int, parts: int, steps: int = STEPS, every: int | None = 1) -> None:
+    """``parts`` of each batch, of which this rank has its own."""
+    optimizer = torch.optim.Adam(called.parameters(), lr=0.01)
+    run = tv.init(mode="offline", directory=folder, project="ranks")
+    run.watch(called, optimizer, every=every)
+    batches = torch.Generator().manual_seed(1)
+    for _ in range(steps):
+        batch = torch.randn(BATCH, 4, generator=batches)
         optimizer.zero_grad()
-        called(batch.chunk(ranks)[rank]).square().mean().backward()
+        loss = called(batch.chunk(parts)[rank % parts]).square().mean()
+        loss.backward()
         optimizer.step()
+        run.log({"loss": loss})
     run.finish()
 
 
-def one_of_two(rank: int, folder: Path, meeting: str) -> None:
-    distributed.init_process_group("gloo", init_method=f"file://{meeting}", rank=rank, world_size=RANKS)
-    train(folder / "two", rank=rank, ranks=RANKS)
+def one_of_several(rank: int, how: str, folder: Path, meeting: str) -> None:
+    ranks, spread = WAYS[how]
+    distributed.init_process_group("gloo", init_method=f"file://{meeting}", rank=rank, world_size=ranks)
+    train(spread(network(how)), folder / "several", rank=rank, parts=1 if how == "tensor" else ranks)
+    distributed.barrier()
     distributed.destroy_process_group()
 
 
 if __name__ == "__main__":
-    train(Path(sys.argv[1]) / "one", rank=0, ranks=1)
-    with tempfile.TemporaryDirectory() as meeting:
-        mp.spawn(one_of_two, args=(Path(sys.argv[1]), f"{meeting}/meeting"), nprocs=RANKS)
+    way, target = sys.argv[1], Path(sys.argv[2])
+    train(network(way), target / "one", rank=0, parts=1)
+    with tempfile.TemporaryDirectory() as shared:
+        mp.spawn(one_of_several, args=(way, target, f"{shared}/meeting"), nprocs=WAYS[way][0])

@@ -4,10 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import math
-import os
-import subprocess
-import sys
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -15,7 +11,6 @@ import torch
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
-from tests.sdk.conftest import frames_of, stats_at
 from tests.sdk.small_models import CLOSE, mlp, norm_of
 
 
@@ -266,15 +261,3 @@ class TestCompiled:
             assert "activation stats are left out" in capsys.readouterr().err
         assert offline.stats(4)["grad_norm"]["0"] == pytest.approx(norm_of(model[0]), rel=CLOSE)
         assert [step for step, _ in offline.points("loss")] == list(range(5))
-
-
-@pytest.mark.slow
-def test_two_processes_tell_what_one_would(tmp_path: Path) -> None:
-    script = Path(__file__).with_name("distributed_training.py")
-    subprocess.run(
-        [sys.executable, script, tmp_path], check=True, env={**os.environ, "OMP_NUM_THREADS": "1"}, timeout=120
-    )
-    one, two = (stats_at(frames_of(tmp_path / name), 2) for name in ("one", "two"))
-    for stat in ("grad_norm", "grad_max", "weight_norm", "update_ratio"):
-        for layer in ("0", "2"):
-            assert two[stat][layer] == pytest.approx(one[stat][layer], rel=1e-3), (stat, layer)

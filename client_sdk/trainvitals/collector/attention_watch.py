@@ -130,7 +130,8 @@ class AttentionWatch:
 
     def _of_module(self, caller: Caller, given: tuple[Any, ...], named: dict[str, Any]) -> None:
         module = caller.module
-        if isinstance(module, nn.MultiheadAttention):
+        sharded = any(type(one) not in PLAIN for one in module.parameters(recurse=False))
+        if isinstance(module, nn.MultiheadAttention) and not sharded:  # of which parts would have to be fetched
             self._guarded(caller, lambda: attention_rows.of_module(module, *given, **named), (*given, *named.values()))
 
     def _guarded(self, caller: Caller, compute: Callable[[], tuple[Tensor, Tensor]], given: tuple[object, ...]) -> None:

@@ -8,6 +8,7 @@ from statistics import median
 from typing import Final
 
 STEPS: Final = 16  # to take the median of
+MOST_UNSEEN: Final = 2.0  # times what was measured: beyond it something else held the step up
 
 
 class StepClock:
@@ -18,16 +19,23 @@ class StepClock:
         self._bare: deque[float] = deque(maxlen=STEPS)
         self._sampled: deque[float] = deque(maxlen=STEPS)
 
-    def step_ended(self, *, cost_seconds: float | None) -> None:
-        """A step is over; ``cost_seconds``: what its snapshot cost, None if it was not sampled."""
+    def step_ended(self, *, cost_seconds: float | None) -> float:
+        """A step is over; ``cost_seconds``: what was measured of its snapshot's cost, None if it was not sampled.
+
+        Answers what the snapshot cost in all: caches that it emptied and threads that it woke are not measured with it,
+        but sampled steps take longer than others by so much.
+        """
         now = time.perf_counter()
         before, self._ended_at = self._ended_at, now
         if before is None:
-            return
+            return cost_seconds or 0.0
         if cost_seconds is None:
             self._bare.append(now - before)
-        else:
-            self._sampled.append(max(0.0, now - before - cost_seconds))
+            return 0.0
+        self._sampled.append(max(0.0, now - before - cost_seconds))
+        if not self._bare:
+            return cost_seconds
+        return min(max(cost_seconds, now - before - median(self._bare)), MOST_UNSEEN * cost_seconds)
 
     @property
     def step_seconds(self) -> float:

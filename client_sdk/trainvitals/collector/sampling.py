@@ -8,6 +8,7 @@ from typing import Final
 FIRST_DENSE: Final = (10, 50)  # steps from the start, each sampled: at least, and at most
 DENSE_SHARE: Final = 0.5  # of what the budget allows for the first thousand steps
 INTERVALS: Final = (1, 2, 5, 10, 20, 50, 100)
+FIRST_INTERVAL: Final = 10  # until it is known what snapshots cost
 FIRST_STEPS: Final = (
     1000  # of which at least every 20th is sampled, whatever it costs: a short run is to tell something
 )
@@ -27,7 +28,7 @@ class Sampling:
     or 50 where ``every`` is fixed."""
 
     def __init__(self, *, every: int | None, budget: float, dense: int | None = None) -> None:
-        self.interval = every or INTERVALS[3]
+        self.interval = every or FIRST_INTERVAL
         self._fixed = every is not None
         self._budget = budget
         least, most = FIRST_DENSE if dense is None else (dense, dense)

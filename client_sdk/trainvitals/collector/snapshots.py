@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final, Protocol
 
@@ -13,6 +14,7 @@ from trainvitals.collector.decay import penalty
 from trainvitals.collector.noise import Estimate, estimate
 from trainvitals.collector.parcel import Parcel, on_one_device, receive, send
 from trainvitals.collector.sample import Sample
+from trainvitals.collector.shards import Held, Shards
 from trainvitals.collector.stats import (
     activations,
     attention,
@@ -54,11 +56,24 @@ IN_DEPTH: Final[dict[str, Kind]] = {
 }
 
 
+SHARDED: Final[Sequence[str]] = (
+    "gradients",
+    "updates",
+    "gradient_values",
+    "weights",
+    "moments",
+)  # kinds of which ranks hold parts
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pending:
-    """A snapshot whose numbers are being copied to the host, with owners and sizes of each kind's columns."""
+    """A snapshot whose numbers are being copied to the host, with owners and sizes of each kind's columns. ``shards``
+    puts it together with what other ranks hold of it; ``ships_layers``: False where another rank does."""
 
     step: int
+    in_depth: bool
+    ships_layers: bool
+    shards: Shards | None
     layers: list[str]
     parcel: Parcel
     owners: dict[str, list[int]]
@@ -78,21 +93,24 @@ class Table:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Measured:
-    """A snapshot as numbers, and the global gradient norm (NaN if no gradient was seen). No tables: the step was
-    skipped."""
+    """A snapshot as numbers, and the global gradient norm: NaN if no gradient was seen, None where it is not known, or
+    of no account as the step was skipped."""
 
     step: int
     tables: list[Table]
-    grad_norm: float
+    grad_norm: float | None
     noise: Estimate | None = None
     decay_penalty: float | None = None
 
 
-def pack(sample: Sample, *, layers: list[str]) -> Pending:
+def pack(sample: Sample, *, layers: list[str], ships_layers: bool = True, shards: Shards | None = None) -> Pending:
     """Start the one copy of a sample to the host."""
     pieces = {kind: torch.cat(on_one_device(of.pieces), dim=1) for kind, of in sample.kinds.items()}
     return Pending(
         step=sample.step,
+        in_depth=sample.in_depth,
+        ships_layers=ships_layers,
+        shards=shards,
         layers=layers,
         parcel=send(pieces),
         owners={kind: columns.owners for kind, columns in sample.kinds.items()},
@@ -102,44 +120,64 @@ def pack(sample: Sample, *, layers: list[str]) -> Pending:
 
 
 def measure(pending: Pending) -> Measured:
-    """The stats of a snapshot. Waits for the device; belongs on the background thread."""
-    received = receive(pending.parcel)
-    if "skipped" in received and bool(received["skipped"].ne(0).any()):
-        return Measured(step=pending.step, tables=[], grad_norm=torch.nan)
-    tables = [_table(pending, received, kinds) for kinds in (ALWAYS, IN_DEPTH) if not received.keys().isdisjoint(kinds)]
-    norm = float(received["gradients"][0].double().square().sum().sqrt() if "gradients" in received else torch.nan)
-    decay = (
-        penalty(received["updates"][0], sizes=pending.sizes["updates"], decays=pending.decays)
-        if "updates" in received
-        else None
-    )
+    """The stats of a snapshot. Waits for the device, and for other ranks; belongs on the background thread."""
+    held = {
+        kind: Held(columns=columns, owners=pending.owners[kind], sizes=pending.sizes[kind])
+        for kind, columns in receive(pending.parcel).items()
+    }
+    if pending.shards is not None:
+        own = {kind: held.pop(kind) for kind in SHARDED if kind in held}
+        held |= pending.shards.exchange(pending.step, own, in_depth=pending.in_depth)
+    if "skipped" in held and bool(held["skipped"].columns.ne(0).any()):
+        return Measured(step=pending.step, tables=[], grad_norm=None)
+    norm = _norm(held.get("gradients"))
     return Measured(
-        step=pending.step, tables=tables, grad_norm=norm, noise=_noise(pending, received, norm), decay_penalty=decay
+        step=pending.step,
+        tables=_tables(pending.step, held, layers=pending.layers) if pending.ships_layers else [],
+        grad_norm=None if pending.shards is not None and "gradients" not in held else norm,
+        noise=_noise(held.get("noise"), norm),
+        decay_penalty=_decay_penalty(held.get("updates"), pending.decays),
     )
 
 
-def _noise(pending: Pending, received: dict[str, Tensor], norm: float) -> Estimate | None:
-    if "noise" not in received:
+def _norm(gradients: Held | None) -> float:
+    return math.nan if gradients is None else float(gradients.columns[0].double().square().sum().sqrt())
+
+
+def _decay_penalty(moved: Held | None, decays: list[float]) -> float | None:
+    if moved is None or len(decays) != len(moved.sizes):  # of other ranks' shards it is not known
         return None
-    square, scale, before_clipping = received["noise"][:, 0].double().tolist()
+    return penalty(moved.columns[0], sizes=moved.sizes, decays=decays)
+
+
+def _noise(noise: Held | None, norm: float) -> Estimate | None:
+    if noise is None:
+        return None
+    square, scale, before_clipping = noise.columns[:, 0].double().tolist()
     return estimate(
         first=square / scale**2,
         whole=(norm if math.isnan(before_clipping) else before_clipping) ** 2,
-        passes=pending.owners["noise"][0],
-        examples=pending.sizes["noise"][0],
+        passes=noise.owners[0],
+        examples=noise.sizes[0],
     )
 
 
-def _table(pending: Pending, received: dict[str, Tensor], kinds: dict[str, Kind]) -> Table:
-    present = [kind for kind in kinds if kind in received]
+def _tables(step: int, held: dict[str, Held], *, layers: list[str]) -> list[Table]:
+    return [
+        _table(step, held, kinds, layers=layers) for kinds in (ALWAYS, IN_DEPTH) if not held.keys().isdisjoint(kinds)
+    ]
+
+
+def _table(step: int, held: dict[str, Held], kinds: dict[str, Kind], *, layers: list[str]) -> Table:
+    present = [kind for kind in kinds if kind in held]
     parts = [
         kinds[kind].of_layers(
-            received[kind],
-            owners=torch.tensor(pending.owners[kind], dtype=torch.int64),
-            sizes=torch.tensor(pending.sizes[kind], dtype=torch.float64),
-            layers=len(pending.layers),
+            held[kind].columns,
+            owners=torch.tensor(held[kind].owners, dtype=torch.int64),
+            sizes=torch.tensor(held[kind].sizes, dtype=torch.float64),
+            layers=len(layers),
         )
         for kind in present
     ]
     stats = tuple(stat for kind in present for stat in kinds[kind].STATS)
-    return Table(step=pending.step, stats=stats, layers=pending.layers, matrix=torch.cat(parts))
+    return Table(step=step, stats=stats, layers=layers, matrix=torch.cat(parts))

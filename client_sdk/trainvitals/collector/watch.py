@@ -15,7 +15,9 @@ from trainvitals.collector.accumulation import Accumulation
 from trainvitals.collector.attention_watch import AttentionWatch
 from trainvitals.collector.clipping import Clipping
 from trainvitals.collector.clock import StepClock
+from trainvitals.collector.dtensors import is_ours_to_tell, is_sharded
 from trainvitals.collector.forward_watch import ForwardWatch
+from trainvitals.collector.gradient_watch import GradientWatch
 from trainvitals.collector.hooks import Faults, Hook
 from trainvitals.collector.instruments import leave, listen
 from trainvitals.collector.layers import Layers
@@ -25,6 +27,7 @@ from trainvitals.collector.roots import is_compiled
 from trainvitals.collector.sample import Sample
 from trainvitals.collector.sampling import Sampling
 from trainvitals.collector.schedules import Schedules
+from trainvitals.collector.shards import Shards
 from trainvitals.collector.snapshots import Pending, pack
 from trainvitals.collector.steps import StepCounter
 from trainvitals.collector.turns import Turns
@@ -37,7 +40,8 @@ class Watch:
 
     A layer that is called several times in a step (shared, or under gradient accumulation) counts as one with all the
     values together. Of an optimizer that steps several times in one step of the first, the first time is recorded.
-    ``emit`` gets the snapshot, the learning rates and the seconds that watching has cost since the one before.
+    ``emit`` gets the snapshot, the learning rates and the seconds that watching has cost since the one before. Of
+    several ranks one ``leads`` and ships layers; where they are sharded, ``shards`` puts together what each holds.
     """
 
     def __init__(
@@ -50,6 +54,8 @@ class Watch:
         sampling: Sampling,
         emit: Callable[[Pending, dict[str, float | Tensor], float], None],
         tell: Callable[[str], None],
+        leads: bool = True,
+        shards: Shards | None = None,
         attention: AttentionWatch | None = None,
     ) -> None:
         self._roots = list(roots)
@@ -59,6 +65,8 @@ class Watch:
         self._sampling = sampling
         self._emit = emit
         self._tell = tell
+        self._leads = leads
+        self._shards = shards
         self._counting = Faults(tell)  # of its own: steps are counted even when measuring has failed for good
         self._faults = Faults(tell)
         self._attention = attention
@@ -72,7 +80,7 @@ class Watch:
         self._schedules = Schedules(optimizers)
         self._loss_scale: Tensor | None = None
         self._skipped: int | None = None  # steps, by a GradScaler; None without one
-        is_plain = len(self._roots) == len(self._optimizers) == 1
+        is_plain = len(self._roots) == len(self._optimizers) == 1 and leads and shards is None
         self._accumulation = Accumulation(layers.parameters, is_plain=is_plain)
         self._unheard = 0  # snapshots in a row without an output
         self._sample: Sample | None = None
@@ -82,15 +90,16 @@ class Watch:
         self._permanent: list[RemovableHandle] = []
         self._seconds = 0.0  # spent since the last boundary of steps
         self._unreported = 0.0  # spent since the last snapshot was handed over
-        self._blind = all(is_compiled(root) for root in self._roots)
+        self._blind = not leads or all(is_compiled(root) for root in self._roots)
 
     def start(self) -> None:
         """Install the hooks."""
-        if self._blind:
+        if self._blind and self._leads:
             self._tell_blind("the model is compiled")
-        if any(hasattr(parameter, "_local_tensor") for parameter in self._layers.parameters):
+        if self._shards is None and any(is_sharded(parameter) for parameter in self._layers.parameters):
             self._tell(
-                "parameters are sharded: stats of gradients, weights and updates are of this process's shards alone"
+                "parameters are sharded, and there is no process group to ask: stats of gradients, weights and updates "
+                "are of this process's shards alone"
             )
         with torch.no_grad():
             for part in self._parts:
@@ -112,6 +121,8 @@ class Watch:
         """Remove every hook; the model is as it was. The snapshot that was begun is handed over."""
         leave(self)
         self._guarded(self._close)
+        if self._shards is not None:
+            self._shards.end()
         self._forward.rest()
         if self._attention is not None:
             self._attention.stop()
@@ -140,7 +151,7 @@ class Watch:
             self._sample = None
             self._guarded(lambda: self._begin_sample(step))
 
-    def _split(self) -> list[OptimizerWatch]:
+    def _split(self) -> list[OptimizerWatch | GradientWatch]:
         """Each parameter to the optimizer that has it, those that none has to the first."""
         optimizer_of = {
             id(parameter): index
@@ -148,12 +159,15 @@ class Watch:
             for group in optimizer.param_groups
             for parameter in group["params"]
         }
-        pairs = list(zip(self._layers.parameters, self._layers.owners, strict=True))
+        pairs: list[list[tuple[nn.Parameter, int]]] = [[] for _ in self._optimizers]
+        for parameter, owner in zip(self._layers.parameters, self._layers.owners, strict=True):
+            if self._shards is None or is_ours_to_tell(parameter, leads=self._leads):
+                pairs[optimizer_of.get(id(parameter), 0)].append((parameter, owner))
         return [
-            OptimizerWatch(
-                optimizer, pairs=[(part, own) for part, own in pairs if optimizer_of.get(id(part), 0) == index]
-            )
-            for index, optimizer in enumerate(self._optimizers)
+            OptimizerWatch(optimizer, pairs=own)
+            if self._leads or self._shards is not None
+            else GradientWatch(optimizer, [parameter for parameter, _ in own])
+            for optimizer, own in zip(self._optimizers, pairs, strict=True)
         ]
 
     def _enter_root(self, module: nn.Module, arguments: object) -> None:
@@ -233,7 +247,8 @@ class Watch:
         if sample is None:
             return
         self._forward.end()
-        if "gradients" not in sample.kinds:
+        stepped = len(self._waiting) < len(self._optimizers)  # other ranks may count on a part without a gradient
+        if "gradients" not in sample.kinds and not (stepped and self._shards is not None):
             return
         self._unheard = 0 if self._blind or self._forward.called else self._unheard + 1
         if self._unheard == MOST_UNHEARD:
@@ -249,7 +264,8 @@ class Watch:
             rates["lr" if index == 0 else f"lr/{index}"] = rate.detach().clone() if isinstance(rate, Tensor) else rate
         seconds, self._unreported = self._unreported, 0.0  # packing is on the next snapshot's account
         layers = self._layers if self._attention is None else self._attention.layers
-        self._emit(pack(sample, layers=layers.names), rates, seconds)
+        pending = pack(sample, layers=layers.names, ships_layers=self._leads, shards=self._shards)
+        self._emit(pending, rates, seconds)
 
     def _end_step(self) -> None:
         """A boundary between steps: what this one cost decides when the next is sampled."""
@@ -257,9 +273,10 @@ class Watch:
         spent, self._seconds = self._seconds, 0.0
         self._phases.step_ended()
         self._clipping.step_ended()
-        self._clock.step_ended(cost_seconds=spent if self._sampled else None)
+        cost = self._clock.step_ended(cost_seconds=spent if self._sampled else None)
         if self._sampled:
-            self._sampling.note(self._steps.current, cost_seconds=spent, step_seconds=self._clock.step_seconds)
+            self._unreported += cost - spent
+            self._sampling.note(self._steps.current, cost_seconds=cost, step_seconds=self._clock.step_seconds)
 
     def _guarded(self, measure: Callable[[], None]) -> None:
         """Measure, and take the time of it. The border: no error of ours may reach the training."""

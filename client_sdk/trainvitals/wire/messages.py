@@ -12,7 +12,8 @@ FindingState = Literal["open", "acknowledged", "snoozed", "resolved"]
 
 
 class RunStart(msgspec.Struct, frozen=True, kw_only=True):
-    """A run begins. ``PUT /api/v1/runs/{run_id}``; sending it again changes nothing."""
+    """A run begins. ``PUT /api/v1/runs/{run_id}``; sending it again changes nothing. Each of the ``ranks`` processes
+    that train together may send it: what rank 0 says counts."""
 
     project: str
     name: str
@@ -22,6 +23,8 @@ class RunStart(msgspec.Struct, frozen=True, kw_only=True):
     group: str | None = None
     environment: dict[str, Any] = {}  # Any: versions, host, command line, code revision
     planned_steps: int | None = None
+    rank: int = 0
+    ranks: int = 1
 
 
 class LayerInfo(msgspec.Struct, frozen=True, kw_only=True):
@@ -57,12 +60,13 @@ class ModelInfo(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class RunEnd(msgspec.Struct, frozen=True, kw_only=True):
-    """How a run ended. ``PUT /api/v1/runs/{run_id}/end``."""
+    """How a run ended, as one of its ranks has it. ``PUT /api/v1/runs/{run_id}/end``."""
 
     status: Literal["finished", "failed", "stopped"]
     ended_at: float
     last_step: int | None = None
     error: str | None = None
+    rank: int = 0
 
 
 class Evidence(msgspec.Struct, frozen=True, kw_only=True):

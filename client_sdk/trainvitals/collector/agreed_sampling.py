@@ -1,0 +1,41 @@
+"""Which steps are sampled where ranks have to sample the same ones, each holding a part of what is measured."""
+
+from __future__ import annotations
+
+from trainvitals.collector.plan import Plan
+from trainvitals.collector.sampling import CAPTURE_PAUSE, CAPTURE_STEPS, FIRST_DENSE, LOOK_IN_DEPTH, Sampling
+
+
+class AgreedSampling(Sampling):
+    """As ``Sampling``, by a plan. The rank that ``leads`` changes it, by what snapshots cost there."""
+
+    def __init__(self, plan: Plan, *, leads: bool, every: int | None, budget: float, dense: int | None) -> None:
+        least, most = FIRST_DENSE  # steps cannot be agreed upon one by one
+        super().__init__(every=every, budget=budget, dense=dense or (most if every else least))
+        self._plan = plan
+        self._leads = leads
+        self._in_depth = False
+        self._step_seconds = 0.0
+
+    def take(self, step: int) -> bool:
+        """Whether a step is sampled; to be asked once for each."""
+        interval = 1 if step < self._dense_until else self._plan.interval_at(step)
+        self._in_depth = step // interval % LOOK_IN_DEPTH == 0
+        return step % interval == 0
+
+    def looks_in_depth(self) -> bool:
+        """Whether the snapshot that begins is one that looks in depth."""
+        return self._in_depth
+
+    def note(self, step: int, *, cost_seconds: float, step_seconds: float) -> None:
+        """A snapshot was taken at ``step``; it cost so much, where a step without takes ``step_seconds``."""
+        super().note(step, cost_seconds=cost_seconds, step_seconds=step_seconds)
+        self._step_seconds = step_seconds
+        if self._leads and self.interval != self._plan.usual:
+            self._plan.change(step=step, interval=self.interval, step_seconds=step_seconds)
+
+    def capture(self, step: int) -> None:
+        """Sample twenty steps, each, some seconds from now. On any thread."""
+        if self._leads and step >= self._capture_from:
+            self._capture_from = step + CAPTURE_PAUSE
+            self._plan.change(step=step, interval=1, step_seconds=self._step_seconds, for_steps=CAPTURE_STEPS)

@@ -1,0 +1,47 @@
+"""What a rank that ships no layers watches an optimizer for: the gradient's norm alone."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from torch import Tensor
+from torch.optim import Optimizer
+
+from trainvitals.collector.parameter_rows import local
+from trainvitals.collector.sample import Sample
+from trainvitals.collector.stats import gradients
+
+
+class GradientWatch:
+    """The parameters of one optimizer, in place of an ``OptimizerWatch``. Sparse gradients are left out."""
+
+    def __init__(self, optimizer: Optimizer, parameters: Sequence[Tensor]) -> None:
+        self._optimizer = optimizer
+        self._parameters = list(parameters)
+        self._has_closure = False
+
+    def prepare(self) -> None:
+        """There is nothing to."""
+
+    def before(self, sample: Sample, *, has_closure: bool) -> None:
+        """Before the step: gradients as the optimizer sees them, unless a closure makes them in it."""
+        self._has_closure = has_closure
+        if not has_closure:
+            self._take(sample)
+
+    def after(self, sample: Sample) -> None:
+        """After the step."""
+        if self._has_closure:
+            self._take(sample)
+
+    def _take(self, sample: Sample) -> None:
+        if isinstance(found := getattr(self._optimizer, "found_inf", None), Tensor):
+            sample.add("skipped", found.reshape(1, 1), owners=[0], sizes=[1])
+        scale = getattr(self._optimizer, "grad_scale", None)
+        held = [local(parameter.grad) for parameter in self._parameters if parameter.grad is not None]
+        for gradient in held:
+            if not gradient.is_sparse and gradient.numel():
+                columns = gradients.reduce_each([gradient])
+                sample.add(
+                    "gradients", columns if scale is None else columns / scale, owners=[0], sizes=[gradient.numel()]
+                )

@@ -1,0 +1,106 @@
+"""The plan by which ranks sample the same steps: changes hold from a step on that all of them hear of in time."""
+
+from __future__ import annotations
+
+import math
+
+from trainvitals.collector.agreed_sampling import AgreedSampling
+from trainvitals.collector.plan import LEAD_SECONDS, Plan, Turn
+
+STEP_SECONDS = 0.1
+LEAD = math.ceil(LEAD_SECONDS / STEP_SECONDS)
+
+
+def sampling(plan: Plan, *, leads: bool = True, every: int | None = None) -> AgreedSampling:
+    return AgreedSampling(plan, leads=leads, every=every, budget=0.02, dense=None)
+
+
+def taken(of: AgreedSampling, steps: range) -> list[int]:
+    return [step for step in steps if of.take(step)]
+
+
+def test_a_change_begins_after_all_have_heard_of_it() -> None:
+    plan = Plan(10)
+    plan.change(step=100, interval=50, step_seconds=STEP_SECONDS)
+    first = plan.turns[-1].first_step
+    assert first >= 100 + LEAD
+    assert plan.interval_at(first - 1) == 10
+    assert plan.interval_at(first) == 50
+
+
+def test_a_capture_goes_over_by_itself() -> None:
+    plan = Plan(10)
+    plan.change(step=100, interval=1, step_seconds=STEP_SECONDS, for_steps=20)
+    first = plan.turns[-2].first_step
+    assert [plan.interval_at(step) for step in (first - 1, first, first + 19, first + 20)] == [10, 1, 1, 10]
+    assert plan.usual == 10
+
+
+def test_what_is_over_is_forgotten_and_what_comes_is_kept_in_order() -> None:
+    plan = Plan(10)
+    plan.change(step=100, interval=1, step_seconds=STEP_SECONDS, for_steps=20)
+    plan.change(step=101, interval=20, step_seconds=STEP_SECONDS)
+    firsts = [turn.first_step for turn in plan.turns]
+    assert firsts == sorted(firsts)
+    assert plan.usual == 20
+    plan.change(step=5_000, interval=50, step_seconds=STEP_SECONDS)
+    assert [turn.interval for turn in plan.turns] == [20, 50]
+
+
+def test_a_step_from_before_the_plan_that_is_known_has_its_first_interval() -> None:
+    plan = Plan(10)
+    plan.turns = (Turn(200, 20),)
+    assert plan.interval_at(150) == 20
+
+
+def test_ranks_that_follow_one_plan_sample_the_same_steps_and_look_in_depth_at_the_same() -> None:
+    plan = Plan(10)
+    leader, follower = sampling(plan), sampling(plan, leads=False)
+    depths: list[list[bool]] = [[], []]
+    for step in range(300):
+        if step == 40:
+            plan.change(step=step, interval=20, step_seconds=STEP_SECONDS)
+        for rank, of in enumerate((leader, follower)):
+            if of.take(step):
+                depths[rank].append(of.looks_in_depth())
+                of.note(step, cost_seconds=0.01 * (rank + 1), step_seconds=0.0)  # no time is known yet
+    assert depths[0] == depths[1]
+    assert 0 < sum(depths[0]) < len(depths[0])
+
+
+def test_the_leader_changes_the_plan_by_what_snapshots_cost() -> None:
+    plan = Plan(10)
+    of = sampling(plan)
+    for step in taken(of, range(200)):
+        of.note(step, cost_seconds=0.5 * STEP_SECONDS, step_seconds=STEP_SECONDS)
+    assert plan.usual == 20  # a quarter of a step would be 50 were it not for the first thousand steps
+    assert plan.turns[-1].first_step > LEAD
+
+
+def test_a_rank_that_does_not_lead_changes_nothing() -> None:
+    plan = Plan(10)
+    of = sampling(plan, leads=False)
+    for step in taken(of, range(200)):
+        of.note(step, cost_seconds=STEP_SECONDS, step_seconds=STEP_SECONDS)
+    of.capture(200)
+    assert plan.turns == (Turn(0, 10),)
+
+
+def test_a_fixed_interval_stays() -> None:
+    plan = Plan(5)
+    of = sampling(plan, every=5)
+    steps = taken(of, range(100))
+    for step in steps:
+        of.note(step, cost_seconds=STEP_SECONDS, step_seconds=STEP_SECONDS)
+    assert steps == [*range(50), *range(50, 100, 5)]
+    assert plan.turns == (Turn(0, 5),)
+
+
+def test_captures_come_in_no_swarm() -> None:
+    plan = Plan(10)
+    of = sampling(plan)
+    of.note(100, cost_seconds=0.0, step_seconds=STEP_SECONDS)
+    of.capture(100)
+    after_one = plan.turns
+    of.capture(101)
+    assert plan.turns == after_one

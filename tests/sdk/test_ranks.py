@@ -1,0 +1,149 @@
+"""Processes that train together: one run, of which rank 0 tells the layers, and every rank what is its own."""
+
+from __future__ import annotations
+
+import math
+import os
+import subprocess
+import sys
+from collections import defaultdict
+from pathlib import Path
+
+import pytest
+
+import trainvitals
+from tests.sdk.conftest import frames_of, metric_points, records_in, stats_at
+from tests.sdk.small_models import CLOSE
+from trainvitals.spool import Record
+from trainvitals.wire import coding
+from trainvitals.wire.frame import Frame, decode_frame
+from trainvitals.wire.messages import RunEnd, RunStart
+
+HERE = Path(__file__).parent
+OF_THE_OUTPUTS = ("activation_mean", "activation_std", "activation_max", "zero_fraction", "saturated_fraction")
+TIMES = {f"seconds/{phase}" for phase in ("data", "forward", "backward", "optimizer")}
+
+
+def python(*arguments: str | Path, **environment: str) -> str:
+    """What a script says on stderr."""
+    done = subprocess.run(
+        [sys.executable, *map(str, arguments)],
+        env={**os.environ, "OMP_NUM_THREADS": "1", **environment},
+        timeout=180, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    return done.stderr
+
+
+def by_rank(directory: Path) -> dict[int, list[Record]]:
+    found: dict[int, list[Record]] = {}
+    for path in directory.rglob("*.spool"):
+        records = records_in(path)
+        found[coding.decode(records[0].payload, RunStart).rank] = records
+    return dict(sorted(found.items()))
+
+
+def frames(records: list[Record]) -> list[Frame]:
+    return [decode_frame(record.payload) for record in records if record.kind == "frame"]
+
+
+def metrics(of: list[Frame]) -> set[str]:
+    return {points.metric for frame in of for points in frame.metrics}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("how", ["ddp", "fsdp", "hybrid", "tensor"])
+def test_rank_0_tells_of_layers_what_one_process_would(tmp_path: Path, how: str) -> None:
+    said = python(HERE / "distributed_training.py", how, tmp_path)
+    assert "sharded" not in said
+    one, several = frames_of(tmp_path / "one"), by_rank(tmp_path / "several")
+    for step in (0, 1, 5):
+        expected, found = stats_at(one, step), stats_at(frames(several[0]), step)
+        assert found.keys() == expected.keys()
+        for stat in expected.keys() - set(OF_THE_OUTPUTS):
+            assert found[stat] == pytest.approx(expected[stat], rel=1e-3, abs=1e-7, nan_ok=True), (step, stat)
+    expected_norms = [norm for _, norm in metric_points(one, "grad_norm")]
+    assert [norm for _, norm in metric_points(frames(several[0]), "grad_norm")] == pytest.approx(
+        expected_norms, rel=CLOSE
+    )
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("how", ["ddp", "fsdp"])
+def test_all_ranks_are_one_run_and_each_tells_what_is_its_own(tmp_path: Path, how: str) -> None:
+    python(HERE / "distributed_training.py", how, tmp_path)
+    several = by_rank(tmp_path / "several")
+    starts = [coding.decode(records[0].payload, RunStart) for records in several.values()]
+    assert [(start.rank, start.ranks) for start in starts] == [(0, 2), (1, 2)]
+    assert starts[0].name == starts[1].name
+    assert starts[0].started_at == starts[1].started_at
+    ends = [coding.decode(records[-1].payload, RunEnd) for records in several.values()]
+    assert [(end.rank, end.status) for end in ends] == [(0, "finished"), (1, "finished")]
+    own = {rank: frames(records) for rank, records in several.items()}
+    assert len({frame.run_id for found in own.values() for frame in found}) == 1
+    assert len({frame.writer for found in own.values() for frame in found}) == 2
+    assert {frame.rank for frame in own[1]} == {1}
+    assert any(frame.layer_stats for frame in own[0])
+    assert not any(frame.layer_stats for frame in own[1])
+    assert "model" not in {record.kind for record in several[1]}
+    for found in own.values():
+        assert metrics(found) >= {"loss", "lr", "elapsed_seconds", "overhead_fraction", *TIMES}
+        assert [step for step, _ in metric_points(found, "loss")] == list(range(6))
+    assert metric_points(own[0], "loss") != metric_points(own[1], "loss")
+    if how == "ddp":
+        norms = [[norm for _, norm in metric_points(found, "grad_norm")] for found in own.values()]
+        assert norms[0] == pytest.approx(norms[1], rel=CLOSE)
+
+
+@pytest.mark.slow
+def test_sharded_ranks_sample_the_same_steps_by_the_budget(tmp_path: Path) -> None:
+    said = python(HERE / "sharded_training.py", tmp_path, "every rank")
+    assert "come" not in said
+    steps: dict[str, set[int]] = defaultdict(set)
+    for frame in frames(by_rank(tmp_path)[0]):
+        if frame.layer_stats is not None:
+            for part in frame.layer_stats.sections:
+                steps[part.stat].update(frame.layer_stats.steps)
+    assert steps["activation_mean"] >= set(range(10))
+    assert steps["grad_norm"] == steps["activation_mean"] == steps["update_ratio"]
+    later = sorted(step for step in steps["grad_norm"] if step >= 300)
+    assert len(later) < 30  # fewer than every tenth, for steps are as short here as snapshots
+
+
+@pytest.mark.slow
+def test_a_rank_that_does_not_watch_is_missed_once_and_nothing_false_is_told(tmp_path: Path) -> None:
+    said = python(HERE / "sharded_training.py", tmp_path, "rank 0 alone")
+    assert said.count("not every rank watches this model") == 1
+    found = frames(by_rank(tmp_path)[0])
+    seen = stats_at(found, 0).keys()
+    assert "activation_mean" in seen
+    assert seen.isdisjoint({"grad_norm", "weight_norm", "update_ratio", "grad_mean", "init_distance", "adam_rms"})
+    assert not metric_points(found, "grad_norm")
+    assert len(metric_points(found, "loss")) == 400
+
+
+@pytest.mark.slow
+def test_torchrun_makes_one_run_of_processes_that_have_not_met_yet(tmp_path: Path) -> None:
+    script = tmp_path / "train.py"
+    script.write_text(
+        "import sys, trainvitals as tv\n"
+        "run = tv.init(mode='offline', directory=sys.argv[1])\n"
+        "run.log({'loss': 1.0 + run.rank})\n"
+        "run.finish()\n"
+    )
+    python("-m", "torch.distributed.run", "--standalone", "--nproc-per-node=3", script, tmp_path / "runs")
+    several = by_rank(tmp_path / "runs")
+    assert [metric_points(frames(records), "loss")[0][1] for records in several.values()] == [1.0, 2.0, 3.0]
+    assert len({path.name.partition(".")[0] for path in tmp_path.rglob("*.spool")}) == 1
+
+
+def test_a_rank_that_cannot_learn_the_run_records_nothing_and_says_what_to_do(
+    offline: object, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("RANK", "1")
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    run = trainvitals.init(mode="offline", directory=tmp_path / "none")
+    run.log({"loss": math.pi})
+    run.finish()
+    assert "rank 1: this rank cannot learn which run is rank 0's" in capsys.readouterr().err
+    assert not list((tmp_path / "none").rglob("*.spool"))
