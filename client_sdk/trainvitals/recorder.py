@@ -161,8 +161,7 @@ class Recorder:
         for snapshot in measured:
             if snapshot.noise is not None and (scale := self._noise.add(snapshot.noise)) is not None:
                 points.append(Point("gradient_noise_scale", snapshot.step, scale))
-            if snapshot.decay_penalty is not None:
-                points.append(Point("weight_decay_penalty", snapshot.step, snapshot.decay_penalty))
+            points += [Point(name, snapshot.step, value) for name, value in snapshot.penalties.items()]
         drops = self._outbox.drops
         if measured and drops != self._reported:
             self._reported = Counter(drops)

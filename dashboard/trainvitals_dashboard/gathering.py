@@ -29,6 +29,7 @@ LOOP_METRICS: Final = (
     "momentum",
     "beta1",
     "weight_decay",
+    "decoupled_decay_penalty",
     "system/cpu_percent",
     "system/memory_bytes",
     "system/machine_cpu_percent",

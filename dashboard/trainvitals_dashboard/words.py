@@ -49,6 +49,7 @@ METRIC_WORDS: Final[dict[str, str]] = {
     "momentum": "Momentum",
     "beta1": "Adam’s β₁",
     "weight_decay": "Weight decay λ",
+    "decoupled_decay_penalty": "Decoupled decay ½ λ‖w‖²",
     "weight_decay_penalty": "Weight decay ½ λ‖w‖²",
     "gradient_noise_scale": "Gradient noise scale (examples)",
     "clipped_fraction": "Share of steps clipped",

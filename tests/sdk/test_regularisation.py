@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Callable
 from typing import Any
@@ -29,9 +30,22 @@ def trained(offline: Any, model: nn.Module, optimizer: torch.optim.Optimizer) ->
     return squares
 
 
-@pytest.mark.parametrize("kind", [torch.optim.SGD, torch.optim.Adam, torch.optim.AdamW, torch.optim.RMSprop])
+COUPLED, DECOUPLED = "weight_decay_penalty", "decoupled_decay_penalty"
+
+
+@pytest.mark.parametrize(
+    ("kind", "name", "other"),
+    [
+        (torch.optim.SGD, COUPLED, DECOUPLED),
+        (torch.optim.Adam, COUPLED, DECOUPLED),
+        (torch.optim.RMSprop, COUPLED, DECOUPLED),
+        (torch.optim.AdamW, DECOUPLED, COUPLED),
+        (torch.optim.Adafactor, DECOUPLED, COUPLED),
+        (functools.partial(torch.optim.NAdam, decoupled_weight_decay=True), DECOUPLED, COUPLED),
+    ],
+)
 def test_the_penalty_is_half_lambda_times_the_squared_weights_before_the_step(
-    offline: Any, kind: Callable[..., torch.optim.Optimizer]
+    offline: Any, kind: Callable[..., torch.optim.Optimizer], name: str, other: str
 ) -> None:
     model = mlp()
     groups = [
@@ -40,9 +54,8 @@ def test_the_penalty_is_half_lambda_times_the_squared_weights_before_the_step(
     ]
     squares = trained(offline, model, kind(groups, lr=0.01))
     expected = [0.05 * (first + second) for first, _, second, _ in squares]
-    assert offline.points("weight_decay_penalty") == [
-        (step, pytest.approx(value, rel=1e-4)) for step, value in enumerate(expected)
-    ]
+    assert offline.points(other) == []
+    assert offline.points(name) == [(step, pytest.approx(value, rel=1e-4)) for step, value in enumerate(expected)]
 
 
 def test_it_is_the_gradient_that_coupled_decay_adds() -> None:

@@ -65,7 +65,7 @@ class OptimizerWatch:
                 self._take_moments(sample, group, rows, settings)
             self._add(sample, "updates", updates.reduce_rows(group.before, group.after.sub_(group.before)), group)
             members = [self._parameters[member] for member in group.members]
-            sample.decays.extend(decay_of(member, settings.get(id(member), {})) for member in members)
+            sample.decays.extend(decay_of(member, self._optimizer, settings.get(id(member), {})) for member in members)
         self._gradient_rows = []
 
     def _take_gradients(self, sample: Sample) -> None:

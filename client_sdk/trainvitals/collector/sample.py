@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 
 from torch import Tensor
 
+from trainvitals.collector.decay import Decay
+
 
 @dataclass(slots=True)
 class Columns:
@@ -25,7 +27,7 @@ class Sample:
         self.step = step
         self.in_depth = in_depth
         self.kinds: dict[str, Columns] = {}
-        self.decays: list[float] = []  # weight decay of each parameter, in the order of the columns of "updates"
+        self.decays: list[Decay] = []  # of each parameter, in the order of the columns of "updates"
 
     def add(self, kind: str, piece: Tensor, *, owners: Sequence[int], sizes: Sequence[int]) -> None:
         """One more piece [rows, columns]."""

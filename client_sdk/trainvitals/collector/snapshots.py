@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final, Protocol
 
 import torch
 from torch import Tensor
 
-from trainvitals.collector.decay import penalty
+from trainvitals.collector.decay import Decay, penalties
 from trainvitals.collector.noise import Estimate, estimate
 from trainvitals.collector.parcel import Parcel, on_one_device, receive, send
 from trainvitals.collector.sample import Sample
@@ -78,7 +78,7 @@ class Pending:
     parcel: Parcel
     owners: dict[str, list[int]]
     sizes: dict[str, list[int]]
-    decays: list[float]
+    decays: list[Decay]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -100,7 +100,7 @@ class Measured:
     tables: list[Table]
     grad_norm: float | None
     noise: Estimate | None = None
-    decay_penalty: float | None = None
+    penalties: dict[str, float] = field(default_factory=dict)
 
 
 def pack(sample: Sample, *, layers: list[str], ships_layers: bool = True, shards: Shards | None = None) -> Pending:
@@ -136,7 +136,7 @@ def measure(pending: Pending) -> Measured:
         tables=_tables(pending.step, held, layers=pending.layers) if pending.ships_layers else [],
         grad_norm=None if pending.shards is not None and "gradients" not in held else norm,
         noise=_noise(held.get("noise"), norm),
-        decay_penalty=_decay_penalty(held.get("updates"), pending.decays),
+        penalties=_penalties(held.get("updates"), pending.decays),
     )
 
 
@@ -144,10 +144,10 @@ def _norm(gradients: Held | None) -> float:
     return math.nan if gradients is None else float(gradients.columns[0].double().square().sum().sqrt())
 
 
-def _decay_penalty(moved: Held | None, decays: list[float]) -> float | None:
+def _penalties(moved: Held | None, decays: list[Decay]) -> dict[str, float]:
     if moved is None or len(decays) != len(moved.sizes):  # of other ranks' shards it is not known
-        return None
-    return penalty(moved.columns[0], sizes=moved.sizes, decays=decays)
+        return {}
+    return penalties(moved.columns[0], sizes=moved.sizes, decays=decays)
 
 
 def _noise(noise: Held | None, norm: float) -> Estimate | None:
