@@ -84,6 +84,8 @@ class Run(Noting, Shown):
             after_step=self.check_findings if reactions.wanted else None,
         )
         reactions.look_closer = self._watching.capture
+        if pipeline is not None and place.leads:
+            pipeline.capture_by(self._watching.capture)
 
     @property
     def step(self) -> int:

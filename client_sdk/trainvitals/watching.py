@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from trainvitals.collector.snapshots import Pending
     from trainvitals.collector.watch import Watch
     from trainvitals.lookout import Found, Lookout
+    from trainvitals.wire.capture import CaptureOutcome
     from trainvitals.wire.messages import ModelInfo
 
 OVERHEAD_SNAPSHOTS: Final = 20  # that the overhead is told over: single ones wait for other processes
@@ -103,10 +104,10 @@ class Watching:
             )
         return self._lookout
 
-    def capture(self) -> None:
-        """Sample every step for a while."""
-        if self._watch is not None:
-            self._watch.capture()
+    def capture(self) -> tuple[CaptureOutcome, int]:
+        """Sample every step for a while; what comes of it, as ``Sampling.capture`` says it. On any thread."""
+        watch = self._watch
+        return ("not watched", 0) if watch is None else watch.capture()
 
     def stop(self) -> None:
         """Remove every hook, and let go of models and optimizers; the snapshot that was begun is handed over."""

@@ -31,6 +31,7 @@ from trainvitals.collector.shards import Shards
 from trainvitals.collector.snapshots import Pending, pack
 from trainvitals.collector.steps import StepCounter
 from trainvitals.collector.turns import Turns
+from trainvitals.wire.capture import CaptureOutcome
 
 MOST_UNHEARD: Final = 3  # snapshots: the first may have begun after its forward pass
 
@@ -130,9 +131,9 @@ class Watch:
             handle.remove()
         self._permanent.clear()
 
-    def capture(self) -> None:
-        """Sample every step for a while."""
-        self._sampling.capture(self._steps.upcoming)
+    def capture(self) -> tuple[CaptureOutcome, int]:
+        """See ``Sampling.capture``."""
+        return self._sampling.capture(self._steps.upcoming)
 
     def clipped(self, parameters: Sequence[Tensor], *, norm: Tensor, max_norm: float | Tensor) -> None:
         """See ``instruments.Listener``."""

@@ -15,7 +15,14 @@ from starlette.responses import Response
 from trainvitals.wire import coding
 from trainvitals.wire.errors import WireError
 from trainvitals.wire.messages import Problem
-from trainvitals_server.store.interface import NotesFull, RunNotFound, SeriesNotFound, StoreUnavailable, TooManySeries
+from trainvitals_server.store.interface import (
+    NotesFull,
+    RunNotFound,
+    RunNotRunning,
+    SeriesNotFound,
+    StoreUnavailable,
+    TooManySeries,
+)
 
 TYPE: Final = "urn:trainvitals:problem:{kind}"
 RETRY_AFTER_SECONDS: Final = 2
@@ -61,6 +68,10 @@ def handle_problems(app: FastAPI) -> None:
     @app.exception_handler(RunNotFound)
     async def no_run(request: Request, error: RunNotFound) -> Response:
         return problem(request, HTTPStatus.NOT_FOUND, "run-not-found", str(error))
+
+    @app.exception_handler(RunNotRunning)
+    async def not_running(request: Request, error: RunNotRunning) -> Response:
+        return problem(request, HTTPStatus.CONFLICT, "run-not-running", str(error))
 
     @app.exception_handler(TooManySeries)
     async def too_many(request: Request, error: TooManySeries) -> Response:
