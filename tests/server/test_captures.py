@@ -99,6 +99,16 @@ def test_another_server_process_hands_it_on(client: TestClient, settings: Settin
     assert heard(client) is None
 
 
+def test_frames_are_not_held_up_by_the_look_for_it(client: TestClient, settings: Settings, clock: Clock) -> None:
+    other_store = open_store(settings.database)
+    with running(settings, other_store, clock) as other:
+        client.post(f"{PATH}/capture")
+        answers = [send(other, loss_frame(seq, 1.0)).json()["capture"] for seq in range(50)]
+    other_store.close()
+    assert answers[0] is None
+    assert answers[-1] == 1
+
+
 @pytest.mark.parametrize("status", ["finished", "failed", "stopped"])
 def test_a_training_that_is_over_is_not_asked(client: TestClient, status: Any) -> None:
     end = RunEnd(status=status, ended_at=1001.0)

@@ -26,7 +26,7 @@ async def ask_capture(run_id: str, request: Request, services: Given) -> Respons
     """Ask the training to sample its next steps, every one. It hears of it with the next answer that it gets; asking
     again while it has not is the same request. Refused for a run that does not go on."""
     capture = await run_in_threadpool(services.store.ask_capture, run_id, now=services.clock())
-    services.waiting.changed(run_id)
+    services.waiting.note(run_id, capture)
     services.hub.noted(run_id)
     return answer(request, capture)
 
@@ -38,5 +38,5 @@ async def answer_capture(run_id: str, request: Request, services: Given) -> Resp
     check_capture_answer(said)
     if await run_in_threadpool(services.store.answer_capture, run_id, said):
         services.hub.noted(run_id)
-    services.waiting.changed(run_id)
+    await services.waiting.look(run_id)
     return Response(status_code=HTTPStatus.NO_CONTENT)

@@ -86,7 +86,7 @@ async def heartbeat(run_id: str, request: Request, services: Given) -> Response:
     """Say that the training lives."""
     await run_in_threadpool(services.store.heartbeat, [run_id], now=services.clock())
     services.hub.touch(run_id)
-    return answer(request, HeartbeatAccepted(capture=await services.waiting.capture(run_id)))
+    return answer(request, HeartbeatAccepted(capture=await services.waiting.look(run_id)))
 
 
 @router.put("/end", dependencies=EXISTING, responses=answers(RunEnded), openapi_extra=takes(RunEnd))
@@ -118,7 +118,7 @@ async def take_frame(run_id: str, request: Request, services: Given) -> Response
         services.writer.give_back(size)
     frame = received.frame
     findings = services.evaluator.news(run_id, frame.writer, again=not new)
-    capture = await services.waiting.capture(run_id) if frame.rank == 0 else None
+    capture = services.waiting.known(run_id) if frame.rank == 0 else None
     return answer(request, FrameAccepted(seq=frame.seq, duplicate=not new, findings=findings, capture=capture))
 
 
