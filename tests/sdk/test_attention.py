@@ -329,6 +329,7 @@ class Same(nn.Module):
 
 @pytest.mark.slow
 class TestCompiled:
+    @pytest.mark.filterwarnings("ignore:The .grad attribute of a Tensor that is not a leaf")  # dynamo looks at it
     def test_a_part_that_is_compiled_has_no_graph_breaks_and_is_named(self, offline: Any, capfd: Any) -> None:
         whole = Block(lambda *qkv: attend(*qkv))
         compiled = torch.compile(nn.Sequential(nn.Linear(WIDTH, WIDTH), Same()), backend="aot_eager", fullgraph=True)
