@@ -134,6 +134,7 @@ def alone(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
     """Every run of a test stays in its folder, and ends with the test; nothing is fetched from anywhere."""
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
     monkeypatch.setenv("TRAINVITALS_MODE", "offline")
+    monkeypatch.setenv("TRAINVITALS_EVERY", "1")  # else the machine's speed says which steps are sampled
     monkeypatch.setenv("TRAINVITALS_DIR", str(tmp_path / "spool"))
     monkeypatch.chdir(tmp_path)
     threads = torch.get_num_threads()

@@ -192,14 +192,19 @@ def test_a_trial_of_one_batch_leaves_no_run(tmp_path: Path, package: ModuleType)
     assert not (tmp_path / "spool").exists()
 
 
-def test_of_several_processes_the_first_one_logs(kept: Kept) -> None:
+def test_processes_that_train_together_are_one_run(several: Callable[[], list[Kept]]) -> None:
     run_in_two(
         "from tests.integrations.test_lightning import *\n"
         "two = {'strategy': 'ddp', 'devices': 2, 'use_distributed_sampler': False}\n"
         "trainer(lightning.pytorch, **both(), **two).fit(network(lightning.pytorch), numbers(), numbers())"
     )
-    assert kept.sampled == kept.steps("train_loss") == list(range(STEPS))
-    assert kept.layers == ["body.0", "body.1", "head"]
+    first, second = sorted(several(), key=lambda kept: kept.start.rank)
+    assert (first.start.rank, second.start.rank) == (0, 1)
+    assert first.frames[0].run_id == second.frames[0].run_id
+    assert first.sampled == first.steps("train_loss") == list(range(STEPS))
+    assert first.layers == ["body.0", "body.1", "head"]
+    assert second.sampled == second.steps("train_loss") == []
+    assert first.steps("grad_norm") == second.steps("grad_norm") == second.steps("loss")
 
 
 def test_logger_and_callback_are_copied_without_their_run() -> None:

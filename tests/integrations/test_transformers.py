@@ -20,7 +20,7 @@ from transformers import (
 )
 
 import trainvitals as tv
-from tests.integrations.conftest import Kept, run_script
+from tests.integrations.conftest import Kept, run_in_two, run_script
 from tests.real_server import RealServer
 from trainvitals.integrations.transformers import TrainVitalsCallback
 from trainvitals.settings import InvalidSetting
@@ -170,6 +170,23 @@ def test_only_the_first_process_logs(tmp_path: Path) -> None:
     callback.on_log(*given, logs={"loss": 1.0})
     callback.on_train_end(*given)
     assert not (tmp_path / "spool").exists()
+
+
+def test_processes_that_train_together_are_one_run(several: Callable[[], list[Kept]]) -> None:
+    run_in_two(
+        "from tests.integrations.test_transformers import *\n"
+        "trainer(TrainVitalsCallback(watch={'every': 1}), num_train_epochs=4, ddp_backend='gloo').train()"
+    )
+    first, second = sorted(several(), key=lambda kept: kept.start.rank)
+    assert (first.start.rank, second.start.rank) == (0, 1)
+    assert first.start.name == second.start.name
+    assert first.frames[0].run_id == second.frames[0].run_id
+    assert first.sampled == first.steps("train/loss") == second.steps("grad_norm")
+    assert second.sampled == second.steps("train/loss") == []
+    assert second.points("seconds/forward")
+    assert [norm for _, norm in second.points("grad_norm")] == pytest.approx(
+        [norm for _, norm in first.points("grad_norm")], rel=1e-4
+    )
 
 
 def test_an_error_of_ours_never_reaches_the_training(kept: Kept, capsys: pytest.CaptureFixture[str]) -> None:

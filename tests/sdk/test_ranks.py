@@ -137,6 +137,30 @@ def test_torchrun_makes_one_run_of_processes_that_have_not_met_yet(tmp_path: Pat
     assert len({path.name.partition(".")[0] for path in tmp_path.rglob("*.spool")}) == 1
 
 
+@pytest.mark.slow
+def test_an_unmodified_script_is_one_run_under_torchrun(tmp_path: Path) -> None:
+    script = tmp_path / "train.py"
+    script.write_text(
+        "import torch\n"
+        "from torch import distributed, nn\n"
+        "distributed.init_process_group('gloo')\n"
+        "model = nn.parallel.DistributedDataParallel(nn.Linear(4, 1))\n"
+        "optimizer = torch.optim.SGD(model.parameters(), lr=0.1)\n"
+        "for _ in range(8):\n"
+        "    optimizer.zero_grad()\n"
+        "    nn.functional.mse_loss(model(torch.randn(8, 4)), torch.zeros(8, 1)).backward()\n"
+        "    optimizer.step()\n"
+        "distributed.destroy_process_group()\n"
+    )
+    launcher = ("-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2", "-m", "trainvitals", "run")
+    python(*launcher, script, TRAINVITALS_MODE="offline", TRAINVITALS_DIR=str(tmp_path / "runs"))
+    several = by_rank(tmp_path / "runs")
+    assert list(several) == [0, 1]
+    for records in several.values():
+        assert len(metric_points(frames(records), "loss")) == 8
+        assert len(metric_points(frames(records), "grad_norm")) == 8
+
+
 def test_a_rank_that_cannot_learn_the_run_records_nothing_and_says_what_to_do(
     offline: object, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

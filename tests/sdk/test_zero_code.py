@@ -350,8 +350,9 @@ def test_workers_of_a_loader_are_left_alone(tmp_path: Path, context: str) -> Non
     assert len(recorded(tmp_path).points("loss")) == 8
 
 
-def test_of_a_distributed_training_the_first_process_is_watched(tmp_path: Path) -> None:
+def test_a_process_that_does_not_find_the_others_of_its_training_records_nothing(tmp_path: Path) -> None:
     script = written(tmp_path, PLAIN)
-    done = python("-m", "trainvitals", "run", script, folder=tmp_path, RANK="1")
+    done = python("-m", "trainvitals", "run", script, folder=tmp_path, RANK="1", WORLD_SIZE="2")
     assert done.returncode == 0
+    assert "cannot learn which run is rank 0's" in done.stderr
     assert not (tmp_path / "spool").exists()

@@ -10,6 +10,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any, Final
 
 from trainvitals.integrations.hosting import HostedRun, harmless, missing, project_or
+from trainvitals.ranks import find_place
 from trainvitals.run import Run
 from trainvitals.values import settings_of
 
@@ -203,11 +204,13 @@ class TrainVitalsCallback(*_callbacks):  # type: ignore[misc]  # the bases depen
     def _begin(self, trainer: Any, pl_module: Any, *, planned_steps: int | None = None) -> None:
         if trainer.fast_dev_run:
             return
+        takes_part = trainer.is_global_zero or find_place().rank > 0
         if not self._lent:
-            if trainer.is_global_zero:
-                self._logger.experiment.config.update({"trainer": _trainer_settings(trainer)})
+            if takes_part:
+                run = self._hosted.join(config=dict, project=project_or(PROJECT))
+                run.config.update({"trainer": _trainer_settings(trainer)})
         elif self._logger not in trainer.loggers:
-            if trainer.is_global_zero:
+            if takes_part:
                 self._hosted.join(
                     config=lambda: {**_hyperparams(trainer, pl_module), "trainer": _trainer_settings(trainer)},
                     project=project_or(PROJECT),

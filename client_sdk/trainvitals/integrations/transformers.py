@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from trainvitals.integrations.hosting import HostedRun, harmless, missing, project_or
+from trainvitals.ranks import find_place
 
 try:
     from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
@@ -35,7 +36,7 @@ class TrainVitalsCallback(TrainerCallback):
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **given: Any
     ) -> None:
         """Begin the run, at the step that a checkpoint was saved at."""
-        if not state.is_world_process_zero:
+        if not _takes_part(state):
             return
         self._hosted.begin(**_settings(args, state, given.get("model")), planned_steps=state.max_steps)
         optimizers = [] if given.get("optimizer") is None else [given["optimizer"]]
@@ -44,7 +45,7 @@ class TrainVitalsCallback(TrainerCallback):
     @harmless
     def on_step_begin(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any) -> None:
         """Keep in step, whatever a GradScaler skips."""
-        if state.is_world_process_zero:
+        if _takes_part(state):
             self._hosted.begin_step(state.global_step)
 
     @harmless
@@ -74,20 +75,27 @@ class TrainVitalsCallback(TrainerCallback):
     @harmless
     def on_train_end(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any) -> None:
         """The training is over; evaluations may follow."""
-        if state.is_world_process_zero:
+        if _takes_part(state):
             self._hosted.rest()
 
     def _log(
         self, args: TrainingArguments, state: TrainerState, values: Mapping[str, Any], given: Mapping[str, Any]
     ) -> None:
-        if not state.is_world_process_zero:
+        if not _takes_part(state):
             return
-        run = self._hosted.join(**_settings(args, state, given.get("model")))
+        run = self._hosted.join(**_settings(args, state, given.get("model")))  # on every rank, that they stay one run
+        if not state.is_world_process_zero:
+            return  # a Trainer logs means over all ranks, in each of them
         totals = {name: value for name, value in values.items() if name in TOTALS}
         if totals:
             run.summary.update(totals)
         metrics = {renamed(name): value for name, value in values.items() if name not in TOTALS}
         self._hosted.log(metrics, step=state.global_step - 1)  # the Trainer counts steps when they are done
+
+
+def _takes_part(state: TrainerState) -> bool:
+    """Whether this process is the first, or one of the ranks of its run."""
+    return state.is_world_process_zero or find_place().rank > 0
 
 
 def renamed(name: str) -> str:

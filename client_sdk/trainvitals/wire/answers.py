@@ -37,6 +37,7 @@ class RunSummary(msgspec.Struct, frozen=True, kw_only=True):
     open_findings: dict[str, int] = {}  # severity → how many are open
     last: dict[str, MetricLast] = {}
     sparkline: Floats = msgspec.field(default_factory=Floats)
+    ranks: int = 1  # processes that train together
 
 
 class RunPage(msgspec.Struct, frozen=True, kw_only=True):

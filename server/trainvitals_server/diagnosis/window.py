@@ -27,6 +27,18 @@ class Series:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class RankSeries:
+    """One metric as each of several ranks recorded it: ``values`` float32 [ranks, n] at the ``steps`` of rank 0 (int64
+    [n], ascending), NaN where a rank recorded nothing; ``present``, bool [ranks, n], tells that from a NaN. ``ranks``
+    names the rows, 0 first."""
+
+    ranks: tuple[int, ...]
+    steps: Steps
+    values: Floats32
+    present: NDArray[np.bool_]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Window:
     """A run as a rule sees it.
 
@@ -34,7 +46,8 @@ class Window:
     recorded is NaN, and where the layer recorded something non-finite, ``nonfinite`` tells: stat → bool [n, layers].
     ``layers`` names the columns; ``info`` describes them where the model was declared. The newest 64 snapshots are
     whole, older ones thinned evenly to at most 64. ``metrics``: the losses, the learning rate, and of others those that
-    were logged first, 32 in all; each with its newest 512 points, and 512 of the past.
+    were logged first, 32 in all; each with its newest 512 points, and 512 of the past. Where several ranks recorded a
+    loss it is their mean, and ``ranks`` has what each said of the metrics that tell ranks apart.
     """
 
     run_id: str
@@ -44,6 +57,7 @@ class Window:
     stats: Mapping[str, Floats32] = field(default_factory=dict)
     nonfinite: Mapping[str, NDArray[np.bool_]] = field(default_factory=dict)
     metrics: Mapping[str, Series] = field(default_factory=dict)
+    ranks: Mapping[str, RankSeries] = field(default_factory=dict)
     info: Mapping[str, LayerInfo] = field(default_factory=dict)
     optimizers: tuple[OptimizerInfo, ...] = ()
     planned_steps: int | None = None
@@ -52,3 +66,9 @@ class Window:
     def loss(self) -> Series | None:
         """The training loss: the metric called ``loss``, else ``train_loss`` or ``train/loss``."""
         return next((self.metrics[name] for name in LOSS_NAMES if name in self.metrics), None)
+
+    @property
+    def loss_of_ranks(self) -> RankSeries | None:
+        """The training loss as each rank has it; None where fewer than two recorded it."""
+        name = next((name for name in LOSS_NAMES if name in self.metrics), "")
+        return self.ranks.get(name)

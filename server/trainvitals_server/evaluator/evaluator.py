@@ -76,12 +76,10 @@ class Evaluator:
             self._desk.begin(run_id, planned_steps=planned_steps)
 
     def feed(self, run_id: str, frames: Sequence[Frame]) -> None:
-        """Frames that were stored. Cheap; ranks beyond the first are not judged yet."""
-        own = [frame for frame in frames if frame.rank == 0]
-        if own:
-            with self._state:
-                self._desk.put(run_id, own)
-                self._state.notify_all()
+        """Frames that were stored. Cheap."""
+        with self._state:
+            self._desk.put(run_id, frames)
+            self._state.notify_all()
 
     def model(self, run_id: str, model: ModelInfo) -> None:
         """What the run watches."""

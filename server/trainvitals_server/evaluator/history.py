@@ -4,13 +4,15 @@ comes."""
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from typing import Final, Generic, TypeVar
+from typing import Final
 
 import numpy as np
 
 from trainvitals.wire.frame import Frame, LayerStats, matrix_of
 from trainvitals.wire.messages import LayerInfo, ModelInfo
 from trainvitals_server.diagnosis.window import LEARNING_RATE, LOSS_NAMES, Floats32, Series, Window
+from trainvitals_server.evaluator.rank_points import RankPoints
+from trainvitals_server.evaluator.thinning import Thinned
 
 NEWEST_SNAPSHOTS: Final = 64
 PAST_SNAPSHOTS: Final = 64
@@ -24,48 +26,6 @@ MOST_STATS: Final = 64
 MOST_VALUES: Final = 4_000_000  # of the newest snapshots, and of the past
 FEWEST_SNAPSHOTS: Final = 16  # which rules need, however large they are
 Bools = np.ndarray[tuple[int, ...], np.dtype[np.bool_]]
-T = TypeVar("T")
-
-
-class Thinned(Generic[T]):
-    """Items by step: the newest ``newest`` whole, of older ones every 2^k-th, at most ``past``."""
-
-    def __init__(self, *, newest: int, past: int) -> None:
-        self._newest, self._past = newest, past
-        self._recent: dict[int, T] = {}
-        self._old: dict[int, T] = {}
-        self._seen_old = 0
-        self._every = 1
-
-    def add(self, step: int, item: T) -> None:
-        """Keep an item; one at a known step takes its place."""
-        self._recent[step] = item
-        if len(self._recent) <= self._newest:
-            return
-        oldest = min(self._recent)
-        leaving = self._recent.pop(oldest)
-        if self._seen_old % self._every == 0:
-            self._old[oldest] = leaving
-        self._seen_old += 1
-        if len(self._old) > self._past:
-            self._every *= 2
-            self._old = {step: self._old[step] for step in sorted(self._old)[::2]}
-
-    def get(self, step: int) -> T | None:
-        """The item at a step, if it is kept."""
-        return self._recent.get(step, self._old.get(step))
-
-    def forget_from(self, step: int) -> None:
-        """Forget items at ``step`` and after."""
-        self._recent = {at: item for at, item in self._recent.items() if at < step}
-        self._old = {at: item for at, item in self._old.items() if at < step}
-
-    def items(self) -> list[tuple[int, T]]:
-        """Steps ascending, each with its item."""
-        return sorted((self._old | self._recent).items(), key=lambda pair: pair[0])
-
-    def __len__(self) -> int:
-        return len(self._old) + len(self._recent)
 
 
 class History:
@@ -80,6 +40,7 @@ class History:
         self._layers: tuple[str, ...] = ()
         self._snapshots: Thinned[dict[str, Floats32]] = Thinned(newest=NEWEST_SNAPSHOTS, past=PAST_SNAPSHOTS)
         self._metrics: dict[str, Thinned[float]] = {}
+        self._ranks = RankPoints()
         self._step = -1
         self._fresh_steps = self._fresh_snapshots = 0
 
@@ -95,6 +56,7 @@ class History:
         self._snapshots.forget_from(step)
         for points in self._metrics.values():
             points.forget_from(step)
+        self._ranks.forget_from(step)
         self._step = min(self._step, step - 1)
 
     def take(self, frame: Frame) -> Iterator[None]:
@@ -120,6 +82,17 @@ class History:
                 self._fresh_steps = self._fresh_snapshots = 0
                 yield
 
+    def take_of_rank(self, frame: Frame) -> None:
+        """Take in what another rank than the first recorded. It makes no moments to judge: these are rank 0's."""
+        for metric in frame.metrics:
+            for step, value in zip(metric.steps, metric.values.tolist(), strict=True):
+                if frame.attempt >= self.attempt or self._hidden_from is None or step < self._hidden_from:
+                    self._ranks.add(metric.metric, frame.rank, step, value)
+
+    def add_point_of_rank(self, metric: str, rank: int, step: int, value: float) -> None:
+        """Take in one point of another rank."""
+        self._ranks.add(metric, rank, step, value)
+
     def add_point(self, metric: str, step: int, value: float) -> None:
         """Take a metric's point in, if it is one that rules read, or there is room for it."""
         self._step = max(self._step, step)
@@ -143,8 +116,9 @@ class History:
         """Whether there is anything to judge."""
         return self._step >= 0
 
-    def window(self) -> Window:
-        """The run as rules see it now."""
+    def window(self, *, is_last: bool = False) -> Window:
+        """The run as rules see it now. ``is_last``: nothing more is to come, of any rank."""
+        own = {name: _series(points) for name, points in self._metrics.items()}
         rows = self._snapshots.items()
         stats = _Stats([snapshot for _, snapshot in rows], layers=len(self._layers))
         info = {layer.name: layer for layer in self._model.layers}
@@ -155,7 +129,8 @@ class History:
             steps=np.array([step for step, _ in rows], np.int64),
             stats=stats,
             nonfinite=nonfinite_of(stats, self._layers, info, recorded=stats.recorded),
-            metrics={name: _series(points) for name, points in self._metrics.items()},
+            metrics={name: self._ranks.mean(name, series, is_last=is_last) for name, series in own.items()},
+            ranks={name: found for name, series in own.items() if (found := self._ranks.beside(name, series))},
             info=info,
             optimizers=tuple(self._model.optimizers),
             planned_steps=self.planned_steps,

@@ -22,6 +22,7 @@ from trainvitals_server.evaluator.history import (
     History,
 )
 from trainvitals_server.evaluator.lifecycle import Life
+from trainvitals_server.evaluator.rank_points import MOST_RANKS, TOLD_BY_RANKS
 from trainvitals_server.store.interface import SeriesNotFound, Span, Store
 
 METRIC_POINTS: Final = NEWEST_POINTS + PAST_POINTS
@@ -55,11 +56,11 @@ def _recall(store: Store, history: History, detail: RunDetail, *, last: int) -> 
     """Up to ``last``, so that questions asked one after another see the same although more arrives between them."""
     known = sorted(detail.metrics, key=lambda metric: metric not in ALWAYS_KEPT)
     for metric in known[:MOST_METRICS]:
-        points: dict[int, float] = {}
-        for curve in _closer(partial(_curve, store, history.run_id, metric), last=last):
-            points |= dict(zip(curve.steps, curve.mean.tolist(), strict=True))
-        for step in sorted(points):
-            history.add_point(metric, step, points[step])
+        for step, value in _points(store, history.run_id, metric, rank=0, last=last):
+            history.add_point(metric, step, value)
+        for rank in range(1, min(detail.summary.ranks, MOST_RANKS)) if metric in TOLD_BY_RANKS else ():
+            for step, value in _points(store, history.run_id, metric, rank=rank, last=last):
+                history.add_point_of_rank(metric, rank, step, value)
     newest = store.snapshot(history.run_id)
     if newest is not None:
         _recall_snapshots(store, history, detail.stats, tuple(newest.layers), last=last)
@@ -85,8 +86,15 @@ def _recall_snapshots(
         history.add_snapshot(step, layers, snapshots[step])
 
 
-def _curve(store: Store, run_id: str, metric: str, span: Span) -> Curve:
-    return store.metric_curve(run_id, metric, span=span, points=METRIC_POINTS)
+def _points(store: Store, run_id: str, metric: str, *, rank: int, last: int) -> list[tuple[int, float]]:
+    points: dict[int, float] = {}
+    for curve in _closer(partial(_curve, store, run_id, metric, rank), last=last):
+        points |= dict(zip(curve.steps, curve.mean.tolist(), strict=True))
+    return sorted(points.items())
+
+
+def _curve(store: Store, run_id: str, metric: str, rank: int, span: Span) -> Curve:
+    return store.metric_curve(run_id, metric, span=span, points=METRIC_POINTS, rank=rank)
 
 
 def _heatmap(store: Store, run_id: str, stat: str, span: Span) -> Heatmap:

@@ -7,12 +7,12 @@ from collections.abc import Iterator
 import numpy as np
 
 from trainvitals.wire.messages import Evidence
+from trainvitals_server.diagnosis.ranks import loss_in_words
 from trainvitals_server.diagnosis.reading import word
 from trainvitals_server.diagnosis.symptom import Symptom
 from trainvitals_server.diagnosis.window import Window
 
-# in the order in which an ill at one step spreads
-STATS = {"activation": "activation_nonfinite", "gradient": "grad_norm", "weight": "weight_norm"}
+STATS = {"activation": "activation_nonfinite", "gradient": "grad_norm", "weight": "weight_norm"}  # as an ill spreads
 CAUSES = {
     "activation": ("a non-finite input or weight", "overflow, in float16 above all", "log, sqrt or division at zero"),
     "gradient": ("the loss overflowed or divides by zero", "sqrt, norm or log differentiated at zero", "explosion"),
@@ -41,17 +41,17 @@ def non_finite_values(window: Window) -> Iterator[Symptom]:
     step, kind, column = min(found, key=lambda place: place[0]) if found else (loss_step or 0, "loss", 0)
     ill = sorted({int(c) for where in window.nonfinite.values() for c in np.flatnonzero(where.any(axis=0))})
     first = window.layers[column] if found else ""
-    row = int(np.searchsorted(window.steps, step))
-    value = float(window.stats[STATS[kind]][row, column]) if found else float("nan")
+    value = window.stats[STATS[kind]][np.searchsorted(window.steps, step), column] if found else np.nan
     # metrics come at every step and snapshots at some: the layer that is seen first need not be the origin
-    lead = f"The loss is not finite since step {loss_step:,}; " if loss_step is not None and loss_step < step else ""
-    many = "layer" if len(ill) == 1 else "layers"
+    said = loss_in_words(window, step=loss_step)
+    lead = f"{said} is not finite since step {loss_step:,}; " if loss_step is not None and loss_step < step else ""
     yield Symptom(
         rule="non_finite_values",
         severity="critical",
-        summary=f"{lead}NaN or infinity in the {kind} of {first} at step {step:,}, in {len(ill)} {many} since"
+        summary=f"{lead}NaN or infinity in the {kind} of {first} at step {step:,}, in {len(ill)} layer"
+        f"{'s' * (len(ill) > 1)} since"
         if found
-        else f"The loss is NaN or infinite at step {step:,}, while no layer was seen with such values",
+        else f"{said} is NaN or infinite at step {step:,}, while no layer was seen with such values",
         first_step=step if loss_step is None else min(step, loss_step),
         last_step=window.step,
         layers=tuple(dict.fromkeys([first, *(window.layers[c] for c in ill)])) if found else (),
@@ -59,7 +59,7 @@ def non_finite_values(window: Window) -> Iterator[Symptom]:
             stat=STATS.get(kind),
             metric=None if found else "loss",
             layers=[first] if found else [],
-            value=word(value),
+            value=word(float(value)),
             comparison="=",
             first_step=step,
             last_step=window.step,
