@@ -12,6 +12,7 @@ import httpx2
 
 from trainvitals.wire import coding
 from trainvitals.wire.answers import Curve, FindingList, Health, Heatmap, LayerHistograms, RunDetail, RunPage, Snapshot
+from trainvitals.wire.capture import Capture
 from trainvitals.wire.errors import WireError
 from trainvitals.wire.histograms import ValueKind
 from trainvitals.wire.messages import Problem
@@ -72,6 +73,11 @@ class Api:
         """The findings, the gravest first."""
         return await self._ask(f"{_run_path(run_id)}/findings", FindingList)
 
+    async def ask_capture(self, run_id: str) -> Capture:
+        """Ask the training for a close look."""
+        path = f"{_run_path(run_id)}/capture"
+        return self._read(await self._answered("POST", path, {}), Capture)
+
     async def rules(self) -> list[dict[str, str]]:
         """Names and titles of the rules."""
         return await self._ask("/api/v1/rules", list[dict[str, str]])
@@ -85,23 +91,31 @@ class Api:
         return coding.decode((await self._send("/healthz", {})).content, Health, media_type=coding.JSON)
 
     async def _ask(self, path: str, kind: type[T], /, **parameters: str | int | None) -> T:
-        response = await self._get(path, parameters)
+        return self._read(await self._get(path, parameters), kind)
+
+    def _read(self, response: httpx2.Response, kind: type[T]) -> T:
         media_type = response.headers.get("content-type", "").partition(";")[0]
         try:
             return coding.decode(response.content, kind, media_type=media_type)
         except WireError as error:
+            path = response.request.url.path
             raise ApiError(f"the server's answer to {path} is unreadable: {error}", status=502) from error
 
     async def _get(self, path: str, parameters: dict[str, str | int | None]) -> httpx2.Response:
-        response = await self._send(path, parameters)
+        return await self._answered("GET", path, parameters)
+
+    async def _answered(self, method: str, path: str, parameters: dict[str, str | int | None]) -> httpx2.Response:
+        response = await self._send(path, parameters, method=method)
         if response.status_code >= HTTPStatus.BAD_REQUEST:
             raise ApiError(_detail(response), status=response.status_code)
         return response
 
-    async def _send(self, path: str, parameters: dict[str, str | int | None]) -> httpx2.Response:
+    async def _send(
+        self, path: str, parameters: dict[str, str | int | None], *, method: str = "GET"
+    ) -> httpx2.Response:
         given = {name: value for name, value in parameters.items() if value is not None}
         # a context of its own: what the application sets while it answers must not reach the callback that asks
-        return await asyncio.create_task(self._client.get(path, params=given), context=Context())
+        return await asyncio.create_task(self._client.request(method, path, params=given), context=Context())
 
 
 def _run_path(run_id: str) -> str:

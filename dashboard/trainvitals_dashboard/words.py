@@ -32,6 +32,8 @@ STAT_WORDS: Final[dict[str, str]] = {
     "adam_rms": "Gradient ∕ √second moment (RMS)",
     "epsilon_fraction": "Ruled by ε",
     "running_drift": "Drift of running means",
+    "attention_logit_max": "Attention: largest logit",
+    "attention_entropy": "Attention: entropy (share of ln keys)",
 }
 KIND_WORDS: Final[dict[str, str]] = {"weights": "Weights", "gradients": "Gradients", "activations": "Activations"}
 METRIC_WORDS: Final[dict[str, str]] = {
@@ -45,6 +47,11 @@ METRIC_WORDS: Final[dict[str, str]] = {
     "seconds/backward": "Backward pass (s a step)",
     "seconds/optimizer": "Optimizer (s a step)",
     "examples_per_second": "Examples a second",
+    "momentum": "Momentum",
+    "beta1": "Adam’s β₁",
+    "weight_decay": "Weight decay λ",
+    "decoupled_decay_penalty": "Decoupled decay ½ λ‖w‖²",
+    "weight_decay_penalty": "Weight decay ½ λ‖w‖²",
     "gradient_noise_scale": "Gradient noise scale (examples)",
     "clipped_fraction": "Share of steps clipped",
     "grad_norm_before_clipping": "Gradient norm before clipping",
@@ -90,7 +97,7 @@ def stat(name: str) -> str:
 
 def is_linear(name: str) -> bool:
     """Whether a stat or metric is drawn on a linear axis: shares, counts and what may be negative."""
-    return name == "loss" or name.endswith(("_fraction", "_mean", "_nonfinite"))
+    return name == "loss" or name.endswith(("_fraction", "_mean", "_nonfinite", "_entropy", "_logit_max"))
 
 
 def metric(name: str) -> str:

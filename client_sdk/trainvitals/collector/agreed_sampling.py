@@ -3,14 +3,8 @@
 from __future__ import annotations
 
 from trainvitals.collector.plan import Plan
-from trainvitals.collector.sampling import (
-    CAPTURE_PAUSE,
-    CAPTURE_STEPS,
-    FIRST_DENSE,
-    LOOK_IN_DEPTH,
-    TAKE_HISTOGRAMS,
-    Sampling,
-)
+from trainvitals.collector.sampling import CAPTURE_PAUSE, FIRST_DENSE, LOOK_IN_DEPTH, TAKE_HISTOGRAMS, Sampling
+from trainvitals.wire.capture import CAPTURE_STEPS, CaptureOutcome
 
 
 class AgreedSampling(Sampling):
@@ -46,8 +40,12 @@ class AgreedSampling(Sampling):
         if self._leads and self.interval != self._plan.usual:
             self._plan.change(step=step, interval=self.interval, step_seconds=step_seconds)
 
-    def capture(self, step: int) -> None:
+    def capture(self, step: int) -> tuple[CaptureOutcome, int]:
         """Sample twenty steps, each, some seconds from now. On any thread."""
-        if self._leads and step >= self._capture_from:
-            self._capture_from = step + CAPTURE_PAUSE
-            self._plan.change(step=step, interval=1, step_seconds=self._step_seconds, for_steps=CAPTURE_STEPS)
+        if not self._leads:
+            return "not watched", 0
+        if step < self._capture_from:
+            return "too soon", self._capture_from
+        self._capture_from = step + CAPTURE_PAUSE
+        first = self._plan.change(step=step, interval=1, step_seconds=self._step_seconds, for_steps=CAPTURE_STEPS)
+        return "begun", first

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from torch.utils.hooks import RemovableHandle
 
 from trainvitals.collector.activations import Activations
+from trainvitals.collector.attention_watch import AttentionWatch
 from trainvitals.collector.few import ACTIVATIONS
 from trainvitals.collector.hooks import Faults, Hook
 from trainvitals.collector.outputs import measured
@@ -29,11 +30,14 @@ class ForwardWatch:
     ``seconds`` adds up what the hooks have cost the host.
     """
 
-    def __init__(self, modules: Sequence[nn.Module], *, faults: Faults) -> None:
+    def __init__(
+        self, modules: Sequence[nn.Module], *, faults: Faults, attention: AttentionWatch | None = None
+    ) -> None:
         self.seconds = 0.0
         self.called = False  # any layer, since the hooks are there
         self._modules = list(modules)
         self._faults = faults
+        self._attention = attention
         self._ranges = {index: saturation.range_of(module) for index, module in enumerate(modules)}
         self._unit_dims = dead_units.unit_dims(self._modules)
         self._fired: deque[dict[int, Tensor]] = deque([{}], maxlen=WINDOWS)
@@ -52,12 +56,16 @@ class ForwardWatch:
             for index, module in enumerate(self._modules):
                 hook = Hook(lambda module, _, output, layer=index: self._record(layer, module, output), self._faults)
                 self._handles.append(module.register_forward_hook(hook))
+        if self._attention is not None and sample.in_depth:
+            self._attention.begin(sample, self._counts)
 
     def rest(self) -> None:
         """The next step is not sampled: no hooks."""
         for handle in self._handles:
             handle.remove()
         self._handles.clear()
+        if self._attention is not None:
+            self._attention.rest()
 
     def enter_root(self) -> None:
         """A training pass of a root module begins."""
@@ -75,6 +83,8 @@ class ForwardWatch:
         if sample is None or activations is None:
             return
         activations.reduce()
+        if self._attention is not None and sample.in_depth:
+            self._attention.end()
         if sample.in_depth:
             self._add_dead_units(sample)
             self._add_drift(sample)

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
+from trainvitals.collector.decay import decay_of
 from trainvitals.collector.parameter_rows import ParameterRows, layout, local, side_by_side
 from trainvitals.collector.sample import HISTOGRAM, Sample
 from trainvitals.collector.stats import gradient_values, gradients, histograms, moments, updates, weights
@@ -65,6 +66,8 @@ class OptimizerWatch:
             if sample.with_histograms:
                 self._add(sample, HISTOGRAM + "weights", histograms.reduce_rows(group.before), group)
             self._add(sample, "updates", updates.reduce_rows(group.before, group.after.sub_(group.before)), group)
+            members = [self._parameters[member] for member in group.members]
+            sample.decays.extend(decay_of(member, self._optimizer, settings.get(id(member), {})) for member in members)
         self._gradient_rows = []
 
     def _take_gradients(self, sample: Sample) -> None:

@@ -8,6 +8,7 @@ from typing import Final
 
 from torch import Tensor
 
+from trainvitals.collector.decay import Decay
 from trainvitals.wire.histograms import ValueKind
 
 HISTOGRAM: Final = "histogram/"  # before the kind of values
@@ -31,6 +32,7 @@ class Sample:
         self.in_depth = in_depth
         self.with_histograms = with_histograms
         self.kinds: dict[str, Columns] = {}
+        self.decays: list[Decay] = []  # of each parameter, in the order of the columns of "updates"
 
     def add(self, kind: str, piece: Tensor, *, owners: Sequence[int], sizes: Sequence[int]) -> None:
         """One more piece [rows, columns]."""

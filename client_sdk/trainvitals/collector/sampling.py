@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections import deque
 from typing import Final
 
+from trainvitals.wire.capture import CAPTURE_STEPS, CaptureOutcome
+
 FIRST_DENSE: Final = (10, 50)  # steps from the start, each sampled: at least, and at most
 DENSE_SHARE: Final = 0.5  # of what the budget allows for the first thousand steps
 INTERVALS: Final = (1, 2, 5, 10, 20, 50, 100)
@@ -18,7 +20,6 @@ TAKE_HISTOGRAMS: Final = 2 * LOOK_IN_DEPTH  # every so many snapshots, which the
 COSTS: Final = TAKE_HISTOGRAMS  # snapshots to judge by, so that all sorts count as often as they come
 WARM_UP: Final = 3  # snapshots that pay for memory and kernels that later ones find there
 CALM: Final = 1.3  # how far under the budget a denser interval has to be, lest it goes back and forth
-CAPTURE_STEPS: Final = 20
 CAPTURE_PAUSE: Final = 500  # steps from one capture to the next: findings come in swarms
 
 
@@ -75,11 +76,14 @@ class Sampling:
             interval = min(_shortest(needed * CALM), self.interval)
         self.interval = interval
 
-    def capture(self, step: int) -> None:
-        """Sample the steps that come, each: something has been found, or somebody wants to see. On any thread."""
-        if step >= self._capture_from:
-            self._captures_left = CAPTURE_STEPS
-            self._capture_from = step + CAPTURE_PAUSE
+    def capture(self, step: int) -> tuple[CaptureOutcome, int]:
+        """Sample the steps that come, each: something has been found, or somebody wants to see. On any thread. Whether
+        it has begun, and at which step, or may begin again."""
+        if step < self._capture_from:
+            return "too soon", self._capture_from
+        self._captures_left = CAPTURE_STEPS
+        self._capture_from = step + CAPTURE_PAUSE
+        return "begun", step
 
 
 def _shortest(needed: float) -> int:

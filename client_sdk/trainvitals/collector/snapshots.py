@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final, Protocol
 
 import torch
 from torch import Tensor
 
+from trainvitals.collector.decay import Decay, penalties
 from trainvitals.collector.noise import Estimate, estimate
 from trainvitals.collector.parcel import Parcel, on_one_device, receive, send
 from trainvitals.collector.sample import HISTOGRAM, Sample
 from trainvitals.collector.shards import Held, Shards
 from trainvitals.collector.stats import (
     activations,
+    attention,
     dead_units,
     drift,
     gradient_values,
@@ -52,6 +54,7 @@ IN_DEPTH: Final[dict[str, Kind]] = {
     "moments": moments,
     "dead_units": dead_units,
     "drift": drift,
+    "attention": attention,
 }
 
 
@@ -79,6 +82,7 @@ class Pending:
     parcel: Parcel
     owners: dict[str, list[int]]
     sizes: dict[str, list[int]]
+    decays: list[Decay]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -110,6 +114,7 @@ class Measured:
     grad_norm: float | None
     noise: Estimate | None = None
     histograms: Cells | None = None
+    penalties: dict[str, float] = field(default_factory=dict)
 
 
 def pack(sample: Sample, *, layers: list[str], ships_layers: bool = True, shards: Shards | None = None) -> Pending:
@@ -124,6 +129,7 @@ def pack(sample: Sample, *, layers: list[str], ships_layers: bool = True, shards
         parcel=send(pieces),
         owners={kind: columns.owners for kind, columns in sample.kinds.items()},
         sizes={kind: columns.sizes for kind, columns in sample.kinds.items()},
+        decays=sample.decays,
     )
 
 
@@ -145,11 +151,18 @@ def measure(pending: Pending) -> Measured:
         grad_norm=None if pending.shards is not None and "gradients" not in held else norm,
         noise=_noise(held.get("noise"), norm),
         histograms=_histograms(pending.step, held, layers=pending.layers) if pending.ships_layers else None,
+        penalties=_penalties(held.get("updates"), pending.decays),
     )
 
 
 def _norm(gradients: Held | None) -> float:
     return math.nan if gradients is None else float(gradients.columns[0].double().square().sum().sqrt())
+
+
+def _penalties(moved: Held | None, decays: list[Decay]) -> dict[str, float]:
+    if moved is None or len(decays) != len(moved.sizes):  # of other ranks' shards it is not known
+        return {}
+    return penalties(moved.columns[0], sizes=moved.sizes, decays=decays)
 
 
 def _noise(noise: Held | None, norm: float) -> Estimate | None:

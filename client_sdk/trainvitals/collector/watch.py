@@ -12,6 +12,7 @@ from torch.optim import Optimizer
 from torch.utils.hooks import RemovableHandle
 
 from trainvitals.collector.accumulation import Accumulation
+from trainvitals.collector.attention_watch import AttentionWatch
 from trainvitals.collector.clipping import Clipping
 from trainvitals.collector.clock import StepClock
 from trainvitals.collector.dtensors import is_ours_to_tell, is_sharded
@@ -25,10 +26,12 @@ from trainvitals.collector.phases import Phases, examples_in
 from trainvitals.collector.roots import is_compiled
 from trainvitals.collector.sample import Sample
 from trainvitals.collector.sampling import Sampling
+from trainvitals.collector.schedules import Schedules
 from trainvitals.collector.shards import Shards
 from trainvitals.collector.snapshots import Pending, pack
 from trainvitals.collector.steps import StepCounter
 from trainvitals.collector.turns import Turns
+from trainvitals.wire.capture import CaptureOutcome
 
 MOST_UNHEARD: Final = 3  # snapshots: the first may have begun after its forward pass
 
@@ -54,6 +57,7 @@ class Watch:
         tell: Callable[[str], None],
         leads: bool = True,
         shards: Shards | None = None,
+        attention: AttentionWatch | None = None,
     ) -> None:
         self._roots = list(roots)
         self._layers = layers
@@ -66,13 +70,15 @@ class Watch:
         self._shards = shards
         self._counting = Faults(tell)  # of its own: steps are counted even when measuring has failed for good
         self._faults = Faults(tell)
-        self._forward = ForwardWatch(layers.modules, faults=self._faults)
+        self._attention = attention
+        self._forward = ForwardWatch(layers.modules, faults=self._faults, attention=attention)
         self._parts = self._split()
         self._known = {id(parameter) for parameter in layers.parameters}
         self._clock = StepClock()
         self._turns = Turns(len(self._optimizers))
         self._phases = Phases()
         self._clipping = Clipping()
+        self._schedules = Schedules(optimizers)
         self._loss_scale: Tensor | None = None
         self._skipped: int | None = None  # steps, by a GradScaler; None without one
         is_plain = len(self._roots) == len(self._optimizers) == 1 and leads and shards is None
@@ -101,6 +107,8 @@ class Watch:
                 part.prepare()
         self._steps.driven = True
         listen(self)
+        if self._attention is not None and not self._blind:
+            self._attention.start()
         keep = self._permanent.append
         for root in self._roots:
             keep(root.register_forward_pre_hook(Hook(self._enter_root, self._counting)))
@@ -117,13 +125,15 @@ class Watch:
         if self._shards is not None:
             self._shards.end()
         self._forward.rest()
+        if self._attention is not None:
+            self._attention.stop()
         for handle in self._permanent:
             handle.remove()
         self._permanent.clear()
 
-    def capture(self) -> None:
-        """Sample every step for a while."""
-        self._sampling.capture(self._steps.upcoming)
+    def capture(self) -> tuple[CaptureOutcome, int]:
+        """See ``Sampling.capture``."""
+        return self._sampling.capture(self._steps.upcoming)
 
     def clipped(self, parameters: Sequence[Tensor], *, norm: Tensor, max_norm: float | Tensor) -> None:
         """See ``instruments.Listener``."""
@@ -248,13 +258,15 @@ class Watch:
         before = self._clipping.in_step
         self._accumulation.add_to(sample, loss_scale=self._loss_scale, norm_before_clipping=before)
         rates: dict[str, float | Tensor] = {**self._phases.metrics(), **self._clipping.metrics()}
+        rates |= self._schedules.metrics()
         if self._loss_scale is not None and self._skipped is not None:
             rates |= {"loss_scale": self._loss_scale.detach().clone(), "skipped_steps": self._skipped}
         for index, group in enumerate(group for optimizer in self._optimizers for group in optimizer.param_groups):
             rate = group.get("lr", float("nan"))
             rates["lr" if index == 0 else f"lr/{index}"] = rate.detach().clone() if isinstance(rate, Tensor) else rate
         seconds, self._unreported = self._unreported, 0.0  # packing is on the next snapshot's account
-        pending = pack(sample, layers=self._layers.names, ships_layers=self._leads, shards=self._shards)
+        layers = self._layers if self._attention is None else self._attention.layers
+        pending = pack(sample, layers=layers.names, ships_layers=self._leads, shards=self._shards)
         self._emit(pending, rates, seconds)
 
     def _end_step(self) -> None:
@@ -283,6 +295,8 @@ class Watch:
 
     def _take_forward_seconds(self) -> None:
         seconds, self._forward.seconds = self._forward.seconds, 0.0
+        if self._attention is not None:
+            seconds, self._attention.seconds = seconds + self._attention.seconds, 0.0
         self._spend(seconds)
 
     def _spend(self, seconds: float) -> None:
@@ -292,7 +306,8 @@ class Watch:
 
     def _tell_blind(self, why: str) -> None:
         self._blind = True
-        self._tell(f"outputs of layers are not seen, for {why}: activation stats are left out, all others are recorded")
+        stats = "activation stats" if self._attention is None else "activation and attention stats"
+        self._tell(f"outputs of layers are not seen, for {why}: {stats} are left out, all others are recorded")
 
 
 def _has_closure(arguments: object, named: object) -> bool:

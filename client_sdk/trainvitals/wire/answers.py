@@ -6,6 +6,7 @@ from typing import Any
 
 import msgspec
 
+from trainvitals.wire.capture import Capture
 from trainvitals.wire.floats import Floats
 from trainvitals.wire.histograms import ValueKind
 from trainvitals.wire.messages import Finding, LayerInfo, OptimizerInfo, RunStatus
@@ -64,6 +65,7 @@ class RunDetail(msgspec.Struct, frozen=True, kw_only=True):
     recorded_layers: list[str] = []  # the rows of heatmaps, in order
     notes: Notes = Notes()
     preflight: list[PreflightCheck] = []
+    capture: Capture | None = None
 
 
 class Curve(msgspec.Struct, frozen=True, kw_only=True):

@@ -7,6 +7,7 @@ import math
 from typing import Any, Final
 
 from trainvitals.wire import coding
+from trainvitals.wire.capture import CaptureAnswer
 from trainvitals.wire.errors import AbsurdShape, Malformed
 from trainvitals.wire.frame import MAX_STEP
 from trainvitals.wire.messages import RunEnd, RunStart
@@ -43,6 +44,12 @@ def check_start(run_id: str, start: RunStart) -> None:
     if len(start.tags) > MAX_TAGS or any(len(tag) > MAX_NAME_LENGTH for tag in start.tags):
         raise AbsurdShape(f"at most {MAX_TAGS} tags of at most {MAX_NAME_LENGTH} characters")
     _check_values(config=start.config, environment=start.environment)
+
+
+def check_capture_answer(said: CaptureAnswer) -> None:
+    """Raises AbsurdShape."""
+    if not 0 <= said.step <= MAX_STEP:
+        raise AbsurdShape("steps count from 0 to 2⁵³")
 
 
 def check_note(note: Note) -> None:

@@ -12,8 +12,8 @@ Promises:
   and be repeated.
 - Methods are synchronous and thread-safe; ``append`` and the other writers queue behind one writer on SQLite.
 
-Errors: RunNotFound; TooManySeries; NotesFull; StoreUnavailable (disk full, database away: nothing was written, try
-again).
+Errors: RunNotFound; RunNotRunning; TooManySeries; NotesFull; StoreUnavailable (disk full, database away: nothing was
+written, try again).
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from trainvitals.wire.answers import Curve, Heatmap, LayerHistograms, RunDetail, RunPage, Snapshot
+from trainvitals.wire.capture import Capture, CaptureAnswer
 from trainvitals.wire.frame import Frame
 from trainvitals.wire.histograms import ValueKind
 from trainvitals.wire.messages import Finding, ModelInfo, RunEnd, RunStart
@@ -49,6 +50,15 @@ class SeriesNotFound(StoreError):
         super().__init__(f"run {run_id!r} has no {series}: nothing was recorded under that name yet")
         self.run_id = run_id
         self.series = series
+
+
+class RunNotRunning(StoreError):
+    """The run's training is over, or has not been heard of for long."""
+
+    def __init__(self, run_id: str, status: str) -> None:
+        known = "has not been heard of for long" if status == "lost" else f"is over ({status})"
+        super().__init__(f"the training of run {run_id!r} {known}: nothing can be asked of it")
+        self.run_id = run_id
 
 
 class TooManySeries(StoreError):
@@ -126,6 +136,16 @@ class RunStore(Protocol):
 
     def set_preflight(self, run_id: str, report: PreflightReport) -> None:
         """Keep what the newest preflight found, in place of what was there."""
+
+    def ask_capture(self, run_id: str, *, now: float) -> Capture:
+        """Keep that the training is to be looked at closely: a new request, or the one that waits for the training
+        already. Raises RunNotRunning."""
+
+    def answer_capture(self, run_id: str, answer: CaptureAnswer) -> bool:
+        """Keep what became of it; False where this is known, or another request is newer."""
+
+    def capture(self, run_id: str) -> Capture | None:
+        """The newest request."""
 
     def end_run(self, run_id: str, end: RunEnd) -> None:
         """Keep how the run ended."""

@@ -42,7 +42,8 @@ def _run_number(*, key: bool = True) -> Column[Any]:  # Any: the column's Python
     )
 
 
-# settings, notes, environment, model, preflight and tags are msgpack, which keeps NaN and NUL where JSON columns do not
+# settings, notes, environment, model, preflight, capture and tags are msgpack, which keeps NaN and NUL where JSON
+# columns do not
 run = Table(
     "run",
     metadata,
@@ -69,6 +70,7 @@ run = Table(
     Column("environment", LargeBinary, nullable=False),
     Column("model", LargeBinary),
     Column("preflight", LargeBinary),
+    Column("capture", LargeBinary),
     Index(None, "created_at"),
     Index(None, "project", "created_at"),
     sqlite_autoincrement=True,
