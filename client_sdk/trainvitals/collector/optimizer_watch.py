@@ -11,6 +11,7 @@ from torch.optim import Optimizer
 
 from trainvitals.collector.decay import decay_of
 from trainvitals.collector.parameter_rows import ParameterRows, layout, local, side_by_side
+from trainvitals.collector.parcel import at_device_of, on_one_device
 from trainvitals.collector.sample import HISTOGRAM, Sample
 from trainvitals.collector.stats import gradient_values, gradients, histograms, moments, updates, weights
 
@@ -129,8 +130,11 @@ class OptimizerWatch:
         if not present:
             return
         rows = group.others(kept)
-        rows.div_(torch.stack([one.to(rows) for one in corrections]).unsqueeze(1))
-        columns = moments.reduce_rows(rows, gradient_rows, epsilons=torch.tensor(epsilons).to(rows))
+        # steps are counted on the host unless the optimizer is capturable: then one copy, not one each
+        together = torch.stack(on_one_device(corrections)).to(rows.dtype)
+        rows.div_(at_device_of(rows, together).unsqueeze(1))
+        least = at_device_of(rows, torch.tensor(epsilons, dtype=rows.dtype))
+        columns = moments.reduce_rows(rows, gradient_rows, epsilons=least)
         self._add(sample, "moments", columns, group, present)
 
     def _add(
@@ -146,8 +150,9 @@ class OptimizerWatch:
         if not places:
             return
         owners, sizes = self._of(group, places)
-        chosen = columns if len(places) == len(group.members) else columns[:, list(places)]
-        sample.add(kind, chosen, owners=owners, sizes=sizes)
+        if len(places) < len(group.members):
+            columns = columns.index_select(1, at_device_of(columns, torch.tensor(places)))
+        sample.add(kind, columns, owners=owners, sizes=sizes)
 
     def _of(self, group: ParameterRows, places: Sequence[int]) -> tuple[list[int], list[int]]:
         members = [group.members[place] for place in places]
