@@ -99,7 +99,7 @@ class Watch:
         with torch.no_grad():
             for part in self._parts:
                 part.prepare()
-        self._steps.driven = True
+        self._steps.drive()
         listen(self)
         keep = self._permanent.append
         for root in self._roots:
@@ -113,6 +113,7 @@ class Watch:
     def stop(self) -> None:
         """Remove every hook; the model is as it was. The snapshot that was begun is handed over."""
         leave(self)
+        self._steps.release()
         self._guarded(self._close)
         if self._shards is not None:
             self._shards.end()
