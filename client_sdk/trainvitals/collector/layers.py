@@ -15,6 +15,7 @@ from trainvitals.wire.messages import LayerInfo, ModelInfo, OptimizerInfo, Param
 
 MAX_NAME: Final = 512  # the wire's limit
 MAX_LAYERS: Final = 20_000  # the wire's limit
+COMPILED: Final = "_orig_mod"  # where torch.compile puts what it was given; a layer is called as if it were not
 
 
 class NothingToWatch(ValueError):
@@ -45,7 +46,8 @@ def find_layers(
     seen: set[int] = set()
     for prefix, model in models.items():
         for path, module in model.named_modules():
-            name = ".".join(part for part in (prefix, path) if part) or type(module).__name__
+            parts = [part for part in (prefix, *path.split(".")) if part and part != COMPILED]
+            name = ".".join(parts) or type(module).__name__
             own = list(module.parameters(recurse=False))
             if id(module) in seen or (not own and any(True for _ in module.children())):
                 continue

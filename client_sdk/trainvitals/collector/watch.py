@@ -22,7 +22,7 @@ from trainvitals.collector.instruments import leave, listen
 from trainvitals.collector.layers import Layers
 from trainvitals.collector.optimizer_watch import OptimizerWatch
 from trainvitals.collector.phases import Phases, examples_in
-from trainvitals.collector.roots import is_compiled
+from trainvitals.collector.roots import compiled_parts, is_compiled
 from trainvitals.collector.sample import Sample
 from trainvitals.collector.sampling import Sampling
 from trainvitals.collector.shards import Shards
@@ -78,6 +78,7 @@ class Watch:
         is_plain = len(self._roots) == len(self._optimizers) == 1 and leads and shards is None
         self._accumulation = Accumulation(layers.parameters, is_plain=is_plain)
         self._unheard = 0  # snapshots in a row without an output
+        self._snapshots = 0
         self._sample: Sample | None = None
         self._waiting: set[int] = set()  # optimizers that have not stepped in the sampled step
         self._prepared: int | None = None  # the step that forward hooks are there for, or not there
@@ -91,6 +92,8 @@ class Watch:
         """Install the hooks."""
         if self._blind and self._leads:
             self._tell_blind("the model is compiled")
+        elif self._leads:
+            self._tell_of_compiled_parts()
         if self._shards is None and any(is_sharded(parameter) for parameter in self._layers.parameters):
             self._tell(
                 "parameters are sharded, and there is no process group to ask: stats of gradients, weights and updates "
@@ -131,12 +134,17 @@ class Watch:
         if any(id(parameter) in self._known for parameter in parameters[:1]):
             self._guarded(lambda: self._clipping.add(norm, max_norm))
 
-    def scaled(self, optimizer: Optimizer, *, scale: Tensor | None, was_skipped: bool) -> None:
+    def scaling(self, optimizer: Optimizer, *, scale: Tensor | None) -> None:
+        """See ``instruments.Listener``."""
+        if any(optimizer is known for known in self._optimizers):
+            self._loss_scale = scale
+            self._skipped = self._skipped or 0
+
+    def scaled(self, optimizer: Optimizer, *, was_skipped: bool) -> None:
         """See ``instruments.Listener``. A step that is skipped has taught nothing, and its numbers are not finite: what
         was seen of it is forgotten."""
         if not any(optimizer is known for known in self._optimizers):
             return
-        self._loss_scale = scale
         self._skipped = (self._skipped or 0) + was_skipped
         if was_skipped and self._sample is not None:
             step = self._sample.step
@@ -243,6 +251,9 @@ class Watch:
         if "gradients" not in sample.kinds and not (stepped and self._shards is not None):
             return
         self._unheard = 0 if self._blind or self._forward.called else self._unheard + 1
+        self._snapshots += 1
+        if self._snapshots == MOST_UNHEARD and not self._blind:
+            self._tell_of_compiled_parts()  # since watching began
         if self._unheard == MOST_UNHEARD:
             self._tell_blind("their hooks do not run (was the model compiled after watch, or called by other means?)")
         before = self._clipping.in_step
@@ -289,6 +300,10 @@ class Watch:
         self._seconds += seconds
         self._unreported += seconds
         self._phases.leave_out(seconds)
+
+    def _tell_of_compiled_parts(self) -> None:
+        for part in [part for root in self._roots for part in compiled_parts(root)]:
+            self._tell(f"outputs of layers in {part!r} are not seen, for it is compiled: activation stats are left out")
 
     def _tell_blind(self, why: str) -> None:
         self._blind = True
