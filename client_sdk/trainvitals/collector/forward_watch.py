@@ -25,12 +25,10 @@ class ForwardWatch:
     """The layers of a model. Counts the outputs of training passes alone: those of a root module that is in training
     mode with gradients enabled, with all that it calls, frozen parts included; and not when activation checkpointing
     computes them again in the backward pass. A layer that is called outside any root counts by its own mode.
-
-    ``seconds`` adds up what the hooks have cost the host.
     """
 
     def __init__(self, modules: Sequence[nn.Module], *, faults: Faults) -> None:
-        self.seconds = 0.0
+        self._seconds = 0.0
         self.called = False  # any layer, since the hooks are there
         self._modules = list(modules)
         self._faults = faults
@@ -58,6 +56,11 @@ class ForwardWatch:
         for handle in self._handles:
             handle.remove()
         self._handles.clear()
+
+    def take_seconds(self) -> float:
+        """What the hooks have cost the host since the last call."""
+        seconds, self._seconds = self._seconds, 0.0
+        return seconds
 
     def enter_root(self) -> None:
         """A training pass of a root module begins."""
@@ -88,7 +91,7 @@ class ForwardWatch:
         if tensor is not None:
             with torch.no_grad():
                 self._take(layer, module, tensor.detach())
-        self.seconds += time.perf_counter() - started
+        self._seconds += time.perf_counter() - started
 
     def _counts(self, module: nn.Module) -> bool:
         if torch._C._current_graph_task_id() != -1:  # in a backward pass

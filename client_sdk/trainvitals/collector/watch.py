@@ -93,7 +93,7 @@ class Watch:
         if self._blind and self._leads:
             self._tell_blind("the model is compiled")
         elif self._leads:
-            self._tell_of_compiled_parts()
+            _tell_of_compiled_parts(self._roots, self._tell)
         if self._shards is None and any(is_sharded(parameter) for parameter in self._layers.parameters):
             self._tell(
                 "parameters are sharded, and there is no process group to ask: stats of gradients, weights and updates "
@@ -184,7 +184,7 @@ class Watch:
 
     def _leave_root(self, module: nn.Module, arguments: object, output: object) -> None:
         if self._forward.leave_root():
-            self._take_forward_seconds()
+            self._spend(self._forward.take_seconds())
             self._phases.enter("backward")
 
     def _before(self, index: int) -> Callable[..., None]:
@@ -253,7 +253,7 @@ class Watch:
         self._unheard = 0 if self._blind or self._forward.called else self._unheard + 1
         self._snapshots += 1
         if self._snapshots == MOST_UNHEARD and not self._blind:
-            self._tell_of_compiled_parts()  # since watching began
+            _tell_of_compiled_parts(self._roots, self._tell)  # since watching began
         if self._unheard == MOST_UNHEARD:
             self._tell_blind("their hooks do not run (was the model compiled after watch, or called by other means?)")
         before = self._clipping.in_step
@@ -270,7 +270,7 @@ class Watch:
 
     def _end_step(self) -> None:
         """A boundary between steps: what this one cost decides when the next is sampled."""
-        self._take_forward_seconds()
+        self._spend(self._forward.take_seconds())
         spent, self._seconds = self._seconds, 0.0
         self._phases.step_ended()
         self._clipping.step_ended()
@@ -292,22 +292,19 @@ class Watch:
             self._faults.add(error)
         self._spend(time.perf_counter() - started)
 
-    def _take_forward_seconds(self) -> None:
-        seconds, self._forward.seconds = self._forward.seconds, 0.0
-        self._spend(seconds)
-
     def _spend(self, seconds: float) -> None:
         self._seconds += seconds
         self._unreported += seconds
         self._phases.leave_out(seconds)
 
-    def _tell_of_compiled_parts(self) -> None:
-        for part in [part for root in self._roots for part in compiled_parts(root)]:
-            self._tell(f"outputs of layers in {part!r} are not seen, for it is compiled: activation stats are left out")
-
     def _tell_blind(self, why: str) -> None:
         self._blind = True
         self._tell(f"outputs of layers are not seen, for {why}: activation stats are left out, all others are recorded")
+
+
+def _tell_of_compiled_parts(roots: Sequence[nn.Module], tell: Callable[[str], None]) -> None:
+    for part in [part for root in roots for part in compiled_parts(root)]:
+        tell(f"outputs of layers in {part!r} are not seen, for it is compiled: activation stats are left out")
 
 
 def _has_closure(arguments: object, named: object) -> bool:
