@@ -10,6 +10,7 @@ from typing import Any, Final
 from trainvitals.wire.answers import Curve, Heatmap, RunDetail, Snapshot
 from trainvitals.wire.floats import Floats
 from trainvitals.wire.messages import Finding
+from trainvitals_dashboard import words
 from trainvitals_dashboard.api import Api, ApiError
 from trainvitals_dashboard.conventions import LOSSES, VALIDATION_LOSSES, pick
 
@@ -33,6 +34,7 @@ LOOP_METRICS: Final = (
 MOST_OTHERS: Final = 24
 OTHER_POINTS: Final = 300
 _GROUP_RATE: Final = re.compile(r"lr/\d+")  # of the optimizer's other parameter groups
+_MOST_OF_GPUS: Final = 40  # metrics: of eight GPUs
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,7 +68,8 @@ async def gather_run(api: Api, run_id: str, *, stat: str) -> RunView:
     wanted = [name for name in (loss_metric(detail), validation, *OWN_METRICS) if name in detail.metrics]
     rest = [name for name in detail.metrics if name not in wanted and not is_own(name)]
     others, more = rest[:MOST_OTHERS], rest[MOST_OTHERS:]
-    loop: list[str] = [name for name in LOOP_METRICS if name in detail.metrics]
+    of_gpus = sorted(filter(words.gpu_metric, detail.metrics), key=lambda name: words.gpu_metric(name) or (0, name))
+    loop = [name for name in LOOP_METRICS if name in detail.metrics] + of_gpus[:_MOST_OF_GPUS]
     found = await asyncio.gather(
         api.findings(run_id),
         _or_none(api.heatmap(run_id, stat)),
@@ -105,7 +108,8 @@ def loss_metric(detail: RunDetail) -> str:
 
 def is_own(metric: str) -> bool:
     """Whether the SDK logs it by itself; a user's "lr/head" is the user's."""
-    return metric in OWN_METRICS or metric in LOOP_METRICS or _GROUP_RATE.fullmatch(metric) is not None
+    listed = metric in OWN_METRICS or metric in LOOP_METRICS
+    return listed or _GROUP_RATE.fullmatch(metric) is not None or words.gpu_metric(metric) is not None
 
 
 def empty_curve(run_id: str, metric: str) -> Curve:

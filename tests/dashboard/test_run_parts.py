@@ -18,7 +18,7 @@ from trainvitals.wire.notes import Alert, MetricDefinition, Notes
 from trainvitals_dashboard.api import Api, ApiError
 from trainvitals_dashboard.gathering import MOST_OTHERS, RunView, gather_run, loss_metric
 from trainvitals_dashboard.parts.alerts import alerts_card
-from trainvitals_dashboard.parts.metrics_card import metrics_card
+from trainvitals_dashboard.parts.metrics_card import metrics_card, small_charts
 from trainvitals_dashboard.parts.results import results
 from trainvitals_dashboard.parts.run_charts import loss_figure, loss_key
 from trainvitals_dashboard.parts.run_head import head
@@ -227,3 +227,12 @@ def test_alerts_are_shown_newest_first_with_their_words() -> None:
 
 def test_no_card_where_nobody_was_alerted() -> None:
     assert alerts_card([]) is None
+
+
+def test_gpus_stand_on_the_card_of_the_machine_in_their_order() -> None:
+    names = ["system/gpu10_power_watts", "system/gpu2_utilization_percent", "system/cpu_percent", "system/gpu_mine"]
+    view = gathered(detail(*names))
+    assert view.loop == ["system/cpu_percent", "system/gpu2_utilization_percent", "system/gpu10_power_watts"]
+    assert (view.loss, view.others) == ("system/gpu_mine", [])  # the only one that is somebody's own
+    titles = [title.children for card in small_charts(view) for title in parts(card, "H3")]
+    assert "GPU 10: power (W)" in titles
