@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from torch.utils.hooks import RemovableHandle
 
 from trainvitals.collector.activations import Activations
+from trainvitals.collector.device_clock import DeviceClock
 from trainvitals.collector.few import ACTIVATIONS
 from trainvitals.collector.hooks import Faults, Hook
 from trainvitals.collector.outputs import measured
@@ -27,11 +28,12 @@ class ForwardWatch:
     computes them again in the backward pass. A layer that is called outside any root counts by its own mode.
     """
 
-    def __init__(self, modules: Sequence[nn.Module], *, faults: Faults) -> None:
+    def __init__(self, modules: Sequence[nn.Module], *, faults: Faults, device: DeviceClock) -> None:
         self._seconds = 0.0
         self.called = False  # any layer, since the hooks are there
         self._modules = list(modules)
         self._faults = faults
+        self._device = device
         self._ranges = {index: saturation.range_of(module) for index, module in enumerate(modules)}
         self._unit_dims = dead_units.unit_dims(self._modules)
         self._fired: deque[dict[int, Tensor]] = deque([{}], maxlen=WINDOWS)
@@ -89,7 +91,7 @@ class ForwardWatch:
             return
         tensor = measured(output)
         if tensor is not None:
-            with torch.no_grad():
+            with torch.no_grad(), self._device.section():
                 self._take(layer, module, tensor.detach())
         self._seconds += time.perf_counter() - started
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import nullcontext
 from typing import Final
 
 import torch
@@ -14,6 +15,7 @@ from torch.utils.hooks import RemovableHandle
 from trainvitals.collector.accumulation import Accumulation
 from trainvitals.collector.clipping import Clipping
 from trainvitals.collector.clock import StepClock
+from trainvitals.collector.device_clock import clock_of
 from trainvitals.collector.dtensors import is_ours_to_tell, is_sharded
 from trainvitals.collector.forward_watch import ForwardWatch
 from trainvitals.collector.gradient_watch import GradientWatch
@@ -66,7 +68,8 @@ class Watch:
         self._shards = shards
         self._counting = Faults(tell)  # of its own: steps are counted even when measuring has failed for good
         self._faults = Faults(tell)
-        self._forward = ForwardWatch(layers.modules, faults=self._faults)
+        self._device = clock_of(layers.parameters[0])
+        self._forward = ForwardWatch(layers.modules, faults=self._faults, device=self._device)
         self._parts = self._split()
         self._known = {id(parameter) for parameter in layers.parameters}
         self._clock = StepClock()
@@ -237,6 +240,7 @@ class Watch:
     def _begin_sample(self, step: int) -> None:
         self._sample = Sample(step, in_depth=self._sampling.looks_in_depth())
         self._accumulation.begin()
+        self._device.begin()
         self._waiting = set(range(len(self._optimizers)))
         if not self._blind:
             self._forward.begin(self._sample)
@@ -276,6 +280,7 @@ class Watch:
         self._clipping.step_ended()
         cost = self._clock.step_ended(cost_seconds=spent if self._sampled else None)
         if self._sampled:
+            cost += self._device.ended(counted_seconds=cost)
             self._unreported += cost - spent
             self._sampling.note(self._steps.current, cost_seconds=cost, step_seconds=self._clock.step_seconds)
 
@@ -286,7 +291,7 @@ class Watch:
             return
         started = time.perf_counter()
         try:
-            with torch.no_grad():
+            with torch.no_grad(), nullcontext() if self._sample is None else self._device.section():
                 measure()
         except Exception as error:  # noqa: BLE001
             self._faults.add(error)
