@@ -25,10 +25,12 @@ class Calls:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Contestant:
-    """``attach`` begins to watch, and ends with the context; files go into the folder. ``steps``: of a turn, as many as
-    lie between two of its rarest works; fewer where every step is alike. ``warm_up``: steps before the first turn."""
+    """``attach`` begins to watch, and ends with the context; files go into the folder. ``steps``: of a round, tens, as
+    many as lie between two of its rarest works; fewer where every step is alike. ``warm_up``: steps before the first
+    turn, such that what is done at every second, fifth or tenth step never falls on the first of a turn, which is slow.
+    """
 
     name: str
     attach: Callable[[nn.Module, Optimizer, Path], AbstractContextManager[Calls]]
     steps: int = 100
-    warm_up: int = 20
+    warm_up: int = 23

@@ -7,11 +7,14 @@ import time
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from pathlib import Path
+from typing import Final
 
 import torch
 from torch import Tensor, nn
 
 from benchmarks.overhead.contestant import Calls, Contestant
+
+TURN: Final = 10  # steps
 
 
 class Loop:
@@ -27,7 +30,7 @@ class Loop:
         self.steps = contestant.steps
 
     def run(self, steps: int) -> float:
-        """Seconds of a step, on average."""
+        """Seconds that they take."""
         begin = time.perf_counter()
         for _ in range(steps):
             loss = torch.as_tensor(self._model(self._data)).square().mean()
@@ -37,14 +40,13 @@ class Loop:
             self._optimizer.step()
             self._calls.after_step(self._step, loss)
             self._step += 1
-        return (time.perf_counter() - begin) / steps
+        return time.perf_counter() - begin
 
 
 def race(
     contestants: Sequence[Contestant], make: Callable[[], tuple[nn.Module, Tensor]], *, rounds: int
 ) -> dict[str, list[float]]:
-    """Seconds of a step by contestant and round. Who begins a round goes round, since what one leaves to its threads
-    and processes slows the next; who fails is left out, and said."""
+    """Seconds of an average step by contestant and round; who fails is left out, and said."""
     seconds: dict[str, list[float]] = {}
     with ExitStack() as stack:
         loops: dict[str, Loop] = {}
@@ -56,9 +58,20 @@ def race(
                 print(f"{contestant.name} failed: {type(error).__name__}: {error}")
                 continue
             loops[contestant.name], seconds[contestant.name] = loop, []
-        names = list(loops)
-        for turn in range(rounds):
-            first = turn % len(names)
-            for name in names[first:] + names[:first]:
-                seconds[name].append(loops[name].run(loops[name].steps))
+        for _ in range(rounds):
+            spent = _round(loops)
+            for name, loop in loops.items():
+                seconds[name].append(spent[name] / loop.steps)
     return seconds
+
+
+def _round(loops: dict[str, Loop]) -> dict[str, float]:
+    """Seconds of each contestant's steps, in turns of a few: another process that wakes slows all alike. Who begins
+    goes round, since what one leaves to its threads and processes slows the next."""
+    names, spent = list(loops), dict.fromkeys(loops, 0.0)
+    for turn in range(max(loop.steps for loop in loops.values()) // TURN):
+        first = turn % len(names)
+        for name in names[first:] + names[:first]:
+            if turn * TURN < loops[name].steps:
+                spent[name] += loops[name].run(TURN)
+    return spent

@@ -13,7 +13,7 @@ from torch.optim import Optimizer
 import trainvitals as tv
 from benchmarks.overhead.contestant import Calls, Contestant
 
-BEYOND_DENSE_START = 60  # steps; the first fifty may be sampled densely
+BEYOND_DENSE_START = 67  # steps; the first fifty may be sampled densely
 
 
 def watched(*, every: int | None) -> Callable[[nn.Module, Optimizer, Path], AbstractContextManager[Calls]]:

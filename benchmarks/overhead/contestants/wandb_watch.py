@@ -1,5 +1,5 @@
 """wandb.watch of gradients and parameters, offline: at every step, and at its default of every thousandth, of which the
-turns see none, so that what is timed there are its hooks and the logging of the loss."""
+rounds see none, so that what is timed there are its hooks and the logging of the loss."""
 
 from __future__ import annotations
 
