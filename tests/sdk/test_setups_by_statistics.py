@@ -69,12 +69,12 @@ def train(setup: Setup, observer: Observer) -> None:
     setup.train(observer)
 
 
-def run_of(setup: Setup, folder: Path, *, rank: int = 0) -> Outcome:
+def run_of(setup: Setup, folder: Path) -> Outcome:
     bare, plain, told = Observer(), Plain(), io.StringIO()
     train(setup, bare)
     train(setup, plain)
     with redirect_stderr(told):
-        run = tv.init(mode="disabled" if rank else "offline", directory=folder, project="tests", name="set-up")
+        run = tv.init(mode="offline", directory=folder, project="tests", name="set-up")
         watched = Watched(run)
         train(setup, watched)
         run.finish()
@@ -83,7 +83,7 @@ def run_of(setup: Setup, folder: Path, *, rank: int = 0) -> Outcome:
         watched_losses=watched.losses,
         plain_stats=plain.stats,
         plain_metrics=plain.metrics,
-        frames=[] if rank else frames_of(folder),
+        frames=frames_of(folder),
         told=told.getvalue(),
     )
 
@@ -95,7 +95,7 @@ def as_a_rank(rank: int, name: str, folder: Path) -> None:
     distributed.init_process_group(
         "gloo", init_method=f"file://{folder}/meeting", rank=rank, world_size=setup.processes
     )
-    outcome = run_of(setup, folder / f"rank{rank}", rank=rank)
+    outcome = run_of(setup, folder / f"rank{rank}")
     if rank == 0:
         torch.save(outcome, folder / "outcome")
     distributed.destroy_process_group()
