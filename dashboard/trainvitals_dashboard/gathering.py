@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -68,8 +69,7 @@ async def gather_run(api: Api, run_id: str, *, stat: str) -> RunView:
     wanted = [name for name in (loss_metric(detail), validation, *OWN_METRICS) if name in detail.metrics]
     rest = [name for name in detail.metrics if name not in wanted and not is_own(name)]
     others, more = rest[:MOST_OTHERS], rest[MOST_OTHERS:]
-    of_gpus = sorted(filter(words.gpu_metric, detail.metrics), key=lambda name: words.gpu_metric(name) or (0, name))
-    loop = [name for name in LOOP_METRICS if name in detail.metrics] + of_gpus[:_MOST_OF_GPUS]
+    loop = [name for name in LOOP_METRICS if name in detail.metrics] + _of_gpus(detail.metrics)
     found = await asyncio.gather(
         api.findings(run_id),
         _or_none(api.heatmap(run_id, stat)),
@@ -99,6 +99,14 @@ async def _or_none(question: Any) -> Any:  # Any: an awaitable of any answer
         if error.status >= 500:
             raise
         return None
+
+
+def _of_gpus(metrics: Iterable[str]) -> list[str]:
+    """In the order of GPUs, and of the words for what they tell."""
+    told = [(gpu, name) for name in metrics if (gpu := words.gpu_metric(name)) is not None]
+    order = list(words.GPU_WORDS)
+    told.sort(key=lambda one: (one[0][0], order.index(one[0][1])))
+    return [name for _, name in told][:_MOST_OF_GPUS]
 
 
 def loss_metric(detail: RunDetail) -> str:

@@ -230,9 +230,9 @@ def test_no_card_where_nobody_was_alerted() -> None:
 
 
 def test_gpus_stand_on_the_card_of_the_machine_in_their_order() -> None:
-    names = ["system/gpu10_power_watts", "system/gpu2_utilization_percent", "system/cpu_percent", "system/gpu_mine"]
-    view = gathered(detail(*names))
-    assert view.loop == ["system/cpu_percent", "system/gpu2_utilization_percent", "system/gpu10_power_watts"]
+    ordered = ["cpu_percent", "gpu2_utilization_percent", "gpu2_memory_percent", "gpu10_power_watts"]
+    view = gathered(detail(*(f"system/{name}" for name in ("gpu_mine", *reversed(ordered)))))
+    assert view.loop == [f"system/{name}" for name in ordered]
     assert (view.loss, view.others) == ("system/gpu_mine", [])  # the only one that is somebody's own
     titles = [title.children for card in small_charts(view) for title in parts(card, "H3")]
     assert "GPU 10: power (W)" in titles
