@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any, Final
 
 from trainvitals.wire.answers import Curve, Heatmap, RunDetail, Snapshot
 from trainvitals.wire.floats import Floats
 from trainvitals.wire.messages import Finding
+from trainvitals_dashboard import words
 from trainvitals_dashboard.api import Api, ApiError
 from trainvitals_dashboard.conventions import LOSSES, VALIDATION_LOSSES, pick
 
@@ -40,6 +42,7 @@ MOST_PARTS: Final = 4  # of the loss: with weight decay as many as there are col
 MOST_OTHERS: Final = 24
 OTHER_POINTS: Final = 300
 _GROUP_RATE: Final = re.compile(r"(lr|momentum|beta1|weight_decay)/\d+")  # of the optimizer's other parameter groups
+_MOST_OF_GPUS: Final = 40  # metrics: of eight GPUs
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,7 +80,7 @@ async def gather_run(api: Api, run_id: str, *, stat: str) -> RunView:
     wanted += [name for name in parts if name not in wanted]
     rest = [name for name in detail.metrics if name not in wanted and not is_own(name)]
     others, more = rest[:MOST_OTHERS], rest[MOST_OTHERS:]
-    loop: list[str] = [name for name in LOOP_METRICS if name in detail.metrics]
+    loop = [name for name in LOOP_METRICS if name in detail.metrics] + _of_gpus(detail.metrics)
     found = await asyncio.gather(
         api.findings(run_id),
         _or_none(api.heatmap(run_id, stat)),
@@ -110,6 +113,14 @@ async def _or_none(question: Any) -> Any:  # Any: an awaitable of any answer
         return None
 
 
+def _of_gpus(metrics: Iterable[str]) -> list[str]:
+    """In the order of GPUs, and of the words for what they tell."""
+    told = [(gpu, name) for name in metrics if (gpu := words.gpu_metric(name)) is not None]
+    order = list(words.GPU_WORDS)
+    told.sort(key=lambda one: (one[0][0], order.index(one[0][1])))
+    return [name for _, name in told][:_MOST_OF_GPUS]
+
+
 def loss_metric(detail: RunDetail) -> str:
     """The training loss, else the first metric of the user's own."""
     return pick(detail.metrics, LOSSES) or next((name for name in detail.metrics if not is_own(name)), "loss")
@@ -129,7 +140,8 @@ def parts_of_loss(detail: RunDetail) -> list[str]:
 
 def is_own(metric: str) -> bool:
     """Whether the SDK logs it by itself; a user's "lr/head" is the user's."""
-    return metric in OWN_METRICS or metric in LOOP_METRICS or _GROUP_RATE.fullmatch(metric) is not None
+    listed = metric in OWN_METRICS or metric in LOOP_METRICS
+    return listed or _GROUP_RATE.fullmatch(metric) is not None or words.gpu_metric(metric) is not None
 
 
 def empty_curve(run_id: str, metric: str) -> Curve:

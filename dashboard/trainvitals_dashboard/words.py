@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from typing import Final
 
 MINUTE: Final = 60
@@ -62,6 +63,14 @@ METRIC_WORDS: Final[dict[str, str]] = {
     "system/machine_cpu_percent": "Machine's processor (%)",
     "system/machine_memory_percent": "Machine's memory (%)",
 }
+GPU_WORDS: Final[dict[str, str]] = {
+    "utilization_percent": "at work (% of the time)",
+    "memory_bytes": "memory held by the training (bytes)",
+    "memory_percent": "memory (%)",
+    "temperature_celsius": "temperature (°C)",
+    "power_watts": "power (W)",
+}
+_GPU_METRIC: Final = re.compile(rf"system/gpu(\d+)_({'|'.join(GPU_WORDS)})")
 
 
 def number(value: float | str | None) -> str:
@@ -102,4 +111,12 @@ def is_linear(name: str) -> bool:
 
 def metric(name: str) -> str:
     """What a metric is called on the page."""
+    if (gpu := gpu_metric(name)) is not None:
+        return f"GPU {gpu[0]}: {GPU_WORDS[gpu[1]]}"
     return METRIC_WORDS.get(name, name)
+
+
+def gpu_metric(name: str) -> tuple[int, str] | None:
+    """A GPU's index, and what of it; None for all other metrics."""
+    found = _GPU_METRIC.fullmatch(name)
+    return (int(found[1]), found[2]) if found else None

@@ -18,7 +18,7 @@ from trainvitals.wire.notes import Alert, MetricDefinition, Notes
 from trainvitals_dashboard.api import Api, ApiError
 from trainvitals_dashboard.gathering import MOST_OTHERS, RunView, gather_run, loss_metric
 from trainvitals_dashboard.parts.alerts import alerts_card
-from trainvitals_dashboard.parts.metrics_card import metrics_card, parts_card
+from trainvitals_dashboard.parts.metrics_card import metrics_card, parts_card, small_charts
 from trainvitals_dashboard.parts.results import results
 from trainvitals_dashboard.parts.run_charts import loss_figure, loss_key
 from trainvitals_dashboard.parts.run_head import head
@@ -262,3 +262,12 @@ def test_alerts_are_shown_newest_first_with_their_words() -> None:
 
 def test_no_card_where_nobody_was_alerted() -> None:
     assert alerts_card([]) is None
+
+
+def test_gpus_stand_on_the_card_of_the_machine_in_their_order() -> None:
+    ordered = ["cpu_percent", "gpu2_utilization_percent", "gpu2_memory_percent", "gpu10_power_watts"]
+    view = gathered(detail(*(f"system/{name}" for name in ("gpu_mine", *reversed(ordered)))))
+    assert view.loop == [f"system/{name}" for name in ordered]
+    assert (view.loss, view.others) == ("system/gpu_mine", [])  # the only one that is somebody's own
+    titles = [title.children for card in small_charts(view) for title in parts(card, "H3")]
+    assert "GPU 10: power (W)" in titles

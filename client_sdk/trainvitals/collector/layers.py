@@ -15,6 +15,7 @@ from trainvitals.wire.messages import LayerInfo, ModelInfo, OptimizerInfo, Param
 
 MAX_NAME: Final = 512  # the wire's limit
 MAX_LAYERS: Final = 20_000  # the wire's limit
+COMPILED: Final = "_orig_mod"  # where torch.compile puts what it was given; a layer is called as if it were not
 
 
 class NothingToWatch(ValueError):
@@ -63,7 +64,8 @@ def named_modules(models: Mapping[str, nn.Module]) -> Iterator[tuple[str, nn.Mod
     """All modules of models by the names that they have as layers."""
     for prefix, model in models.items():
         for path, module in model.named_modules():
-            yield ".".join(part for part in (prefix, path) if part) or type(module).__name__, module
+            parts = [part for part in (prefix, *path.split(".")) if part and part != COMPILED]
+            yield ".".join(parts) or type(module).__name__, module
 
 
 def is_chosen(name: str, *, include: Sequence[str], exclude: Sequence[str]) -> bool:
