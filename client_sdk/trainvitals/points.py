@@ -44,8 +44,17 @@ class Intake:
 
     def take(self, metrics: Metrics) -> dict[str, float | Tensor]:
         """What is there to be recorded, mappings within flattened."""
-        found = (self._checked(name, value) for name, value in _flat(metrics, depth=MAX_DEPTH))
-        return dict(filter(None, found))
+        found: dict[str, float | Tensor] = {}
+        for name, value in metrics.items():
+            if name in self._known:  # the short way, which most go in every step
+                try:
+                    found[name] = checked_value(value)
+                    continue
+                except (TypeError, ValueError, OverflowError):
+                    pass  # a mapping, or what is told of below
+            pairs = (self._checked(*pair) for pair in _flat({name: value}, depth=MAX_DEPTH))
+            found.update(filter(None, pairs))
+        return found
 
     def _checked(self, name: object, value: object) -> tuple[str, float | Tensor] | None:
         try:
@@ -84,7 +93,8 @@ def _flat(metrics: Mapping[Any, Any], *, depth: int, prefix: str = "") -> Iterat
 
 
 def checked_value(value: Any) -> float | Tensor:  # Any: what people log
-    """A number, or a copy of a one-element tensor, which is read later. Raises TypeError, ValueError, OverflowError."""
+    """A number; of a tensor with one element that lies on a device a copy, which is read later. Raises TypeError,
+    ValueError, OverflowError."""
     if isinstance(value, (int, float)):
         return float(value)
     if hasattr(type(value), "detach") and hasattr(type(value), "numel"):
@@ -92,6 +102,8 @@ def checked_value(value: Any) -> float | Tensor:  # Any: what people log
             raise TypeError(f"it has {value.numel()} values: log a mean, or one name for each")
         if value.is_complex():
             raise TypeError("it is complex: log its absolute value")
+        if value.device.type == "cpu":
+            return float(value.item())  # there at once
         # a copy, because the training may go on in place (loss += …)
         copy: Tensor = value.detach().clone()
         return copy

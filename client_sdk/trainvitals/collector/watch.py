@@ -234,18 +234,20 @@ class Watch:
     def _prepare_once(self) -> None:
         """For each step, before its first forward."""
         step = self._steps.upcoming
-        if self._prepared != step:
-            self._prepared = step
+        if self._prepared == step:
+            return
+        self._prepared = step
+        before, self._sampled = self._sampled, self._sampling.take(step)
+        if before or self._sampled or self._sample is not None:  # else there is nothing to do, at no cost
             self._guarded(lambda: self._prepare(step))
 
     def _prepare(self, step: int) -> None:
         """Hooks in or out, by whether the step is sampled."""
         self._close()
-        self._sampled = self._sampling.take(step)
-        if not self._sampled:
+        if self._sampled:
+            self._begin_sample(step)
+        else:
             self._forward.rest()
-            return
-        self._begin_sample(step)
 
     def _begin_sample(self, step: int) -> None:
         sampling = self._sampling
