@@ -11,7 +11,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from trainvitals.wire import coding
-from trainvitals.wire.answers import Curve, FindingList, Health, Heatmap, RunDetail, RunPage, Snapshot
+from trainvitals.wire.answers import Curve, FindingList, Health, Heatmap, RankCurves, RunDetail, RunPage, Snapshot
 from trainvitals.wire.floats import Floats
 from trainvitals.wire.frame import Frame
 from trainvitals.wire.messages import FrameAccepted, ModelInfo, Problem, RunAccepted, RunEnd, RunEnded, RunStart
@@ -20,8 +20,8 @@ from trainvitals.wire.preflight import PreflightReport
 
 REFERENCE: Final = "#/components/schemas/{name}"
 MESSAGES: Final = (
-    Curve, FindingList, Frame, FrameAccepted, Health, Heatmap, ModelInfo, Note, PreflightReport, Problem, RunAccepted,
-    RunDetail, RunEnd, RunEnded, RunPage, RunStart, Snapshot,
+    Curve, FindingList, Frame, FrameAccepted, Health, Heatmap, ModelInfo, Note, PreflightReport, Problem, RankCurves,
+    RunAccepted, RunDetail, RunEnd, RunEnded, RunPage, RunStart, Snapshot,
 )  # fmt: skip
 Json = dict[str, Any]  # Any: JSON Schema nests as it likes
 

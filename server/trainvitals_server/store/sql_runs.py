@@ -42,10 +42,10 @@ class SqlRuns:
         with self._database.writing() as connection:
             runs_table.change_run(connection, run_id, preflight=msgspec.msgpack.encode(report))
 
-    def end_run(self, run_id: str, end: RunEnd) -> None:
+    def end_run(self, run_id: str, end: RunEnd) -> bool:
         """See Store."""
         with self._database.writing() as connection:
-            runs_table.end_run(connection, run_id, end)
+            return runs_table.end_run(connection, run_id, end)
 
     def heartbeat(self, run_ids: Sequence[str], *, now: float) -> None:
         """See Store; unknown runs are passed over."""
