@@ -1,9 +1,10 @@
 # `make demo` and `make test` are all that a newcomer needs; each sets the checkout up by itself.
 .DEFAULT_GOAL := help
 PY := .venv/bin/python
+PEERS := .venv-peers
 ARGS ?=
 
-.PHONY: help setup demo serve team test check bench bench-overhead format lock clean
+.PHONY: help setup demo serve team test check bench bench-overhead bench-peers format lock clean
 
 help:  ## what there is to make
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):[^#]*## */  make \1\t/' | expand -t 22
@@ -30,11 +31,17 @@ check: setup  ## format, lint, types, import contracts, fast tests
 	.venv/bin/lint-imports
 	$(PY) -m pytest -q -m "not slow" $(ARGS)
 
-bench: setup  ## step overhead, ingest, queries (ARGS=--quick)
+bench: bench-overhead  ## step overhead, ingest, queries (ARGS=--quick)
 	@set -e; for file in $$(grep -l '"__main__"' benchmarks/*.py); do echo "== $$file"; $(PY) $$file $(ARGS); done
 
-bench-overhead: setup  ## what watching costs a training step (ARGS=--quick)
-	$(PY) benchmarks/step_overhead.py $(ARGS)
+bench-overhead: setup  ## what watching costs a training step, beside peers where they are installed (ARGS=--quick)
+	$(or $(wildcard $(PEERS)/bin/python),$(PY)) -m benchmarks.overhead $(ARGS)
+
+bench-peers: setup  ## wandb, TensorBoard and trainscope for bench-overhead, in an environment beside .venv
+	$(PY) -m venv $(PEERS)
+	@echo "import site; site.addsitedir('$$($(PY) -c 'import sysconfig; print(sysconfig.get_path("purelib"))')')" \
+	  > $$($(PEERS)/bin/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/trainvitals.pth
+	$(PEERS)/bin/pip install -q -c requirements/dev.lock -r requirements/peers.txt
 
 format: setup  ## format, and mend what the linter can mend
 	.venv/bin/ruff format .
@@ -47,4 +54,4 @@ lock:  ## write requirements/dev.lock anew from .venv
 
 clean:  ## all that can be made again, but the virtual environment
 	rm -rf build dist artefacts .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
-	find . -name __pycache__ -not -path './.venv/*' -prune -exec rm -rf {} +
+	find . -name __pycache__ -not -path './.venv*' -prune -exec rm -rf {} +

@@ -158,6 +158,7 @@ def watch(
     dense: int | None = None,
     include: Sequence[str] = ("*",),
     exclude: Sequence[str] = (),
+    attention: bool = False,
     **wandb: Any,
 ) -> None:
     """``Run.watch`` of the latest run. Raises NoActiveRun."""
@@ -169,6 +170,7 @@ def watch(
         dense=dense,
         include=include,
         exclude=exclude,
+        attention=attention,
         **wandb,
     )
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import math
 import random
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final, Literal
 
 from trainvitals.version import __version__
 from trainvitals.wire import coding
+from trainvitals.wire.capture import CaptureAnswer, HeartbeatAccepted
 from trainvitals.wire.errors import WireError
 from trainvitals.wire.messages import Finding, FrameAccepted, Problem, RunEnded
 
@@ -46,6 +47,7 @@ class Answer:
     wait_seconds: float | None = None
     findings: tuple[Finding, ...] = ()
     ending: RunEnded | None = None
+    capture: int | None = None
 
 
 class Client:
@@ -67,6 +69,10 @@ class Client:
         """Tell the server that the run lives."""
         return self._request("POST", f"/api/v1/runs/{run_id}/heartbeat", b"")
 
+    def answer_capture(self, run_id: str, answer: CaptureAnswer) -> Answer:
+        """Tell the server what became of a request."""
+        return self._request("PUT", f"/api/v1/runs/{run_id}/capture", coding.encode(answer))
+
     def close(self) -> None:
         """Close the connections."""
         if self._pool is not None:
@@ -84,13 +90,13 @@ class Client:
             response = self._pool.request(method, self.server_url + path, body=body, headers=headers)
         except (urllib3.exceptions.HTTPError, ValueError) as error:  # ValueError: an address or token that cannot be
             return Answer(outcome="unreachable", detail=f"{type(error).__name__}")
-        return _understand(response, frame=path.endswith("/frames"))
+        return _understand(response, path=path)
 
 
-def _understand(response: BaseHTTPResponse, *, frame: bool) -> Answer:
+def _understand(response: BaseHTTPResponse, *, path: str) -> Answer:
     status = response.status
     if 200 <= status < 300:
-        return Answer(outcome="taken", findings=_findings(response.data) if frame else (), ending=_ending(response))
+        return _taken(response, path=path)
     problem = _problem(response)
     detail = f"{status}: {problem.detail}" if problem else f"{status} {response.reason or ''}".strip()
     if status in RETRIED or status >= 500:
@@ -104,11 +110,17 @@ def _understand(response: BaseHTTPResponse, *, frame: bool) -> Answer:
     return Answer(outcome="misled", detail=detail)  # a wrong path, a proxy, a redirect, some other server
 
 
-def _findings(data: bytes) -> tuple[Finding, ...]:
+def _taken(response: BaseHTTPResponse, *, path: str) -> Answer:
+    plain = Answer(outcome="taken", ending=_ending(response))
     try:
-        return tuple(coding.decode(data, FrameAccepted).findings)
+        if path.endswith("/frames"):
+            accepted = coding.decode(response.data, FrameAccepted)
+            return replace(plain, findings=tuple(accepted.findings), capture=accepted.capture)
+        if path.endswith("/heartbeat"):
+            return replace(plain, capture=coding.decode(response.data, HeartbeatAccepted).capture)
     except WireError:
-        return ()  # stored all the same; a newer server may answer more than we can read
+        pass  # stored all the same; an older server answers less, a newer one may answer more than we can read
+    return plain
 
 
 def _ending(response: BaseHTTPResponse) -> RunEnded | None:

@@ -19,7 +19,7 @@ TROUBLES: Final[tuple[Outcome, ...]] = ("unreachable", "busy")
 
 class Delivery:
     """Ships one spool in order. ``step`` ships one record; ``last`` is the server's last answer; ``found`` is given the
-    findings that answers bring."""
+    findings that answers bring, ``heed`` the answers themselves."""
 
     def __init__(
         self,
@@ -29,6 +29,7 @@ class Delivery:
         *,
         drops: Counter[str] | None = None,
         found: Callable[[Sequence[Finding]], None] | None = None,
+        heed: Callable[[Answer], None] | None = None,
     ) -> None:
         self.spool = spool
         self.last = Answer(outcome="taken")
@@ -36,6 +37,7 @@ class Delivery:
         self._console = console
         self._drops: Counter[str] = Counter() if drops is None else drops
         self._found = found
+        self._heed = heed
         self._introductions: dict[str, Record] = {}
 
     def step(self) -> Progress:
@@ -64,7 +66,13 @@ class Delivery:
             self._console.ending(answer.ending, status=status, url=url)
         self._pass_on(answer)
         self.spool.acknowledge(record)
+        self.heed(answer)
         return "ended" if record.kind == "end" else "sent"
+
+    def heed(self, answer: Answer) -> None:
+        """Do what an answer asks the training for."""
+        if self._heed is not None:
+            self._heed(answer)
 
     def _pass_on(self, answer: Answer) -> None:
         ended = answer.ending.findings if answer.ending is not None else ()

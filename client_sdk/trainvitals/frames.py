@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING
 from trainvitals.outbox import Point
 from trainvitals.wire.floats import Floats
 from trainvitals.wire.frame import LayerStats, MetricPoints, Section, section
+from trainvitals.wire.histograms import CELLS, HistogramPart, Histograms, ValueKind, part
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from trainvitals.collector.snapshots import Measured, Pending, Table
+    from trainvitals.collector.snapshots import Cells, Measured, Pending, Table
 
 
 def measure_all(snapshots: list[Pending]) -> list[Measured]:
@@ -52,6 +53,38 @@ def _of_tables(tables: list[Table]) -> LayerStats:
 
 def _section(stat: str, matrix: Tensor) -> Section:
     return section(stat, ctypes.string_at(matrix.data_ptr(), matrix.numel() * matrix.element_size()))
+
+
+def histograms(measured: list[Measured], *, max_cells: int) -> Iterator[Histograms]:
+    """Histograms of snapshots as those of frames of at most ``max_cells``, or of one kind at one step."""
+    groups: dict[object, dict[int, Cells]] = {}
+    for snapshot in measured:
+        if (taken := snapshot.histograms) is not None:
+            groups.setdefault((id(taken.layers), *taken.kinds), {})[taken.step] = taken
+    for newest in groups.values():
+        ordered = [newest[step] for step in sorted(newest)]
+        kinds, cells = list(ordered[0].kinds), len(ordered[0].layers) * CELLS
+        for few in [kinds] if cells * len(kinds) <= max_cells else [[kind] for kind in kinds]:
+            size = max(1, max_cells // (cells * len(few)))
+            for start in range(0, len(ordered), size):
+                yield _of_cells(ordered[start : start + size], few)
+
+
+def _of_cells(taken: list[Cells], kinds: list[ValueKind]) -> Histograms:
+    return Histograms(
+        steps=[cells.step for cells in taken],
+        layers=taken[0].layers,
+        parts=[_part(kind, [cells.kinds[kind] for cells in taken]) for kind in kinds],
+    )
+
+
+def _part(kind: ValueKind, taken: list[Tensor]) -> HistogramPart:
+    import torch
+
+    # the lower half of each number, for a tensor of uint16 can do little
+    stacked = torch.stack(taken, dim=1).view(torch.int16)[..., ::2].contiguous()
+    data = ctypes.string_at(stacked.data_ptr(), stacked.numel() * stacked.element_size())
+    return part(kind, data)
 
 
 def metric_points(points: list[Point]) -> tuple[list[MetricPoints], int]:

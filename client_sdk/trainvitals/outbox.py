@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
     from trainvitals.collector.snapshots import Pending
 
-MAX_SNAPSHOTS: Final = 256  # some 14 kB each for 200 layers
+MAX_SNAPSHOTS: Final = 256  # some 14 kB each for 200 layers; every tenth, with histograms, some 250 kB
 MAX_POINTS: Final = 100_000
 FLUSH_SNAPSHOTS: Final = 16
 FLUSH_POINTS: Final = 4000  # with those of the snapshots fewer than a frame may have of one metric

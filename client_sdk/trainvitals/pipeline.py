@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
+from trainvitals.capturing import Capture, Capturing
 from trainvitals.client import Client
 from trainvitals.console import Console
 from trainvitals.delivery import Delivery
@@ -45,7 +46,10 @@ class Pipeline:
         self._console = console
         self.outbox = Outbox()
         self._client = Client(settings.server_url, settings.token)
-        delivery = Delivery(spool, self._client, console, drops=self.outbox.drops, found=found)
+        self._capturing = Capturing(self._client, spool.run_id)
+        delivery = Delivery(
+            spool, self._client, console, drops=self.outbox.drops, found=found, heed=self._capturing.heed
+        )
         self._parts = 1
         self._guard = threading.Lock()
         self._sender: Sender | None = None
@@ -68,6 +72,10 @@ class Pipeline:
         self._recorder.start(lambda: coding.encode(replace(start, environment=describe())))
         if self._sender is not None:
             self._sender.start()
+
+    def capture_by(self, capture: Capture) -> None:
+        """What carries out requests for a close look, on the sender's thread; says what comes of it."""
+        self._capturing.capture = capture
 
     def introduce(self, model: ModelInfo) -> None:
         """The layers that snapshots have from now on."""

@@ -104,7 +104,7 @@ class Reactions:
         self._opened: deque[Finding] = deque()
         self._known: dict[str, int] = {}  # open findings → the place of their severity in SEVERITIES
         self._acting = False
-        self.look_closer: Callable[[], None] = _nothing
+        self.look_closer: Callable[[], object] = _nothing
 
     @property
     def wanted(self) -> bool:

@@ -8,18 +8,20 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Final, TypeVar
 
 from trainvitals.collector.noise import NoiseScale
-from trainvitals.frames import layer_stats, measure_all, metric_points
+from trainvitals.frames import histograms, layer_stats, measure_all, metric_points
 from trainvitals.notes import Notes
 from trainvitals.outbox import Batch, Outbox, Point
 from trainvitals.spool import Kind, Spool, SpoolFull
 from trainvitals.system import SystemMeter
 from trainvitals.wire.frame import Frame, LayerStats, MetricPoints, encode_frame
+from trainvitals.wire.histograms import Histograms
 
 if TYPE_CHECKING:
     from trainvitals.collector.snapshots import Measured, Pending
 
 FLUSH_SECONDS: Final = 0.5
 MAX_VALUES: Final = 500_000  # of layer stats in one frame: half of what a server takes by default
+MAX_CELLS: Final = 1_000_000  # of histograms in one frame: as many bytes
 
 T = TypeVar("T")
 
@@ -131,13 +133,17 @@ class Recorder:
             metrics = []
         if metrics:
             self._write_frame(None, metrics)
+        for taken in histograms(measured, max_cells=MAX_CELLS):
+            self._write_frame(None, [], taken)
         self._guarded(self._write_note, self._notes)
 
     def _write_note(self, notes: Notes) -> None:
         if (note := notes.take()) is not None:
             self.write("note", note)
 
-    def _write_frame(self, stats: LayerStats | None, metrics: list[MetricPoints]) -> None:
+    def _write_frame(
+        self, stats: LayerStats | None, metrics: list[MetricPoints], taken: Histograms | None = None
+    ) -> None:
         frame = Frame(
             run_id=self._spool.run_id,
             writer=self._writer,
@@ -145,6 +151,7 @@ class Recorder:
             rank=self._rank,
             layer_stats=stats,
             metrics=metrics,
+            histograms=taken,
         )
         self._seq += 1
         self.write("frame", encode_frame(frame))
@@ -161,6 +168,7 @@ class Recorder:
         for snapshot in measured:
             if snapshot.noise is not None and (scale := self._noise.add(snapshot.noise)) is not None:
                 points.append(Point("gradient_noise_scale", snapshot.step, scale))
+            points += [Point(name, snapshot.step, value) for name, value in snapshot.penalties.items()]
         drops = self._outbox.drops
         if measured and drops != self._reported:
             self._reported = Counter(drops)

@@ -84,6 +84,8 @@ class Run(Noting, Shown):
             after_step=self.check_findings if reactions.wanted else None,
         )
         reactions.look_closer = self._watching.capture
+        if pipeline is not None and place.leads:
+            pipeline.capture_by(self._watching.capture)
 
     @property
     def step(self) -> int:
@@ -134,6 +136,7 @@ class Run(Noting, Shown):
         dense: int | None = None,
         include: Sequence[str] = ("*",),
         exclude: Sequence[str] = (),
+        attention: bool = False,
         **wandb: Any,  # Any: what scripts written for wandb say besides
     ) -> None:
         """Record the stats of every layer at the first ``dense`` steps (10 to 50 unless set), and then as often as
@@ -143,12 +146,16 @@ class Run(Noting, Shown):
         ``model``: one, or several as a sequence or a mapping, whose keys then begin the names of layers. The first
         optimizer counts the steps; without one, those that train the model are learnt at their first steps, and
         ``watch`` may then be called for model after model. ``include`` and ``exclude``: shell patterns of layers' names
-        (``blocks.*.mlp*``). Raises ValueError for what cannot be meant: a model without parameters, every < 1; whatever
-        else goes wrong is said in the terminal, and the training goes on unwatched.
+        (``blocks.*.mlp*``). ``attention``: at every fifth snapshot the largest logit and the entropy of attention, too,
+        for which the logits of a few queries are computed anew. Raises ValueError for what cannot be meant: a model
+        without parameters, every < 1; whatever else goes wrong is said in the terminal, and the training goes on
+        unwatched.
         """
         learnt = wandb or not is_optimizer(optimizer)
         models, every = of_watch(model, every, wandb) if learnt else (model, every)
-        options = WatchOptions(every=every, budget=budget, dense=dense, include=include, exclude=exclude)
+        options = WatchOptions(
+            every=every, budget=budget, dense=dense, include=include, exclude=exclude, attention=attention
+        )
         if self._pipeline is None:
             return
         if learnt:

@@ -85,7 +85,7 @@ class Sender:
         if closing:
             return False
         if not next(self._adoption, False) and not self._wait(HEARTBEAT_SECONDS, for_news=True, closing=False):
-            self._client.heartbeat(self._delivery.spool.run_id)
+            self._delivery.heed(self._client.heartbeat(self._delivery.spool.run_id))
         return True
 
     def _wait(self, seconds: float, *, for_news: bool, closing: bool) -> bool:

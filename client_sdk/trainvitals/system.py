@@ -1,10 +1,12 @@
-"""What the training takes of its machine: processor and memory."""
+"""What the training takes of its machine: processor, memory, GPUs."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable
 from typing import Any, Final
+
+from trainvitals.gpus import GpuMeter
 
 SECONDS: Final = 5.0  # between two looks
 
@@ -17,11 +19,12 @@ class SystemMeter:
         self._clock = clock
         self._next_at = 0.0
         self._process: Any = None  # psutil's, which has no types
+        self._gpus = GpuMeter()
 
     def look(self) -> dict[str, float]:
         """Empty until it is time; else of this process ``system/cpu_percent`` (100 is one core, since the look before)
         and ``system/memory_bytes`` (resident), of the machine ``system/machine_cpu_percent`` (100 is all cores) and
-        ``system/machine_memory_percent``."""
+        ``system/machine_memory_percent``; of GPUs what ``GpuMeter`` tells."""
         if self._clock() < self._next_at:
             return {}
         self._next_at = self._clock() + self._seconds
@@ -38,4 +41,5 @@ class SystemMeter:
                 "system/memory_bytes": float(self._process.memory_info().rss),
                 "system/machine_cpu_percent": machine,
                 "system/machine_memory_percent": psutil.virtual_memory().percent,
+                **self._gpus.look(),
             }

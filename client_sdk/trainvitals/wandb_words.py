@@ -16,7 +16,7 @@ INIT: Final = frozenset(
         "settings", "sync_tensorboard", "tensorboard",
     }
 )  # fmt: skip
-OWN: Final = ("model", "optimizer", "every", "budget", "dense", "include", "exclude")
+OWN: Final = ("model", "optimizer", "every", "budget", "dense", "include", "exclude", "attention")
 WATCH: Final = frozenset(["criterion", "idx", "log", "log_graph"])
 DEFINE_METRIC: Final = frozenset(["hidden", "overwrite", "step_sync"])
 ALERT: Final = frozenset(["wait_duration"])

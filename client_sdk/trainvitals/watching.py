@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Final
 
 from trainvitals.collector.agreed_sampling import AgreedSampling
@@ -20,12 +20,14 @@ if TYPE_CHECKING:
     from torch import Tensor, nn
     from torch.optim import Optimizer
 
+    from trainvitals.collector.attention_watch import AttentionWatch
     from trainvitals.collector.layers import Layers
     from trainvitals.collector.roots import Models
     from trainvitals.collector.shards import Shards
     from trainvitals.collector.snapshots import Pending
     from trainvitals.collector.watch import Watch
     from trainvitals.lookout import Found, Lookout
+    from trainvitals.wire.capture import CaptureOutcome
     from trainvitals.wire.messages import ModelInfo
 
 OVERHEAD_SNAPSHOTS: Final = 20  # that the overhead is told over: single ones wait for other processes
@@ -102,10 +104,10 @@ class Watching:
             )
         return self._lookout
 
-    def capture(self) -> None:
-        """Sample every step for a while."""
-        if self._watch is not None:
-            self._watch.capture()
+    def capture(self) -> tuple[CaptureOutcome, int]:
+        """Sample every step for a while; what comes of it, as ``Sampling.capture`` says it. On any thread."""
+        watch = self._watch
+        return ("not watched", 0) if watch is None else watch.capture()
 
     def stop(self) -> None:
         """Remove every hook, and let go of models and optimizers; the snapshot that was begun is handed over."""
@@ -153,6 +155,22 @@ class Watching:
         rank, ranks = self._place.rank, self._place.ranks
         return Shards(store, key=key, rank=rank, ranks=ranks, plan=plan, tell=self._console.say)
 
+    def _attention(
+        self, models: Mapping[str, nn.Module], layers: Layers, optimizers: Sequence[Optimizer], options: WatchOptions
+    ) -> AttentionWatch | None:
+        from trainvitals.collector.attention_watch import AttentionWatch
+        from trainvitals.collector.layers import describe, is_chosen
+
+        if not (options.attention and self._place.leads):
+            return None
+        return AttentionWatch(
+            models,
+            layers,
+            wanted=lambda name: is_chosen(name, include=options.include, exclude=options.exclude),
+            found=lambda all_layers: self._introduce(describe(all_layers, optimizers)),
+            tell=self._console.say,
+        )
+
     def _begin(self, models: Models, optimizers: Sequence[Optimizer], options: WatchOptions) -> None:
         from trainvitals.collector.layers import describe, find_layers
         from trainvitals.collector.roots import inner, named_roots
@@ -172,6 +190,7 @@ class Watching:
             sampling=self._sampling(options, None if shards is None else plan),
             emit=self._emit,
             tell=self._console.say,
+            attention=self._attention(inners, layers, optimizers, options),
             leads=self._place.leads,
             shards=shards,
         )

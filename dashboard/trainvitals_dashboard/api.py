@@ -11,8 +11,20 @@ from urllib.parse import quote
 import httpx2
 
 from trainvitals.wire import coding
-from trainvitals.wire.answers import Curve, FindingList, Health, Heatmap, RankCurves, RunDetail, RunPage, Snapshot
+from trainvitals.wire.answers import (
+    Curve,
+    FindingList,
+    Health,
+    Heatmap,
+    LayerHistograms,
+    RankCurves,
+    RunDetail,
+    RunPage,
+    Snapshot,
+)
+from trainvitals.wire.capture import Capture
 from trainvitals.wire.errors import WireError
+from trainvitals.wire.histograms import ValueKind
 from trainvitals.wire.messages import Problem
 
 BASE_URL: Final = "http://localhost"
@@ -62,6 +74,11 @@ class Api:
         """A stat of all layers over the run."""
         return await self._ask(f"{_run_path(run_id)}/heatmap", Heatmap, stat=stat, buckets=buckets)
 
+    async def histograms(self, run_id: str, kind: ValueKind, layer: str, *, columns: int = 100) -> LayerHistograms:
+        """The histograms of one layer over the run, thinned."""
+        path = f"{_run_path(run_id)}/histograms"
+        return await self._ask(path, LayerHistograms, kind=kind, layer=layer, columns=columns)
+
     async def snapshot(self, run_id: str) -> Snapshot:
         """The newest snapshot."""
         return await self._ask(f"{_run_path(run_id)}/snapshot", Snapshot)
@@ -69,6 +86,11 @@ class Api:
     async def findings(self, run_id: str) -> FindingList:
         """The findings, the gravest first."""
         return await self._ask(f"{_run_path(run_id)}/findings", FindingList)
+
+    async def ask_capture(self, run_id: str) -> Capture:
+        """Ask the training for a close look."""
+        path = f"{_run_path(run_id)}/capture"
+        return self._read(await self._answered("POST", path, {}), Capture)
 
     async def rules(self) -> list[dict[str, str]]:
         """Names and titles of the rules."""
@@ -82,24 +104,32 @@ class Api:
         """How the server and its database are; answered with 503 too."""
         return coding.decode((await self._send("/healthz", {})).content, Health, media_type=coding.JSON)
 
-    async def _ask(self, path: str, kind: type[T], **parameters: str | int | None) -> T:
-        response = await self._get(path, parameters)
+    async def _ask(self, path: str, kind: type[T], /, **parameters: str | int | None) -> T:
+        return self._read(await self._get(path, parameters), kind)
+
+    def _read(self, response: httpx2.Response, kind: type[T]) -> T:
         media_type = response.headers.get("content-type", "").partition(";")[0]
         try:
             return coding.decode(response.content, kind, media_type=media_type)
         except WireError as error:
+            path = response.request.url.path
             raise ApiError(f"the server's answer to {path} is unreadable: {error}", status=502) from error
 
     async def _get(self, path: str, parameters: dict[str, str | int | None]) -> httpx2.Response:
-        response = await self._send(path, parameters)
+        return await self._answered("GET", path, parameters)
+
+    async def _answered(self, method: str, path: str, parameters: dict[str, str | int | None]) -> httpx2.Response:
+        response = await self._send(path, parameters, method=method)
         if response.status_code >= HTTPStatus.BAD_REQUEST:
             raise ApiError(_detail(response), status=response.status_code)
         return response
 
-    async def _send(self, path: str, parameters: dict[str, str | int | None]) -> httpx2.Response:
+    async def _send(
+        self, path: str, parameters: dict[str, str | int | None], *, method: str = "GET"
+    ) -> httpx2.Response:
         given = {name: value for name, value in parameters.items() if value is not None}
         # a context of its own: what the application sets while it answers must not reach the callback that asks
-        return await asyncio.create_task(self._client.get(path, params=given), context=Context())
+        return await asyncio.create_task(self._client.request(method, path, params=given), context=Context())
 
 
 def _run_path(run_id: str) -> str:

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any, Final
 
 from trainvitals.wire.answers import Curve, Heatmap, RunDetail, Snapshot
 from trainvitals.wire.floats import Floats
 from trainvitals.wire.messages import Finding
+from trainvitals_dashboard import words
 from trainvitals_dashboard.api import Api, ApiError
 from trainvitals_dashboard.conventions import LOSSES, VALIDATION_LOSSES, pick
 
-OWN_METRICS: Final = ("lr", "grad_norm", "elapsed_seconds", "overhead_fraction", "dropped_snapshots")
+DECAY: Final = "weight_decay_penalty"
+OWN_METRICS: Final = ("lr", "grad_norm", "elapsed_seconds", "overhead_fraction", "dropped_snapshots", DECAY)
 LOOP_METRICS: Final = (
     "seconds/data",
     "seconds/forward",
@@ -25,26 +28,35 @@ LOOP_METRICS: Final = (
     "grad_norm_before_clipping",
     "loss_scale",
     "skipped_steps",
+    "momentum",
+    "beta1",
+    "weight_decay",
+    "decoupled_decay_penalty",
     "system/cpu_percent",
     "system/memory_bytes",
     "system/machine_cpu_percent",
     "system/machine_memory_percent",
 )
+SPLITS: Final = frozenset({"train", "training", "val", "valid", "validation", "eval", "test"})  # no parts of a loss
+MOST_PARTS: Final = 4  # of the loss: with weight decay as many as there are colours
 MOST_OTHERS: Final = 24
 OTHER_POINTS: Final = 300
-_GROUP_RATE: Final = re.compile(r"lr/\d+")  # of the optimizer's other parameter groups
+_GROUP_RATE: Final = re.compile(r"(lr|momentum|beta1|weight_decay)/\d+")  # of the optimizer's other parameter groups
+_MOST_OF_GPUS: Final = 40  # metrics: of eight GPUs
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunView:
     """A run with the series that its page draws. ``others``: metrics beside those that have a place of their own;
-    ``more``: those that are too many to be drawn; ``loop``: what the SDK logs of the training's loop."""
+    ``more``: those that are too many to be drawn; ``loop``: what the SDK logs of the training's loop; ``parts``: what
+    the loss is made of, and what weight decay adds to it."""
 
     detail: RunDetail
     curves: dict[str, Curve] = field(default_factory=dict)
     others: list[str] = field(default_factory=list)
     more: list[str] = field(default_factory=list)
     loop: list[str] = field(default_factory=list)
+    parts: list[str] = field(default_factory=list)
     findings: list[Finding] = field(default_factory=list)
     heatmap: Heatmap | None = None
     snapshot: Snapshot | None = None
@@ -64,9 +76,11 @@ async def gather_run(api: Api, run_id: str, *, stat: str) -> RunView:
     detail = await api.run(run_id)
     validation = pick(detail.metrics, VALIDATION_LOSSES)
     wanted = [name for name in (loss_metric(detail), validation, *OWN_METRICS) if name in detail.metrics]
+    parts = parts_of_loss(detail)
+    wanted += [name for name in parts if name not in wanted]
     rest = [name for name in detail.metrics if name not in wanted and not is_own(name)]
     others, more = rest[:MOST_OTHERS], rest[MOST_OTHERS:]
-    loop: list[str] = [name for name in LOOP_METRICS if name in detail.metrics]
+    loop = [name for name in LOOP_METRICS if name in detail.metrics] + _of_gpus(detail.metrics)
     found = await asyncio.gather(
         api.findings(run_id),
         _or_none(api.heatmap(run_id, stat)),
@@ -83,6 +97,7 @@ async def gather_run(api: Api, run_id: str, *, stat: str) -> RunView:
         others=others,
         more=more,
         loop=loop,
+        parts=parts,
         findings=found[0].findings,
         heatmap=found[1],
         snapshot=found[2],
@@ -98,14 +113,35 @@ async def _or_none(question: Any) -> Any:  # Any: an awaitable of any answer
         return None
 
 
+def _of_gpus(metrics: Iterable[str]) -> list[str]:
+    """In the order of GPUs, and of the words for what they tell."""
+    told = [(gpu, name) for name in metrics if (gpu := words.gpu_metric(name)) is not None]
+    order = list(words.GPU_WORDS)
+    told.sort(key=lambda one: (one[0][0], order.index(one[0][1])))
+    return [name for _, name in told][:_MOST_OF_GPUS]
+
+
 def loss_metric(detail: RunDetail) -> str:
     """The training loss, else the first metric of the user's own."""
     return pick(detail.metrics, LOSSES) or next((name for name in detail.metrics if not is_own(name)), "loss")
 
 
+def parts_of_loss(detail: RunDetail) -> list[str]:
+    """What is logged under the loss's name, as "loss/data", and weight decay; with the whole where only that is known.
+    Empty where neither is."""
+    whole = loss_metric(detail)
+    below = {name: name.removeprefix(f"{whole}/") for name in detail.metrics if name.startswith(f"{whole}/")}
+    named = [name for name, part in below.items() if part not in SPLITS][:MOST_PARTS]
+    decay = [DECAY] if DECAY in detail.metrics else []
+    if not named and whole not in detail.metrics:
+        return []
+    return [*(named or [whole]), *decay] if named or decay else []
+
+
 def is_own(metric: str) -> bool:
     """Whether the SDK logs it by itself; a user's "lr/head" is the user's."""
-    return metric in OWN_METRICS or metric in LOOP_METRICS or _GROUP_RATE.fullmatch(metric) is not None
+    listed = metric in OWN_METRICS or metric in LOOP_METRICS
+    return listed or _GROUP_RATE.fullmatch(metric) is not None or words.gpu_metric(metric) is not None
 
 
 def empty_curve(run_id: str, metric: str) -> Curve:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from typing import Final
 
 MINUTE: Final = 60
@@ -32,7 +33,10 @@ STAT_WORDS: Final[dict[str, str]] = {
     "adam_rms": "Gradient ∕ √second moment (RMS)",
     "epsilon_fraction": "Ruled by ε",
     "running_drift": "Drift of running means",
+    "attention_logit_max": "Attention: largest logit",
+    "attention_entropy": "Attention: entropy (share of ln keys)",
 }
+KIND_WORDS: Final[dict[str, str]] = {"weights": "Weights", "gradients": "Gradients", "activations": "Activations"}
 METRIC_WORDS: Final[dict[str, str]] = {
     "loss": "Loss",
     "grad_norm": "Gradient norm",
@@ -44,6 +48,11 @@ METRIC_WORDS: Final[dict[str, str]] = {
     "seconds/backward": "Backward pass (s a step)",
     "seconds/optimizer": "Optimizer (s a step)",
     "examples_per_second": "Examples a second",
+    "momentum": "Momentum",
+    "beta1": "Adam’s β₁",
+    "weight_decay": "Weight decay λ",
+    "decoupled_decay_penalty": "Decoupled decay ½ λ‖w‖²",
+    "weight_decay_penalty": "Weight decay ½ λ‖w‖²",
     "gradient_noise_scale": "Gradient noise scale (examples)",
     "clipped_fraction": "Share of steps clipped",
     "grad_norm_before_clipping": "Gradient norm before clipping",
@@ -54,6 +63,14 @@ METRIC_WORDS: Final[dict[str, str]] = {
     "system/machine_cpu_percent": "Machine's processor (%)",
     "system/machine_memory_percent": "Machine's memory (%)",
 }
+GPU_WORDS: Final[dict[str, str]] = {
+    "utilization_percent": "at work (% of the time)",
+    "memory_bytes": "memory held by the training (bytes)",
+    "memory_percent": "memory (%)",
+    "temperature_celsius": "temperature (°C)",
+    "power_watts": "power (W)",
+}
+_GPU_METRIC: Final = re.compile(rf"system/gpu(\d+)_({'|'.join(GPU_WORDS)})")
 
 
 def number(value: float | str | None) -> str:
@@ -89,9 +106,17 @@ def stat(name: str) -> str:
 
 def is_linear(name: str) -> bool:
     """Whether a stat or metric is drawn on a linear axis: shares, counts and what may be negative."""
-    return name == "loss" or name.endswith(("_fraction", "_mean", "_nonfinite"))
+    return name == "loss" or name.endswith(("_fraction", "_mean", "_nonfinite", "_entropy", "_logit_max"))
 
 
 def metric(name: str) -> str:
     """What a metric is called on the page."""
+    if (gpu := gpu_metric(name)) is not None:
+        return f"GPU {gpu[0]}: {GPU_WORDS[gpu[1]]}"
     return METRIC_WORDS.get(name, name)
+
+
+def gpu_metric(name: str) -> tuple[int, str] | None:
+    """A GPU's index, and what of it; None for all other metrics."""
+    found = _GPU_METRIC.fullmatch(name)
+    return (int(found[1]), found[2]) if found else None

@@ -19,11 +19,12 @@ from starlette.responses import Response
 from starlette.routing import Match
 
 from trainvitals.version import __version__
-from trainvitals_server.api import health, ingest, live, queries, rules
+from trainvitals_server.api import captures, health, ingest, live, queries, rules
 from trainvitals_server.api.answers import describe
 from trainvitals_server.api.problems import Refused, handle_problems
 from trainvitals_server.api.pulse import Pulse
 from trainvitals_server.api.services import Services
+from trainvitals_server.api.waiting import Waiting
 from trainvitals_server.auth import AuthMiddleware, login_routes
 from trainvitals_server.evaluator import Evaluator
 from trainvitals_server.framing import NOTEBOOKS, FrameMiddleware
@@ -35,7 +36,7 @@ from trainvitals_server.settings import Settings
 from trainvitals_server.store.interface import ReceivedFrame, Store, StoreError
 
 METHODS: Final = ["GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS"]
-ROUTERS: Final = (ingest.router, queries.router, rules.router, live.router, health.router)
+ROUTERS: Final = (ingest.router, captures.router, queries.router, rules.router, live.router, health.router)
 SWEEP_SECONDS: Final = 10.0
 LEAP_SECONDS: Final = 5.0
 log = logging.getLogger(__name__)
@@ -97,7 +98,14 @@ def _services(settings: Settings, store: Store, clock: Callable[[], float]) -> S
     writer = Writer(store, max_bytes=settings.queue_bytes, on_committed=on_committed)
     pulse = Pulse(store)
     return Services(
-        settings=settings, store=store, writer=writer, hub=hub, evaluator=evaluator, pulse=pulse, clock=clock
+        settings=settings,
+        store=store,
+        writer=writer,
+        hub=hub,
+        evaluator=evaluator,
+        pulse=pulse,
+        waiting=Waiting(store, clock=clock),
+        clock=clock,
     )
 
 

@@ -18,7 +18,7 @@ from trainvitals.wire.notes import Alert, MetricDefinition, Notes
 from trainvitals_dashboard.api import Api, ApiError
 from trainvitals_dashboard.gathering import MOST_OTHERS, RunView, gather_run, loss_metric
 from trainvitals_dashboard.parts.alerts import alerts_card
-from trainvitals_dashboard.parts.metrics_card import metrics_card
+from trainvitals_dashboard.parts.metrics_card import metrics_card, parts_card, small_charts
 from trainvitals_dashboard.parts.results import results
 from trainvitals_dashboard.parts.run_charts import loss_figure, loss_key
 from trainvitals_dashboard.parts.run_head import head
@@ -115,6 +115,41 @@ def test_too_many_metrics_are_named_with_the_way_to_them() -> None:
 
 def test_no_card_where_nothing_else_was_logged() -> None:
     assert metrics_card(gathered(detail("loss", "lr"))) is None
+
+
+class TestPartsOfTheLoss:
+    def test_data_and_regularisation_are_drawn_side_by_side(self) -> None:
+        view = gathered(detail("loss", "loss/data", "loss/regularisation", "weight_decay_penalty", "accuracy"))
+        card = parts_card(view)
+        (plot,) = parts(card, "Graph")
+        assert view.others == ["accuracy"]
+        assert {line["metric"] for line in plot.figure.layout.meta["live"]["lines"]} == {
+            "loss/data",
+            "loss/regularisation",
+            "weight_decay_penalty",
+        }
+        assert [key.children[-1] for key in parts(card, "Span") if isinstance(key.children, list)] == [
+            "data",
+            "regularisation",
+            "Weight decay ½ λ‖w‖²",
+        ]
+
+    def test_what_weight_decay_adds_is_drawn_beside_the_whole(self) -> None:
+        assert gathered(detail("loss", "weight_decay_penalty")).parts == ["loss", "weight_decay_penalty"]
+
+    def test_no_card_where_the_loss_is_one_thing(self) -> None:
+        assert parts_card(gathered(detail("loss", "loss/train", "loss/val", "lossy/a"))) is None
+        assert parts_card(gathered(detail("weight_decay_penalty"))) is None
+
+    def test_more_parts_than_colours_have_charts_of_their_own(self) -> None:
+        view = gathered(detail("loss", *(f"loss/{index}" for index in range(6)), "weight_decay_penalty"))
+        assert view.parts == ["loss/0", "loss/1", "loss/2", "loss/3", "weight_decay_penalty"]
+        assert view.others == ["loss/4", "loss/5"]
+
+
+def test_schedules_of_the_optimizer_stand_with_the_loop() -> None:
+    view = gathered(detail("loss", "momentum", "beta1/1", "weight_decay"))
+    assert (view.loop, view.others) == (["momentum", "weight_decay"], [])
 
 
 def test_metrics_that_differ_by_a_sign_have_plots_of_their_own() -> None:
@@ -227,3 +262,12 @@ def test_alerts_are_shown_newest_first_with_their_words() -> None:
 
 def test_no_card_where_nobody_was_alerted() -> None:
     assert alerts_card([]) is None
+
+
+def test_gpus_stand_on_the_card_of_the_machine_in_their_order() -> None:
+    ordered = ["cpu_percent", "gpu2_utilization_percent", "gpu2_memory_percent", "gpu10_power_watts"]
+    view = gathered(detail(*(f"system/{name}" for name in ("gpu_mine", *reversed(ordered)))))
+    assert view.loop == [f"system/{name}" for name in ordered]
+    assert (view.loss, view.others) == ("system/gpu_mine", [])  # the only one that is somebody's own
+    titles = [title.children for card in small_charts(view) for title in parts(card, "H3")]
+    assert "GPU 10: power (W)" in titles

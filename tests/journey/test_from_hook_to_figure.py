@@ -19,6 +19,7 @@ from torch import nn
 
 import trainvitals as tv
 from trainvitals_dashboard.api import Api
+from trainvitals_dashboard.figures.distribution import distribution
 from trainvitals_dashboard.figures.heat import heat
 from trainvitals_dashboard.figures.lines import loss as loss_figure
 from trainvitals_server.app import create_app
@@ -82,12 +83,17 @@ def test_a_number_travels_from_the_hook_to_the_figure(app: FastAPI, url: str, tm
         return [finding["rule"] for finding in found]
 
     wait_until(lambda: "vanishing_gradients" in rules_found(), what="the finding")
-    detail, curve, findings, heatmap = asyncio.run(ask(app, run_id))
+    detail, curve, findings, heatmap, histograms = asyncio.run(ask(app, run_id))
     assert detail.summary.status == "finished"
     assert curve.steps == list(range(STEPS))
     assert curve.mean.tolist() == np.float32(losses).tolist()
     drawn = loss_figure(curve, findings=findings).to_json()
     assert all(finding.finding_id in drawn or finding.summary in drawn for finding in findings)
+    assert len(histograms.steps) > 1
+    assert distribution(histograms).data[0].z.shape[1] == len(histograms.steps)
+    shares = np.frombuffer(histograms.shares.data, "<f4").reshape(len(histograms.steps), -1)
+    assert shares.sum(axis=1) == pytest.approx(1, abs=0.01)
+    assert shares[0, 30:34].sum() > 0.9  # vanished: so small are nearly all gradients of the first layer
     assert heat(heatmap).data[0].z.shape[1] == sum(layer.parameters > 0 for layer in detail.layers)
 
 
@@ -98,4 +104,5 @@ async def ask(app: FastAPI, run_id: str) -> Any:
         await api.metric_curve(run_id, "loss"),
         (await api.findings(run_id)).findings,
         await api.heatmap(run_id, "grad_norm"),
+        await api.histograms(run_id, "gradients", "0"),
     )

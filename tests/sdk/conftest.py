@@ -9,7 +9,9 @@ from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
+import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 import trainvitals
 from tests.real_server import RealServer
@@ -18,6 +20,7 @@ from trainvitals.spool import Record, Spool
 from trainvitals.wire import coding
 from trainvitals.wire.floats import Floats
 from trainvitals.wire.frame import Frame, decode_frame, matrix_of
+from trainvitals.wire.histograms import CELLS, cells_of
 from trainvitals.wire.messages import FrameAccepted, Problem
 
 PATIENCE_SECONDS = 20.0
@@ -169,6 +172,20 @@ def stats_at(frames: list[Frame], step: int) -> dict[str, dict[str, float]]:
         for part in stats.sections:
             values = Floats(matrix_of(part, layers=len(stats.layers), steps=steps)).tolist()
             found[part.stat] = dict(zip(stats.layers, values[column::steps], strict=True))
+    return found
+
+
+def histograms_at(frames: list[Frame], step: int) -> dict[str, dict[str, NDArray[np.uint16]]]:
+    """Kind → layer → cells of the histograms at a step."""
+    found: dict[str, dict[str, NDArray[np.uint16]]] = {}
+    for taken in (frame.histograms for frame in frames):
+        if taken is None or step not in taken.steps:
+            continue
+        shape = (len(taken.layers), len(taken.steps), CELLS)
+        for part in taken.parts:
+            data = cells_of(part, layers=shape[0], steps=shape[1])
+            column = np.frombuffer(data, "<u2").reshape(shape)[:, taken.steps.index(step)]
+            found[part.kind] = dict(zip(taken.layers, column, strict=True))
     return found
 
 

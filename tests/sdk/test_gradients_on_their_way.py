@@ -43,8 +43,8 @@ class TestMixedPrecision:
             scaler.step(optimizer)
             scaler.update()
         run.finish()
-        assert [value for _, value in offline.points("skipped_steps")] == [0, 2, 2]
-        assert [value for _, value in offline.points("loss_scale")][-1] == 256
+        assert [value for _, value in offline.points("skipped_steps")] == [0, 0, 2, 2]
+        assert [value for _, value in offline.points("loss_scale")] == [1024, 1024, 256, 256]
         assert max(step for step, _ in offline.points("grad_norm")) == 3  # four steps were taken
         for step in range(4):
             assert offline.stats(step)["activation_nonfinite"]["0"] == 0
@@ -136,13 +136,15 @@ assert functions() == before
         subprocess.run([sys.executable, "-c", script], check=True, timeout=60)
 
 
+@pytest.mark.parametrize("scale", [1.0, 65_536.0])
 @pytest.mark.parametrize("divides", [True, False])
-def test_accumulated_gradients_tell_how_noisy_they_are(offline: Any, divides: bool) -> None:
+def test_accumulated_gradients_tell_how_noisy_they_are(offline: Any, divides: bool, scale: float) -> None:
     # of y = w x with loss (w x - t)²/2 per example, at w = 0: gradients -t x with x = 1 are -t, mean -1, variance 4
     torch.manual_seed(0)
     model = nn.Linear(1, 1, bias=False)
     nn.init.zeros_(model.weight)
     optimizer = torch.optim.SGD(model.parameters(), lr=0.0)
+    scaler = torch.amp.GradScaler("cpu", init_scale=scale, enabled=scale != 1)
     run = offline.init()
     run.watch(model, optimizer, every=1)
     passes, examples = 4, 8
@@ -151,8 +153,10 @@ def test_accumulated_gradients_tell_how_noisy_they_are(offline: Any, divides: bo
         for _ in range(passes):
             targets = 1 + 2 * torch.randn(examples, 1)
             loss = (model(torch.ones(examples, 1)) - targets).square().mean() / 2
-            (loss / passes if divides else loss).backward()
-        optimizer.step()
+            scaler.scale(loss / passes if divides else loss).backward()
+        scaler.step(optimizer)
+        scaler.update()
     run.finish()
     scales = torch.tensor([value for _, value in offline.points("gradient_noise_scale")])
+    assert len(scales) > 200
     assert scales.median() == pytest.approx(4.0, rel=0.35)  # tr(Σ) / |G|² = 4 / 1

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 import trainvitals
-from tests.sdk.conftest import frames_of, metric_points, records_in, stats_at
+from tests.sdk.conftest import frames_of, histograms_at, metric_points, records_in, stats_at
 from tests.sdk.small_models import CLOSE
 from trainvitals.spool import Record
 from trainvitals.wire import coding
@@ -62,6 +62,12 @@ def test_rank_0_tells_of_layers_what_one_process_would(tmp_path: Path, how: str)
         assert found.keys() == expected.keys()
         for stat in expected.keys() - set(OF_THE_OUTPUTS):
             assert found[stat] == pytest.approx(expected[stat], rel=1e-3, abs=1e-7, nan_ok=True), (step, stat)
+    expected, found = histograms_at(one, 0), histograms_at(frames(several[0]), 0)
+    assert found.keys() == expected.keys()
+    for kind in ("weights", "gradients"):
+        for layer, cells in expected[kind].items():
+            assert found[kind][layer].tolist() == pytest.approx(cells.tolist(), abs=1), (kind, layer)
+    assert not any(frame.histograms for rank in several if rank for frame in frames(several[rank]))
     expected_norms = [norm for _, norm in metric_points(one, "grad_norm")]
     assert [norm for _, norm in metric_points(frames(several[0]), "grad_norm")] == pytest.approx(
         expected_norms, rel=CLOSE

@@ -3,10 +3,17 @@
 from __future__ import annotations
 
 import itertools
+import json
+import os
+import subprocess
+import sys
 import time
+from pathlib import Path
 
 import pytest
+import torch
 
+from trainvitals.gpus import Gpu, GpuMeter, gpus_in_use
 from trainvitals.system import SystemMeter
 
 
@@ -30,3 +37,74 @@ def test_tells_of_work_and_memory() -> None:
     assert found["system/memory_bytes"] > len(waste)
     assert 0 < found["system/machine_memory_percent"] < 100
     assert found["system/machine_cpu_percent"] == pytest.approx(50, abs=50)
+
+
+MANAGEMENT_LIBRARY = """
+from types import SimpleNamespace
+NVML_TEMPERATURE_GPU = 0
+class NVMLError(Exception): pass
+def nvmlInit():
+    if BROKEN: raise NVMLError("driver not loaded")
+def nvmlDeviceGetHandleByUUID(uuid):
+    if uuid not in ("GPU-aa", "GPU-bb"): raise NVMLError("not found")
+    return uuid
+def nvmlDeviceGetUtilizationRates(device): return SimpleNamespace(gpu=93, memory=40)
+def nvmlDeviceGetMemoryInfo(device): return SimpleNamespace(total=80e9, used=20e9, free=60e9)
+def nvmlDeviceGetTemperature(device, sensor): return 64
+def nvmlDeviceGetPowerUsage(device):
+    if device == "GPU-bb": raise NVMLError("not supported")
+    return 412_500
+"""
+LOOK = """
+import json
+from trainvitals.gpus import Gpu, GpuMeter
+gpus = [Gpu(index=index, uuid=uuid, memory_bytes=10**9) for index, uuid in enumerate(["bb", "aa", "a part"])]
+meter = GpuMeter(in_use=lambda: gpus)
+meter.look()
+print(json.dumps(meter.look()))
+"""
+
+
+def looked(folder: Path, *, broken: bool) -> dict[str, float]:
+    """In a process whose management library is a stand-in, as there is no driver here."""
+    (folder / "pynvml.py").write_text(f"BROKEN = {broken}{MANAGEMENT_LIBRARY}")
+    path = os.pathsep.join([str(folder), *filter(None, sys.path)])
+    answer = subprocess.run(
+        [sys.executable, "-c", LOOK], env={**os.environ, "PYTHONPATH": path}, capture_output=True, text=True, check=True
+    )
+    found: dict[str, float] = json.loads(answer.stdout)
+    return found
+
+
+def test_gpus_are_called_as_pytorch_calls_them_and_tell_what_they_can(tmp_path: Path) -> None:
+    found = looked(tmp_path, broken=False)
+    assert {name: value for name, value in found.items() if "gpu1" in name} == {
+        "system/gpu1_memory_bytes": 10**9,
+        "system/gpu1_utilization_percent": 93,
+        "system/gpu1_memory_percent": 25,
+        "system/gpu1_temperature_celsius": 64,
+        "system/gpu1_power_watts": 412.5,
+    }
+    assert "system/gpu0_power_watts" not in found
+    assert found["system/gpu0_temperature_celsius"] == 64
+    assert [name for name in found if "gpu2" in name] == ["system/gpu2_memory_bytes"]
+
+
+def test_a_driver_that_is_not_there_leaves_pytorch_s_own_count(tmp_path: Path) -> None:
+    assert list(looked(tmp_path, broken=True)) == [f"system/gpu{index}_memory_bytes" for index in range(3)]
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="is about machines without CUDA")
+def test_without_cuda_nothing_is_told_and_nothing_raised() -> None:
+    assert gpus_in_use() == []
+    meter = GpuMeter(in_use=lambda: [Gpu(index=0, uuid="aa", memory_bytes=1)])  # with the real library, if there is one
+    assert meter.look() == {"system/gpu0_memory_bytes": 1}
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs CUDA")
+def test_a_gpu_tells_of_its_work() -> None:
+    held = torch.ones(1_000_000, device="cuda")
+    found = GpuMeter().look()
+    assert found["system/gpu0_memory_bytes"] >= held.nbytes
+    assert 0 <= found["system/gpu0_utilization_percent"] <= 100
+    assert 0 < found["system/gpu0_memory_percent"] <= 100

@@ -319,3 +319,18 @@ def test_a_run_that_has_ended_holds_no_model(offline: Any) -> None:
     del model, optimizer
     gc.collect()
     assert gone() is None
+
+
+def test_metrics_count_the_steps_after_unwatch_and_the_optimizer_goes_on_from_there(offline: Any) -> None:
+    model = two_linear()
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    run = offline.init()
+    for is_watched in (True, False, True):
+        run.watch(model, optimizer, every=1) if is_watched else run.unwatch()
+        for _ in range(3):
+            model(torch.ones(2, 4)).square().mean().backward()
+            optimizer.step()
+            run.log({"loss": 1.0})
+    run.finish()
+    assert [step for step, _ in offline.points("loss")] == list(range(9))
+    assert [step for step, _ in offline.points("grad_norm")] == [0, 1, 2, 6, 7, 8]

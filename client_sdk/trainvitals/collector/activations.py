@@ -10,7 +10,7 @@ from torch import Tensor
 from trainvitals.collector.few import ACTIVATIONS
 from trainvitals.collector.parcel import on_one_device
 from trainvitals.collector.sample import Sample
-from trainvitals.collector.stats import activations
+from trainvitals.collector.stats import activations, histograms
 
 MAX_WAITING: Final = 256  # copies of one size: gradient accumulation is to take no more memory with every micro-batch
 MAX_CALLS: Final = 50_000  # of layers in a step: an optimizer that never steps must not make it grow for ever
@@ -42,9 +42,13 @@ class Activations:
         """Add all that waits to the sample."""
         for waiting in self._waiting.values():
             layers, sizes, values, peaks = zip(*waiting, strict=True)
-            reduced = activations.reduce_rows(torch.stack(on_one_device(values)))
+            rows = torch.stack(on_one_device(values))
+            reduced = activations.reduce_rows(rows)
             for column, peak in enumerate(peaks):
                 if peak is not None:
                     reduced[activations.LARGEST, column] = peak
             self._sample.add("activations", reduced, owners=layers, sizes=sizes)
+            if self._sample.with_histograms:
+                shares = histograms.reduce_rows(rows)
+                self._sample.add_histograms("activations", shares, owners=layers, sizes=sizes)
         self._waiting.clear()

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from trainvitals.collector.plan import Plan
-from trainvitals.collector.sampling import CAPTURE_PAUSE, CAPTURE_STEPS, FIRST_DENSE, LOOK_IN_DEPTH, Sampling
+from trainvitals.collector.sampling import CAPTURE_PAUSE, FIRST_DENSE, LOOK_IN_DEPTH, TAKE_HISTOGRAMS, Sampling
+from trainvitals.wire.capture import CAPTURE_STEPS, CaptureOutcome
 
 
 class AgreedSampling(Sampling):
@@ -14,18 +15,23 @@ class AgreedSampling(Sampling):
         super().__init__(every=every, budget=budget, dense=dense or (most if every else least))
         self._plan = plan
         self._leads = leads
-        self._in_depth = False
+        self._in_depth = self._with_histograms = False
         self._step_seconds = 0.0
 
     def take(self, step: int) -> bool:
         """Whether a step is sampled; to be asked once for each."""
         interval = 1 if step < self._dense_until else self._plan.interval_at(step)
         self._in_depth = step // interval % LOOK_IN_DEPTH == 0
+        self._with_histograms = step // interval % TAKE_HISTOGRAMS == 0
         return step % interval == 0
 
     def looks_in_depth(self) -> bool:
         """Whether the snapshot that begins is one that looks in depth."""
         return self._in_depth
+
+    def takes_histograms(self) -> bool:
+        """Whether the snapshot that begins is one with histograms."""
+        return self._with_histograms
 
     def note(self, step: int, *, cost_seconds: float, step_seconds: float) -> None:
         """A snapshot was taken at ``step``; it cost so much, where a step without takes ``step_seconds``."""
@@ -34,8 +40,12 @@ class AgreedSampling(Sampling):
         if self._leads and self.interval != self._plan.usual:
             self._plan.change(step=step, interval=self.interval, step_seconds=step_seconds)
 
-    def capture(self, step: int) -> None:
+    def capture(self, step: int) -> tuple[CaptureOutcome, int]:
         """Sample twenty steps, each, some seconds from now. On any thread."""
-        if self._leads and step >= self._capture_from:
-            self._capture_from = step + CAPTURE_PAUSE
-            self._plan.change(step=step, interval=1, step_seconds=self._step_seconds, for_steps=CAPTURE_STEPS)
+        if not self._leads:
+            return "not watched", 0
+        if step < self._capture_from:
+            return "too soon", self._capture_from
+        self._capture_from = step + CAPTURE_PAUSE
+        first = self._plan.change(step=step, interval=1, step_seconds=self._step_seconds, for_steps=CAPTURE_STEPS)
+        return "begun", first

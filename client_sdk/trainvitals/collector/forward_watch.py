@@ -12,6 +12,8 @@ from torch import Tensor, nn
 from torch.utils.hooks import RemovableHandle
 
 from trainvitals.collector.activations import Activations
+from trainvitals.collector.attention_watch import AttentionWatch
+from trainvitals.collector.device_clock import DeviceClock
 from trainvitals.collector.few import ACTIVATIONS
 from trainvitals.collector.hooks import Faults, Hook
 from trainvitals.collector.outputs import measured
@@ -25,15 +27,22 @@ class ForwardWatch:
     """The layers of a model. Counts the outputs of training passes alone: those of a root module that is in training
     mode with gradients enabled, with all that it calls, frozen parts included; and not when activation checkpointing
     computes them again in the backward pass. A layer that is called outside any root counts by its own mode.
-
-    ``seconds`` adds up what the hooks have cost the host.
     """
 
-    def __init__(self, modules: Sequence[nn.Module], *, faults: Faults) -> None:
-        self.seconds = 0.0
+    def __init__(
+        self,
+        modules: Sequence[nn.Module],
+        *,
+        faults: Faults,
+        device: DeviceClock,
+        attention: AttentionWatch | None = None,
+    ) -> None:
+        self._seconds = 0.0
         self.called = False  # any layer, since the hooks are there
         self._modules = list(modules)
         self._faults = faults
+        self._device = device
+        self._attention = attention
         self._ranges = {index: saturation.range_of(module) for index, module in enumerate(modules)}
         self._unit_dims = dead_units.unit_dims(self._modules)
         self._fired: deque[dict[int, Tensor]] = deque([{}], maxlen=WINDOWS)
@@ -52,12 +61,23 @@ class ForwardWatch:
             for index, module in enumerate(self._modules):
                 hook = Hook(lambda module, _, output, layer=index: self._record(layer, module, output), self._faults)
                 self._handles.append(module.register_forward_hook(hook))
+        if self._attention is not None and sample.in_depth:
+            self._attention.begin(sample, self._counts)
 
     def rest(self) -> None:
         """The next step is not sampled: no hooks."""
         for handle in self._handles:
             handle.remove()
         self._handles.clear()
+        if self._attention is not None:
+            self._attention.rest()
+
+    def take_seconds(self) -> float:
+        """What the hooks have cost the host since the last call."""
+        seconds, self._seconds = self._seconds, 0.0
+        if self._attention is not None:
+            seconds, self._attention.seconds = seconds + self._attention.seconds, 0.0
+        return seconds
 
     def enter_root(self) -> None:
         """A training pass of a root module begins."""
@@ -75,6 +95,8 @@ class ForwardWatch:
         if sample is None or activations is None:
             return
         activations.reduce()
+        if self._attention is not None and sample.in_depth:
+            self._attention.end()
         if sample.in_depth:
             self._add_dead_units(sample)
             self._add_drift(sample)
@@ -86,9 +108,9 @@ class ForwardWatch:
             return
         tensor = measured(output)
         if tensor is not None:
-            with torch.no_grad():
+            with torch.no_grad(), self._device.section():
                 self._take(layer, module, tensor.detach())
-        self.seconds += time.perf_counter() - started
+        self._seconds += time.perf_counter() - started
 
     def _counts(self, module: nn.Module) -> bool:
         if torch._C._current_graph_task_id() != -1:  # in a backward pass

@@ -21,8 +21,11 @@ class Listener(Protocol):
     def clipped(self, parameters: Sequence[Tensor], *, norm: Tensor, max_norm: float | Tensor) -> None:
         """Gradients of these parameters had this norm before they were clipped."""
 
-    def scaled(self, optimizer: Optimizer, *, scale: Tensor | None, was_skipped: bool) -> None:
-        """A GradScaler has had this optimizer step, or has skipped the step."""
+    def scaling(self, optimizer: Optimizer, *, scale: Tensor | None) -> None:
+        """A GradScaler is about to have this optimizer step."""
+
+    def scaled(self, optimizer: Optimizer, *, was_skipped: bool) -> None:
+        """It has, or has skipped the step."""
 
 
 _listeners: list[Listener] = []
@@ -81,13 +84,15 @@ def _reporting_step(original: Callable[..., Any]) -> Callable[..., Any]:
         if not self.is_enabled() or not isinstance(optimizer, Optimizer):
             return original(self, optimizer, *rest, **named)
         stepped: list[bool] = []
+        for listener in list(_listeners):
+            listener.scaling(optimizer, scale=self._scale)
         handle = optimizer.register_step_post_hook(lambda *_: stepped.append(True))
         try:
             answer = original(self, optimizer, *rest, **named)
         finally:
             handle.remove()
         for listener in list(_listeners):
-            listener.scaled(optimizer, scale=self._scale, was_skipped=not stepped)
+            listener.scaled(optimizer, was_skipped=not stepped)
         return answer
 
     return step

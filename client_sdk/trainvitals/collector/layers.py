@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import Any, Final
@@ -15,6 +15,7 @@ from trainvitals.wire.messages import LayerInfo, ModelInfo, OptimizerInfo, Param
 
 MAX_NAME: Final = 512  # the wire's limit
 MAX_LAYERS: Final = 20_000  # the wire's limit
+COMPILED: Final = "_orig_mod"  # where torch.compile puts what it was given; a layer is called as if it were not
 
 
 class NothingToWatch(ValueError):
@@ -43,15 +44,13 @@ def find_layers(
     NothingToWatch."""
     found = Layers(names=[], modules=[], parameters=[], owners=[])
     seen: set[int] = set()
-    for prefix, model in models.items():
-        for path, module in model.named_modules():
-            name = ".".join(part for part in (prefix, path) if part) or type(module).__name__
-            own = list(module.parameters(recurse=False))
-            if id(module) in seen or (not own and any(True for _ in module.children())):
-                continue
-            seen.add(id(module))
-            if _matches(name, include) and not _matches(name, exclude) and len(found.names) < MAX_LAYERS:
-                _add(found, name[:MAX_NAME], module, own, seen=seen)
+    for name, module in named_modules(models):
+        own = list(module.parameters(recurse=False))
+        if id(module) in seen or (not own and any(True for _ in module.children())):
+            continue
+        seen.add(id(module))
+        if is_chosen(name, include=include, exclude=exclude) and len(found.names) < MAX_LAYERS:
+            _add(found, name[:MAX_NAME], module, own, seen=seen)
     if not found.parameters:
         kinds = ", ".join(type(model).__name__ for model in models.values())
         raise NothingToWatch(
@@ -59,6 +58,19 @@ def find_layers(
             + (f", and exclude fewer than {list(exclude)}" if exclude else "")
         )
     return found
+
+
+def named_modules(models: Mapping[str, nn.Module]) -> Iterator[tuple[str, nn.Module]]:
+    """All modules of models by the names that they have as layers."""
+    for prefix, model in models.items():
+        for path, module in model.named_modules():
+            parts = [part for part in (prefix, *path.split(".")) if part and part != COMPILED]
+            yield ".".join(parts) or type(module).__name__, module
+
+
+def is_chosen(name: str, *, include: Sequence[str], exclude: Sequence[str]) -> bool:
+    """Whether the name matches a pattern of ``include`` and none of ``exclude``."""
+    return _matches(name, include) and not _matches(name, exclude)
 
 
 def _matches(name: str, patterns: Sequence[str]) -> bool:
@@ -103,7 +115,7 @@ def _describe_optimizer(layers: Layers, optimizer: Optimizer) -> OptimizerInfo:
     groups = []
     for group in optimizer.param_groups:
         owners = sorted({owner_of[id(parameter)] for parameter in group["params"] if id(parameter) in owner_of})
-        settings = {key: plain(value) for key, value in group.items() if isinstance(value, (int, float, str))}
+        settings = {key: plain(value) for key, value in group.items() if isinstance(value, (int, float, str, tuple))}
         groups.append(ParameterGroup(settings=settings, layers=[layers.names[owner] for owner in owners]))
     return OptimizerInfo(kind=type(optimizer).__name__, groups=groups)
 

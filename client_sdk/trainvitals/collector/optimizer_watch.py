@@ -9,9 +9,11 @@ import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
+from trainvitals.collector.decay import decay_of
 from trainvitals.collector.parameter_rows import ParameterRows, layout, local, side_by_side
-from trainvitals.collector.sample import Sample
-from trainvitals.collector.stats import gradient_values, gradients, moments, updates, weights
+from trainvitals.collector.parcel import at_device_of, on_one_device
+from trainvitals.collector.sample import HISTOGRAM, Sample
+from trainvitals.collector.stats import gradient_values, gradients, histograms, moments, updates, weights
 
 SECOND_MOMENTS: Final = ("exp_avg_sq", "square_avg")  # as Adam and its kin, and RMSprop, call them in their state
 
@@ -62,7 +64,11 @@ class OptimizerWatch:
                 rows = self._gradient_rows[index]
                 self._add(sample, "weights", weights.reduce_rows(group.first, group.before, group.after, rows), group)
                 self._take_moments(sample, group, rows, settings)
+            if sample.with_histograms:
+                self._add(sample, HISTOGRAM + "weights", histograms.reduce_rows(group.before), group)
             self._add(sample, "updates", updates.reduce_rows(group.before, group.after.sub_(group.before)), group)
+            members = [self._parameters[member] for member in group.members]
+            sample.decays.extend(decay_of(member, self._optimizer, settings.get(id(member), {})) for member in members)
         self._gradient_rows = []
 
     def _take_gradients(self, sample: Sample) -> None:
@@ -83,6 +89,8 @@ class OptimizerWatch:
             if sample.in_depth:
                 self._gradient_rows.append(rows)
                 self._add(sample, "gradient_values", gradient_values.reduce_rows(rows), group, present)
+                if sample.with_histograms:
+                    self._add(sample, HISTOGRAM + "gradients", histograms.reduce_rows(rows), group, present)
             if columns is None and present:
                 each = gradients.reduce_each([local(gradient) for gradient in dense if gradient is not None])
                 owners, sizes = self._of(group, present)
@@ -101,6 +109,8 @@ class OptimizerWatch:
         if sample.in_depth:
             shares = gradient_values.reduce_sparse(gradient).unsqueeze(1)
             sample.add("gradient_values", shares, owners=owners, sizes=sizes)
+        if sample.with_histograms:
+            sample.add_histograms("gradients", histograms.reduce_sparse(gradient), owners=owners, sizes=sizes)
 
     def _take_moments(
         self, sample: Sample, group: ParameterRows, gradient_rows: Tensor, settings: Mapping[int, Any]
@@ -120,8 +130,11 @@ class OptimizerWatch:
         if not present:
             return
         rows = group.others(kept)
-        rows.div_(torch.stack([one.to(rows) for one in corrections]).unsqueeze(1))
-        columns = moments.reduce_rows(rows, gradient_rows, epsilons=torch.tensor(epsilons).to(rows))
+        # steps are counted on the host unless the optimizer is capturable: then one copy, not one each
+        together = torch.stack(on_one_device(corrections)).to(rows.dtype)
+        rows.div_(at_device_of(rows, together).unsqueeze(1))
+        least = at_device_of(rows, torch.tensor(epsilons, dtype=rows.dtype))
+        columns = moments.reduce_rows(rows, gradient_rows, epsilons=least)
         self._add(sample, "moments", columns, group, present)
 
     def _add(
@@ -137,8 +150,9 @@ class OptimizerWatch:
         if not places:
             return
         owners, sizes = self._of(group, places)
-        chosen = columns if len(places) == len(group.members) else columns[:, list(places)]
-        sample.add(kind, chosen, owners=owners, sizes=sizes)
+        if len(places) < len(group.members):
+            columns = columns.index_select(1, at_device_of(columns, torch.tensor(places)))
+        sample.add(kind, columns, owners=owners, sizes=sizes)
 
     def _of(self, group: ParameterRows, places: Sequence[int]) -> tuple[list[int], list[int]]:
         members = [group.members[place] for place in places]

@@ -15,3 +15,4 @@ class WatchOptions:
     dense: int | None = None
     include: Sequence[str] = ("*",)
     exclude: Sequence[str] = ()
+    attention: bool = False

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from trainvitals.collector.few import PARAMETERS
+from trainvitals.collector.parcel import at_device_of
 
 
 def local(tensor: Tensor) -> Tensor:
@@ -80,7 +81,7 @@ class ParameterRows:
             present = [_laid_out_like(tensor, owner) for tensor, owner in zip(present, owners, strict=True)]
         self._fill(views, present)
         if absent:
-            rows.matrix[absent] = torch.nan
+            rows.matrix.index_fill_(0, at_device_of(rows.matrix, torch.tensor(absent)), torch.nan)
         return rows.matrix
 
     def _fill(self, views: list[Tensor], tensors: list[Tensor]) -> None:

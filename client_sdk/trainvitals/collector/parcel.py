@@ -43,6 +43,11 @@ def receive(parcel: Parcel) -> dict[str, Tensor]:
     return {name: part.view(shape) for part, (name, shape) in zip(parts, parcel.shapes.items(), strict=True)}
 
 
+def at_device_of(other: Tensor, numbers: Tensor) -> Tensor:
+    """Numbers from the host where ``other`` lies; the host does not wait for what the device still has to do."""
+    return numbers.to(other.device, non_blocking=True)
+
+
 def on_one_device(tensors: Sequence[Tensor]) -> list[Tensor]:
     """The tensors on the device of the first."""
     device = tensors[0].device if tensors else None

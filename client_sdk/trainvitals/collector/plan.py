@@ -34,12 +34,13 @@ class Plan:
         turns = self.turns
         return next((turn.interval for turn in reversed(turns) if turn.first_step <= step), turns[0].interval)
 
-    def change(self, *, step: int, interval: int, step_seconds: float, for_steps: int | None = None) -> None:
+    def change(self, *, step: int, interval: int, step_seconds: float, for_steps: int | None = None) -> int:
         """Sample every ``interval``-th step, from some step after the current one on; where ``for_steps`` is said,
-        for so many, and as before after them. ``step_seconds``: how long steps take."""
+        for so many, and as before after them. The step from which on. ``step_seconds``: how long steps take."""
         lead = LEAD_SNAPSHOTS * self.interval_at(step) + math.ceil(LEAD_SECONDS / max(step_seconds, 1e-6))
         first = max(step + lead, self.turns[-1].first_step)
         kept = [turn for turn in self.turns if turn.first_step < first]
         passed = sum(turn.first_step <= step for turn in kept)
         after = [] if for_steps is None else [Turn(first + for_steps, self.usual)]
         self.turns = (*kept[max(0, passed - 1) :], Turn(first, interval), *after)
+        return first

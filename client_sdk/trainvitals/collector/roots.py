@@ -39,3 +39,13 @@ def is_compiled(model: nn.Module) -> bool:
     whole = inner(model)
     compiled = whole is not model and type(model).__name__ == "OptimizedModule"
     return compiled or any(getattr(module, "_compiled_call_impl", None) is not None for module in (model, whole))
+
+
+def compiled_parts(model: nn.Module) -> list[str]:
+    """Names of the modules within a model that were compiled by themselves, the outermost of each."""
+    found: list[str] = []
+    for path, module in inner(model).named_modules():
+        is_within = any(f"{path}.".startswith(f"{part}.") for part in found)
+        if path and not is_within and is_compiled(module):
+            found.append(path)
+    return found

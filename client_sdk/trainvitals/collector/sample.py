@@ -4,8 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Final
 
 from torch import Tensor
+
+from trainvitals.collector.decay import Decay
+from trainvitals.wire.histograms import ValueKind
+
+HISTOGRAM: Final = "histogram/"  # before the kind of values
 
 
 @dataclass(slots=True)
@@ -19,12 +25,14 @@ class Columns:
 
 class Sample:
     """Collects columns by kind, which is the name of a module in ``stats``. ``in_depth``: with the kinds that are
-    looked at less often."""
+    looked at less often. ``with_histograms``: with those, which are taken even less often."""
 
-    def __init__(self, step: int, *, in_depth: bool) -> None:
+    def __init__(self, step: int, *, in_depth: bool, with_histograms: bool = False) -> None:
         self.step = step
         self.in_depth = in_depth
+        self.with_histograms = with_histograms
         self.kinds: dict[str, Columns] = {}
+        self.decays: list[Decay] = []  # of each parameter, in the order of the columns of "updates"
 
     def add(self, kind: str, piece: Tensor, *, owners: Sequence[int], sizes: Sequence[int]) -> None:
         """One more piece [rows, columns]."""
@@ -32,3 +40,7 @@ class Sample:
         columns.pieces.append(piece)
         columns.owners.extend(owners)
         columns.sizes.extend(sizes)
+
+    def add_histograms(self, kind: ValueKind, piece: Tensor, *, owners: Sequence[int], sizes: Sequence[int]) -> None:
+        """Histograms of one kind of values, [65, tensors]."""
+        self.add(HISTOGRAM + kind, piece, owners=owners, sizes=sizes)

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections import deque
 from typing import Final
 
+from trainvitals.wire.capture import CAPTURE_STEPS, CaptureOutcome
+
 FIRST_DENSE: Final = (10, 50)  # steps from the start, each sampled: at least, and at most
 DENSE_SHARE: Final = 0.5  # of what the budget allows for the first thousand steps
 INTERVALS: Final = (1, 2, 5, 10, 20, 50, 100)
@@ -14,10 +16,10 @@ FIRST_STEPS: Final = (
 )
 MAX_FIRST_INTERVAL: Final = 20
 LOOK_IN_DEPTH: Final = 5  # every so many snapshots, with the stats that are looked at less often
-COSTS: Final = 2 * LOOK_IN_DEPTH  # snapshots to judge by, so that both sorts count as often as they come
+TAKE_HISTOGRAMS: Final = 2 * LOOK_IN_DEPTH  # every so many snapshots, which then look in depth as well
+COSTS: Final = TAKE_HISTOGRAMS  # snapshots to judge by, so that all sorts count as often as they come
 WARM_UP: Final = 3  # snapshots that pay for memory and kernels that later ones find there
 CALM: Final = 1.3  # how far under the budget a denser interval has to be, lest it goes back and forth
-CAPTURE_STEPS: Final = 20
 CAPTURE_PAUSE: Final = 500  # steps from one capture to the next: findings come in swarms
 
 
@@ -51,6 +53,10 @@ class Sampling:
         """Whether the snapshot that begins is one that looks in depth."""
         return self._snapshots % LOOK_IN_DEPTH == 0
 
+    def takes_histograms(self) -> bool:
+        """Whether the snapshot that begins is one with histograms."""
+        return self._snapshots % TAKE_HISTOGRAMS == 0
+
     def note(self, step: int, *, cost_seconds: float, step_seconds: float) -> None:
         """A snapshot was taken at ``step``; it cost so much, where a step without takes ``step_seconds``."""
         self._snapshots += 1
@@ -70,11 +76,14 @@ class Sampling:
             interval = min(_shortest(needed * CALM), self.interval)
         self.interval = interval
 
-    def capture(self, step: int) -> None:
-        """Sample the steps that come, each: something has been found, or somebody wants to see. On any thread."""
-        if step >= self._capture_from:
-            self._captures_left = CAPTURE_STEPS
-            self._capture_from = step + CAPTURE_PAUSE
+    def capture(self, step: int) -> tuple[CaptureOutcome, int]:
+        """Sample the steps that come, each: something has been found, or somebody wants to see. On any thread. Whether
+        it has begun, and at which step, or may begin again."""
+        if step < self._capture_from:
+            return "too soon", self._capture_from
+        self._captures_left = CAPTURE_STEPS
+        self._capture_from = step + CAPTURE_PAUSE
+        return "begun", step
 
 
 def _shortest(needed: float) -> int:

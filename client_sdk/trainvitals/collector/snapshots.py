@@ -4,27 +4,31 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final, Protocol
 
 import torch
 from torch import Tensor
 
+from trainvitals.collector.decay import Decay, penalties
 from trainvitals.collector.noise import Estimate, estimate
 from trainvitals.collector.parcel import Parcel, on_one_device, receive, send
-from trainvitals.collector.sample import Sample
+from trainvitals.collector.sample import HISTOGRAM, Sample
 from trainvitals.collector.shards import Held, Shards
 from trainvitals.collector.stats import (
     activations,
+    attention,
     dead_units,
     drift,
     gradient_values,
     gradients,
+    histograms,
     moments,
     saturation,
     updates,
     weights,
 )
+from trainvitals.wire.histograms import VALUE_KINDS, ValueKind
 
 
 class Kind(Protocol):
@@ -50,6 +54,7 @@ IN_DEPTH: Final[dict[str, Kind]] = {
     "moments": moments,
     "dead_units": dead_units,
     "drift": drift,
+    "attention": attention,
 }
 
 
@@ -59,6 +64,8 @@ SHARDED: Final[Sequence[str]] = (
     "gradient_values",
     "weights",
     "moments",
+    HISTOGRAM + "weights",
+    HISTOGRAM + "gradients",
 )  # kinds of which ranks hold parts
 
 
@@ -75,6 +82,7 @@ class Pending:
     parcel: Parcel
     owners: dict[str, list[int]]
     sizes: dict[str, list[int]]
+    decays: list[Decay]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,6 +96,15 @@ class Table:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Cells:
+    """Histograms of layers at a step: kind of values → int32 [layers, 65], as the wire has them."""
+
+    step: int
+    layers: list[str]
+    kinds: dict[ValueKind, Tensor]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Measured:
     """A snapshot as numbers, and the global gradient norm: NaN if no gradient was seen, None where it is not known, or
     of no account as the step was skipped."""
@@ -96,6 +113,8 @@ class Measured:
     tables: list[Table]
     grad_norm: float | None
     noise: Estimate | None = None
+    histograms: Cells | None = None
+    penalties: dict[str, float] = field(default_factory=dict)
 
 
 def pack(sample: Sample, *, layers: list[str], ships_layers: bool = True, shards: Shards | None = None) -> Pending:
@@ -110,6 +129,7 @@ def pack(sample: Sample, *, layers: list[str], ships_layers: bool = True, shards
         parcel=send(pieces),
         owners={kind: columns.owners for kind, columns in sample.kinds.items()},
         sizes={kind: columns.sizes for kind, columns in sample.kinds.items()},
+        decays=sample.decays,
     )
 
 
@@ -130,11 +150,19 @@ def measure(pending: Pending) -> Measured:
         tables=_tables(pending.step, held, layers=pending.layers) if pending.ships_layers else [],
         grad_norm=None if pending.shards is not None and "gradients" not in held else norm,
         noise=_noise(held.get("noise"), norm),
+        histograms=_histograms(pending.step, held, layers=pending.layers) if pending.ships_layers else None,
+        penalties=_penalties(held.get("updates"), pending.decays),
     )
 
 
 def _norm(gradients: Held | None) -> float:
     return math.nan if gradients is None else float(gradients.columns[0].double().square().sum().sqrt())
+
+
+def _penalties(moved: Held | None, decays: list[Decay]) -> dict[str, float]:
+    if moved is None or len(decays) != len(moved.sizes):  # of other ranks' shards it is not known
+        return {}
+    return penalties(moved.columns[0], sizes=moved.sizes, decays=decays)
 
 
 def _noise(noise: Held | None, norm: float) -> Estimate | None:
@@ -147,6 +175,20 @@ def _noise(noise: Held | None, norm: float) -> Estimate | None:
         passes=noise.owners[0],
         examples=noise.sizes[0],
     )
+
+
+def _histograms(step: int, held: dict[str, Held], *, layers: list[str]) -> Cells | None:
+    kinds = {
+        kind: histograms.of_layers(
+            found.columns,
+            owners=torch.tensor(found.owners, dtype=torch.int64),
+            sizes=torch.tensor(found.sizes, dtype=torch.float64),
+            layers=len(layers),
+        )
+        for kind in VALUE_KINDS
+        if (found := held.get(HISTOGRAM + kind)) is not None
+    }
+    return Cells(step=step, layers=layers, kinds=kinds) if kinds else None
 
 
 def _tables(step: int, held: dict[str, Held], *, layers: list[str]) -> list[Table]:

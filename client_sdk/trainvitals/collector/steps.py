@@ -23,6 +23,16 @@ class StepCounter:
         self._ever_taken = False
         self._repeats = 0
         self._logged: set[str] = set()
+        self._by_log = False  # the current step was begun by a metric
+
+    def drive(self) -> None:
+        """An optimizer counts from now on; a step that only metrics have told of is over."""
+        self.driven = True
+        self._taken = self._taken or self._by_log
+
+    def release(self) -> None:
+        """No optimizer counts any more."""
+        self.driven = False
 
     def begin(self) -> None:
         """Something that belongs to the next step happens."""
@@ -32,7 +42,7 @@ class StepCounter:
     def advance(self) -> None:
         """The next step begins."""
         self.current += 1
-        self._taken = False
+        self._taken = self._by_log = False
         self._logged.clear()
 
     def take(self) -> None:
@@ -57,5 +67,6 @@ class StepCounter:
             tell("the optimizer's steps are not seen (is its step compiled?): from now on log() counts the steps")
         if again:
             self.advance()
+            self._by_log = True
         self._logged.update(metrics)
         return self.current

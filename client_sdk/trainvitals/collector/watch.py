@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import nullcontext
 from typing import Final
 
 import torch
@@ -12,8 +13,10 @@ from torch.optim import Optimizer
 from torch.utils.hooks import RemovableHandle
 
 from trainvitals.collector.accumulation import Accumulation
+from trainvitals.collector.attention_watch import AttentionWatch
 from trainvitals.collector.clipping import Clipping
 from trainvitals.collector.clock import StepClock
+from trainvitals.collector.device_clock import clock_of
 from trainvitals.collector.dtensors import is_ours_to_tell, is_sharded
 from trainvitals.collector.forward_watch import ForwardWatch
 from trainvitals.collector.gradient_watch import GradientWatch
@@ -22,13 +25,15 @@ from trainvitals.collector.instruments import leave, listen
 from trainvitals.collector.layers import Layers
 from trainvitals.collector.optimizer_watch import OptimizerWatch
 from trainvitals.collector.phases import Phases, examples_in
-from trainvitals.collector.roots import is_compiled
+from trainvitals.collector.roots import compiled_parts, is_compiled
 from trainvitals.collector.sample import Sample
 from trainvitals.collector.sampling import Sampling
+from trainvitals.collector.schedules import Schedules
 from trainvitals.collector.shards import Shards
 from trainvitals.collector.snapshots import Pending, pack
 from trainvitals.collector.steps import StepCounter
 from trainvitals.collector.turns import Turns
+from trainvitals.wire.capture import CaptureOutcome
 
 MOST_UNHEARD: Final = 3  # snapshots: the first may have begun after its forward pass
 
@@ -54,6 +59,7 @@ class Watch:
         tell: Callable[[str], None],
         leads: bool = True,
         shards: Shards | None = None,
+        attention: AttentionWatch | None = None,
     ) -> None:
         self._roots = list(roots)
         self._layers = layers
@@ -66,18 +72,22 @@ class Watch:
         self._shards = shards
         self._counting = Faults(tell)  # of its own: steps are counted even when measuring has failed for good
         self._faults = Faults(tell)
-        self._forward = ForwardWatch(layers.modules, faults=self._faults)
+        self._attention = attention
+        self._device = clock_of(layers.parameters[0])
+        self._forward = ForwardWatch(layers.modules, faults=self._faults, device=self._device, attention=attention)
         self._parts = self._split()
         self._known = {id(parameter) for parameter in layers.parameters}
         self._clock = StepClock()
         self._turns = Turns(len(self._optimizers))
         self._phases = Phases()
         self._clipping = Clipping()
+        self._schedules = Schedules(optimizers)
         self._loss_scale: Tensor | None = None
         self._skipped: int | None = None  # steps, by a GradScaler; None without one
         is_plain = len(self._roots) == len(self._optimizers) == 1 and leads and shards is None
         self._accumulation = Accumulation(layers.parameters, is_plain=is_plain)
         self._unheard = 0  # snapshots in a row without an output
+        self._snapshots = 0
         self._sample: Sample | None = None
         self._waiting: set[int] = set()  # optimizers that have not stepped in the sampled step
         self._prepared: int | None = None  # the step that forward hooks are there for, or not there
@@ -91,6 +101,8 @@ class Watch:
         """Install the hooks."""
         if self._blind and self._leads:
             self._tell_blind("the model is compiled")
+        elif self._leads:
+            _tell_of_compiled_parts(self._roots, self._tell)
         if self._shards is None and any(is_sharded(parameter) for parameter in self._layers.parameters):
             self._tell(
                 "parameters are sharded, and there is no process group to ask: stats of gradients, weights and updates "
@@ -99,8 +111,10 @@ class Watch:
         with torch.no_grad():
             for part in self._parts:
                 part.prepare()
-        self._steps.driven = True
+        self._steps.drive()
         listen(self)
+        if self._attention is not None and not self._blind:
+            self._attention.start()
         keep = self._permanent.append
         for root in self._roots:
             keep(root.register_forward_pre_hook(Hook(self._enter_root, self._counting)))
@@ -113,29 +127,37 @@ class Watch:
     def stop(self) -> None:
         """Remove every hook; the model is as it was. The snapshot that was begun is handed over."""
         leave(self)
+        self._steps.release()
         self._guarded(self._close)
         if self._shards is not None:
             self._shards.end()
         self._forward.rest()
+        if self._attention is not None:
+            self._attention.stop()
         for handle in self._permanent:
             handle.remove()
         self._permanent.clear()
 
-    def capture(self) -> None:
-        """Sample every step for a while."""
-        self._sampling.capture(self._steps.upcoming)
+    def capture(self) -> tuple[CaptureOutcome, int]:
+        """See ``Sampling.capture``."""
+        return self._sampling.capture(self._steps.upcoming)
 
     def clipped(self, parameters: Sequence[Tensor], *, norm: Tensor, max_norm: float | Tensor) -> None:
         """See ``instruments.Listener``."""
         if any(id(parameter) in self._known for parameter in parameters[:1]):
             self._guarded(lambda: self._clipping.add(norm, max_norm))
 
-    def scaled(self, optimizer: Optimizer, *, scale: Tensor | None, was_skipped: bool) -> None:
+    def scaling(self, optimizer: Optimizer, *, scale: Tensor | None) -> None:
+        """See ``instruments.Listener``."""
+        if any(optimizer is known for known in self._optimizers):
+            self._loss_scale = scale
+            self._skipped = self._skipped or 0
+
+    def scaled(self, optimizer: Optimizer, *, was_skipped: bool) -> None:
         """See ``instruments.Listener``. A step that is skipped has taught nothing, and its numbers are not finite: what
         was seen of it is forgotten."""
         if not any(optimizer is known for known in self._optimizers):
             return
-        self._loss_scale = scale
         self._skipped = (self._skipped or 0) + was_skipped
         if was_skipped and self._sample is not None:
             step = self._sample.step
@@ -175,7 +197,7 @@ class Watch:
 
     def _leave_root(self, module: nn.Module, arguments: object, output: object) -> None:
         if self._forward.leave_root():
-            self._take_forward_seconds()
+            self._spend(self._forward.take_seconds())
             self._phases.enter("backward")
 
     def _before(self, index: int) -> Callable[..., None]:
@@ -226,8 +248,10 @@ class Watch:
         self._begin_sample(step)
 
     def _begin_sample(self, step: int) -> None:
-        self._sample = Sample(step, in_depth=self._sampling.looks_in_depth())
+        sampling = self._sampling
+        self._sample = Sample(step, in_depth=sampling.looks_in_depth(), with_histograms=sampling.takes_histograms())
         self._accumulation.begin()
+        self._device.begin()
         self._waiting = set(range(len(self._optimizers)))
         if not self._blind:
             self._forward.begin(self._sample)
@@ -242,28 +266,34 @@ class Watch:
         if "gradients" not in sample.kinds and not (stepped and self._shards is not None):
             return
         self._unheard = 0 if self._blind or self._forward.called else self._unheard + 1
+        self._snapshots += 1
+        if self._snapshots == MOST_UNHEARD and not self._blind:
+            _tell_of_compiled_parts(self._roots, self._tell)  # since watching began
         if self._unheard == MOST_UNHEARD:
             self._tell_blind("their hooks do not run (was the model compiled after watch, or called by other means?)")
         before = self._clipping.in_step
         self._accumulation.add_to(sample, loss_scale=self._loss_scale, norm_before_clipping=before)
         rates: dict[str, float | Tensor] = {**self._phases.metrics(), **self._clipping.metrics()}
+        rates |= self._schedules.metrics()
         if self._loss_scale is not None and self._skipped is not None:
             rates |= {"loss_scale": self._loss_scale.detach().clone(), "skipped_steps": self._skipped}
         for index, group in enumerate(group for optimizer in self._optimizers for group in optimizer.param_groups):
             rate = group.get("lr", float("nan"))
             rates["lr" if index == 0 else f"lr/{index}"] = rate.detach().clone() if isinstance(rate, Tensor) else rate
         seconds, self._unreported = self._unreported, 0.0  # packing is on the next snapshot's account
-        pending = pack(sample, layers=self._layers.names, ships_layers=self._leads, shards=self._shards)
+        layers = self._layers if self._attention is None else self._attention.layers
+        pending = pack(sample, layers=layers.names, ships_layers=self._leads, shards=self._shards)
         self._emit(pending, rates, seconds)
 
     def _end_step(self) -> None:
         """A boundary between steps: what this one cost decides when the next is sampled."""
-        self._take_forward_seconds()
+        self._spend(self._forward.take_seconds())
         spent, self._seconds = self._seconds, 0.0
         self._phases.step_ended()
         self._clipping.step_ended()
         cost = self._clock.step_ended(cost_seconds=spent if self._sampled else None)
         if self._sampled:
+            cost += self._device.ended(counted_seconds=cost)
             self._unreported += cost - spent
             self._sampling.note(self._steps.current, cost_seconds=cost, step_seconds=self._clock.step_seconds)
 
@@ -274,15 +304,11 @@ class Watch:
             return
         started = time.perf_counter()
         try:
-            with torch.no_grad():
+            with torch.no_grad(), nullcontext() if self._sample is None else self._device.section():
                 measure()
         except Exception as error:  # noqa: BLE001
             self._faults.add(error)
         self._spend(time.perf_counter() - started)
-
-    def _take_forward_seconds(self) -> None:
-        seconds, self._forward.seconds = self._forward.seconds, 0.0
-        self._spend(seconds)
 
     def _spend(self, seconds: float) -> None:
         self._seconds += seconds
@@ -291,7 +317,13 @@ class Watch:
 
     def _tell_blind(self, why: str) -> None:
         self._blind = True
-        self._tell(f"outputs of layers are not seen, for {why}: activation stats are left out, all others are recorded")
+        stats = "activation stats" if self._attention is None else "activation and attention stats"
+        self._tell(f"outputs of layers are not seen, for {why}: {stats} are left out, all others are recorded")
+
+
+def _tell_of_compiled_parts(roots: Sequence[nn.Module], tell: Callable[[str], None]) -> None:
+    for part in [part for root in roots for part in compiled_parts(root)]:
+        tell(f"outputs of layers in {part!r} are not seen, for it is compiled: activation stats are left out")
 
 
 def _has_closure(arguments: object, named: object) -> bool:

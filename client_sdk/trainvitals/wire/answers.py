@@ -6,7 +6,9 @@ from typing import Any
 
 import msgspec
 
+from trainvitals.wire.capture import Capture
 from trainvitals.wire.floats import Floats
+from trainvitals.wire.histograms import ValueKind
 from trainvitals.wire.messages import Finding, LayerInfo, OptimizerInfo, RunStatus
 from trainvitals.wire.notes import Notes
 from trainvitals.wire.preflight import PreflightCheck
@@ -63,6 +65,7 @@ class RunDetail(msgspec.Struct, frozen=True, kw_only=True):
     recorded_layers: list[str] = []  # the rows of heatmaps, in order
     notes: Notes = Notes()
     preflight: list[PreflightCheck] = []
+    capture: Capture | None = None
 
 
 class Curve(msgspec.Struct, frozen=True, kw_only=True):
@@ -107,6 +110,20 @@ class Heatmap(msgspec.Struct, frozen=True, kw_only=True):
     mean: Floats
     high: Floats
     nonfinite: list[int]
+
+
+class LayerHistograms(msgspec.Struct, frozen=True, kw_only=True):
+    """Histograms of one layer and kind of values over the run. ``shares`` is float32 [steps, bins], step-major: of all
+    values those from one of ``edges`` (float32 [bins + 1], infinite at both ends) to the next; ``nonfinite`` is float32
+    [steps]: of all values those that are not finite."""
+
+    run_id: str
+    layer: str
+    kind: ValueKind
+    edges: Floats
+    steps: list[int]
+    shares: Floats
+    nonfinite: Floats
 
 
 class Snapshot(msgspec.Struct, frozen=True, kw_only=True):

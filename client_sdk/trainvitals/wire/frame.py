@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Iterator
+from itertools import pairwise
 from typing import Final, Literal
 
 import msgspec
 import zstandard
 
-from trainvitals.wire import coding
+from trainvitals.wire import coding, histograms
 from trainvitals.wire.errors import AbsurdShape, ChecksumMismatch, Malformed, UnknownVersion
 from trainvitals.wire.floats import FLOAT_BYTES, Floats
+from trainvitals.wire.histograms import Histograms
 from trainvitals.wire.packing import Codec, decompress, pack, unpack
 
 VERSION: Final[Literal[1]] = 1
@@ -61,6 +63,7 @@ class Frame(msgspec.Struct, frozen=True, kw_only=True):
     attempt: int = 0
     layer_stats: LayerStats | None = None
     metrics: list[MetricPoints] = []
+    histograms: Histograms | None = None
     checksum: int = -1
 
 
@@ -96,7 +99,7 @@ def matrix_of(part: Section, *, layers: int, steps: int) -> bytes:
 
 
 def checksum_of(frame: Frame) -> int:
-    """CRC-32 over the sections' data, then over the metrics' values, in order."""
+    """CRC-32 over the sections' data, the metrics' values and the histograms' data, in order."""
     crc = 0
     for piece in _pieces(frame):
         crc = zlib.crc32(piece, crc)
@@ -108,6 +111,8 @@ def _pieces(frame: Frame) -> Iterator[bytes]:
         yield part.data if part.values is None else part.values.data
     for points in frame.metrics:
         yield points.values.data
+    for taken in frame.histograms.parts if frame.histograms else ():
+        yield histograms.data_of(taken)
 
 
 def sealed(frame: Frame) -> Frame:
@@ -144,6 +149,8 @@ def check_shape(frame: Frame, limits: Limits) -> None:
     _check_name(frame.run_id, limits)
     if frame.layer_stats is not None:
         _check_layer_stats(frame.layer_stats, limits)
+    if frame.histograms is not None:
+        _check_histograms(frame.histograms, limits)
     if len(frame.metrics) > limits.max_metrics:
         raise AbsurdShape(f"{len(frame.metrics)} metrics in a frame: at most {limits.max_metrics}")
     for points in frame.metrics:
@@ -155,21 +162,36 @@ def check_shape(frame: Frame, limits: Limits) -> None:
 
 def _check_layer_stats(stats: LayerStats, limits: Limits) -> None:
     layers, steps = len(stats.layers), len(stats.steps)
-    _check_steps(stats.steps, limits)
-    if any(later <= earlier for earlier, later in zip(stats.steps, stats.steps[1:], strict=False)):
-        raise AbsurdShape("the steps of a frame's snapshots ascend, each once")
-    if not 0 < layers <= limits.max_layers or len(set(stats.layers)) != layers:
-        raise AbsurdShape(f"{layers} layers in a frame: between 1 and {limits.max_layers}, each once")
+    _check_grid(stats.steps, stats.layers, limits)
     names = {part.stat for part in stats.sections}
     if not 0 < len(stats.sections) <= limits.max_stats or len(names) != len(stats.sections):
         raise AbsurdShape(f"{len(stats.sections)} stats in a frame: between 1 and {limits.max_stats}, each once")
     if layers * steps * len(stats.sections) > limits.max_values:
         raise AbsurdShape(f"more than {limits.max_values} values in a frame")
-    for name in stats.layers:
-        _check_name(name, limits)
     for part in stats.sections:
         _check_name(part.stat, limits)
         _check_section(part, layers=layers, steps=steps)
+
+
+def _check_grid(steps: list[int], layers: list[str], limits: Limits) -> None:
+    _check_steps(steps, limits)
+    if any(later <= earlier for earlier, later in pairwise(steps)):
+        raise AbsurdShape("the steps of a frame's snapshots ascend, each once")
+    if not 0 < len(layers) <= limits.max_layers or len(set(layers)) != len(layers):
+        raise AbsurdShape(f"{len(layers)} layers in a frame: between 1 and {limits.max_layers}, each once")
+    for name in layers:
+        _check_name(name, limits)
+
+
+def _check_histograms(taken: Histograms, limits: Limits) -> None:
+    layers, steps = len(taken.layers), len(taken.steps)
+    _check_grid(taken.steps, taken.layers, limits)
+    if not 0 < len({part.kind for part in taken.parts}) == len(taken.parts):
+        raise AbsurdShape("the histograms of a frame are of one kind or more, each once")
+    if layers * steps * len(taken.parts) * histograms.CELLS > limits.max_values:
+        raise AbsurdShape(f"more than {limits.max_values} values in a frame's histograms")
+    for part in taken.parts:
+        histograms.check_part(part, layers=layers, steps=steps)
 
 
 def _check_section(part: Section, *, layers: int, steps: int) -> None:
@@ -195,6 +217,10 @@ def _check_data(frame: Frame) -> None:
     for part in stats.sections if stats else ():
         if stats and part.values is None and part.codec == "zstd":
             decompress(part.data, size=len(stats.layers) * len(stats.steps) * FLOAT_BYTES)
+    taken = frame.histograms
+    for given in taken.parts if taken else ():
+        if taken and given.values is None and given.codec == "zstd":
+            histograms.cells_of(given, layers=len(taken.layers), steps=len(taken.steps))
 
 
 def _check_steps(steps: list[int], limits: Limits) -> None:

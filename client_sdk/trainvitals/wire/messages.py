@@ -120,11 +120,12 @@ class RunEnded(msgspec.Struct, frozen=True, kw_only=True):
 
 class FrameAccepted(msgspec.Struct, frozen=True, kw_only=True):
     """The frame is stored for good. ``findings``: those that opened, changed their severity or were resolved since the
-    writer's last acknowledgement."""
+    writer's last acknowledgement. ``capture``: the number of a request for a close look that waits for the training."""
 
     seq: int
     duplicate: bool = False
     findings: list[Finding] = []
+    capture: int | None = None
 
 
 class Problem(msgspec.Struct, frozen=True, kw_only=True):

@@ -1,4 +1,4 @@
-"""Float32 matrices made small: byte planes, then zstd (lossless; 2.1 to 2.5 bytes a value on training statistics)."""
+"""Arrays made small: byte planes, then zstd (lossless; 2.1 to 2.5 bytes a float32 on training statistics)."""
 
 from __future__ import annotations
 
@@ -24,15 +24,15 @@ class _Contexts(threading.local):
 _contexts = _Contexts()
 
 
-def pack(matrix: bytes, codec: Codec) -> bytes:
-    """Little-endian float32 bytes, packed."""
+def pack(matrix: bytes, codec: Codec, *, item_bytes: int = FLOAT_BYTES) -> bytes:
+    """The bytes of little-endian items, packed."""
     if codec == "raw":
         return matrix
-    planes = b"".join(matrix[plane::FLOAT_BYTES] for plane in range(FLOAT_BYTES))
+    planes = b"".join(matrix[plane::item_bytes] for plane in range(item_bytes))
     return _contexts.compressor.compress(planes)
 
 
-def unpack(data: bytes, codec: Codec, *, size: int) -> bytes:
+def unpack(data: bytes, codec: Codec, *, size: int, item_bytes: int = FLOAT_BYTES) -> bytes:
     """The ``size`` bytes that were packed. Raises AbsurdShape if there are more or fewer, Malformed if damaged."""
     if codec == "raw":
         if len(data) != size:
@@ -40,9 +40,9 @@ def unpack(data: bytes, codec: Codec, *, size: int) -> bytes:
         return data
     planes = decompress(data, size=size)
     matrix = bytearray(size)
-    count = size // FLOAT_BYTES
-    for plane in range(FLOAT_BYTES):
-        matrix[plane::FLOAT_BYTES] = planes[plane * count : (plane + 1) * count]
+    count = size // item_bytes
+    for plane in range(item_bytes):
+        matrix[plane::item_bytes] = planes[plane * count : (plane + 1) * count]
     return bytes(matrix)
 
 

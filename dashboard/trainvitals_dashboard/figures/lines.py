@@ -84,18 +84,23 @@ def single(
     return figure
 
 
-def overlay(curves: Sequence[NamedCurve], *, log: bool = False) -> go.Figure:
-    """The same metric of several runs, one colour each, in the order given."""
+def overlay(curves: Sequence[NamedCurve], *, log: bool = False, live: bool = False) -> go.Figure:
+    """Several curves, one colour each, in the order given: a metric of several runs, or several metrics of one, which
+    alone can be ``live``."""
     figure = go.Figure()
     shown = [named.curve for named in curves]
     axis = _value_axis(shown, log_from=LOG_FROM if log else LOSS_LOG_FROM, gaps=log)
+    followed: list[dict[str, Any]] = []  # Any: read by live.js
     for index, named in enumerate(curves):
         colour = SERIES[index % len(SERIES)]
         is_smoothed = _is_smoothed(named.curve)
-        _add_curve(figure, named.curve, axis, colour=colour, name=named.name, smoothed=is_smoothed, key=str(index))
+        followed += _add_curve(
+            figure, named.curve, axis, colour=colour, name=named.name, smoothed=is_smoothed, key=str(index)
+        )
     figure.update_layout(
         template=TEMPLATE,
         uirevision="overlay",
+        meta={"live": {"lines": followed, "max": LIVE_POINTS}} if live else {},
         xaxis=_step_axis(shown),
         yaxis=axis.options,
     )

@@ -8,12 +8,14 @@ from typing import Any
 
 from dash import Dash, Input, Output, State, html, no_update
 
-from trainvitals.wire.answers import Curve
+from trainvitals.wire.answers import Curve, LayerHistograms
+from trainvitals.wire.histograms import VALUE_KINDS, ValueKind
 from trainvitals.wire.messages import Finding
 from trainvitals_dashboard import words
 from trainvitals_dashboard.api import Api, ApiError
 from trainvitals_dashboard.figures.lines import single
 from trainvitals_dashboard.parts.cards import Piece, graph
+from trainvitals_dashboard.parts.distributions import distributions
 from trainvitals_dashboard.parts.findings import finding_in_full, title_of
 
 Opened = tuple[Any, Any, Any]  # Dash's outputs: opened, title, content
@@ -29,13 +31,25 @@ async def finding_drawer(api: Api, run_id: str, finding_id: str) -> Opened:
 
 
 async def layer_drawer(api: Api, run_id: str, layer: str) -> Opened:
-    """The layer's stats over the run: all that were ever a number."""
+    """The layer's stats over the run: all that were ever a number; and how its values were distributed."""
     curves = await asyncio.gather(*(_stat_curve(api, run_id, stat, layer) for stat in words.STAT_WORDS))
-    plots: list[Piece] = []
+    plots: list[Piece] = distributions(await _histograms(api, run_id, layer))
     for stat, curve in zip(words.STAT_WORDS, curves, strict=True):
         if curve is not None and any(math.isfinite(value) for value in curve.mean.tolist()):
             plots += [html.H3(words.stat(stat), className="tv-h3"), _plot(curve, stat, mark=None)]
     return True, html.Code(layer), plots or html.P("Nothing was recorded for this layer.", className="tv-p")
+
+
+async def _histograms(api: Api, run_id: str, layer: str) -> list[LayerHistograms]:
+    async def of_kind(kind: ValueKind) -> LayerHistograms | None:
+        try:
+            return await api.histograms(run_id, kind, layer)
+        except ApiError as error:
+            if error.status >= 500:
+                raise
+            return None
+
+    return [one for one in await asyncio.gather(*map(of_kind, VALUE_KINDS)) if one is not None]
 
 
 async def _evidence_chart(api: Api, finding: Finding) -> Piece:

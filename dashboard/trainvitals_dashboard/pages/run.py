@@ -11,6 +11,7 @@ from dash import Dash, Input, Output, State, ctx, html, no_update
 from trainvitals_dashboard import words
 from trainvitals_dashboard.api import Api
 from trainvitals_dashboard.gathering import gather_run
+from trainvitals_dashboard.pages.capture import register_capture
 from trainvitals_dashboard.pages.drawer import register_drawer
 from trainvitals_dashboard.pages.notes import register_notes
 from trainvitals_dashboard.pages.preflight import register_preflight
@@ -56,6 +57,7 @@ def register(app: Dash, api: Api) -> None:
     register_preflight(app, api)
     register_ranks(app, api)
     register_drawer(app, api)
+    register_capture(app, api)
     register_notes(app, api)
 
 

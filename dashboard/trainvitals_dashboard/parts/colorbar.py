@@ -9,13 +9,12 @@ from trainvitals_dashboard.figures.heat import HeatScale
 _SUPERSCRIPT = str.maketrans("-0123456789.", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹·")
 
 
-def colorbar(scale: HeatScale) -> html.Div:
-    """The lowest and highest value with the colours between, and a mark at the neutral one."""
+def colorbar(scale: HeatScale, *, ends: tuple[str, str] | None = None) -> html.Div:
+    """Lowest and highest value (``ends``: in these words) with the colours between, and a mark at the neutral one."""
+    low, high = ends or (_label(scale, scale.low), _label(scale, scale.high))
     middle = [html.I(), html.B(_label(scale, scale.middle))] if scale.middle is not None else []
     bar = html.Div(middle, className=f"tv-cbar tv-cbar-{scale.kind}")
-    return html.Div(
-        [html.Span(_label(scale, scale.low)), bar, html.Span(_label(scale, scale.high))], className="tv-cbar-row"
-    )
+    return html.Div([html.Span(low), bar, html.Span(high)], className="tv-cbar-row")
 
 
 def _label(scale: HeatScale, value: float) -> str:

@@ -8,16 +8,34 @@ from urllib.parse import quote
 from dash import dcc, html
 
 from trainvitals_dashboard import words
-from trainvitals_dashboard.figures.lines import single
+from trainvitals_dashboard.figures.lines import NamedCurve, overlay, single
 from trainvitals_dashboard.gathering import RunView
-from trainvitals_dashboard.parts.cards import Piece, card, graph
+from trainvitals_dashboard.parts.cards import Piece, card, graph, legend
+from trainvitals_dashboard.theme import SERIES
 
 HEIGHT_PX: Final = 130
+PARTS_HEIGHT_PX: Final = 170
 
 
 def small_charts(view: RunView) -> list[Piece]:
     """The cards of small charts."""
-    return [part for part in (metrics_card(view), loop_card(view)) if part is not None]
+    return [part for part in (parts_card(view), metrics_card(view), loop_card(view)) if part is not None]
+
+
+def parts_card(view: RunView) -> Piece:
+    """What the loss is made of, data and regularisation apart; nothing where neither parts are logged nor weights
+    decayed."""
+    if not view.parts:
+        return None
+    named = [NamedCurve(name=_part(name, view), curve=view.curve(name)) for name in view.parts]
+    plot = graph("g-parts", overlay(named, log=True, live=True), height=PARTS_HEIGHT_PX, label="Parts of the loss")
+    key = legend([(one.name, colour, "ln") for one, colour in zip(named, SERIES, strict=False)])
+    return card("Parts of the loss", plot, right=key, name="tv-partscard")
+
+
+def _part(name: str, view: RunView) -> str:
+    """Without the loss's own name, which the card has."""
+    return words.metric(name.removeprefix(f"{view.loss}/"))
 
 
 def metrics_card(view: RunView) -> Piece:

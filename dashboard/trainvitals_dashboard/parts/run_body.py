@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import time
+
 from dash import html
 
 from trainvitals_dashboard.gathering import RunView
 from trainvitals_dashboard.parts.alerts import alerts_card
+from trainvitals_dashboard.parts.capture import capture
 from trainvitals_dashboard.parts.cards import Piece
 from trainvitals_dashboard.parts.findings import findings_card
 from trainvitals_dashboard.parts.kpi import kpis
@@ -32,8 +35,9 @@ def body(view: RunView, *, stat: str) -> list[Piece]:
     metrics = html.Div(small_charts(view), id="metrics", className="tv-col")
     left = [*left_column(view, stat=stat), ranks_card(view.detail), metrics]
     columns = [html.Div(left, className="tv-col"), html.Div(right, className="tv-col")]
+    top = [html.Div(head(view), id="run-head", className="tv-runhead"), capture(view.detail, now=time.time())]
     return [
-        html.Div(head(view), id="run-head", className="tv-runhead"),
+        html.Div(top, className="tv-runtop"),
         kpis(view.detail.summary, view.curves, loss=view.loss),
         html.Div(columns, className="tv-grid"),
     ]

@@ -7,6 +7,7 @@ import math
 from typing import Any, Final
 
 from trainvitals.wire import coding
+from trainvitals.wire.capture import CaptureAnswer
 from trainvitals.wire.errors import AbsurdShape, Malformed
 from trainvitals.wire.frame import MAX_STEP
 from trainvitals.wire.messages import RunEnd, RunStart
@@ -46,6 +47,12 @@ def check_start(run_id: str, start: RunStart) -> None:
     if not (0 <= start.rank < MOST_RANKS and 0 < start.ranks < MOST_RANKS):
         raise AbsurdShape(f"rank {start.rank} of {start.ranks}: ranks count from 0, and are one or more")
     _check_values(config=start.config, environment=start.environment)
+
+
+def check_capture_answer(said: CaptureAnswer) -> None:
+    """Raises AbsurdShape."""
+    if not 0 <= said.step <= MAX_STEP:
+        raise AbsurdShape("steps count from 0 to 2⁵³")
 
 
 def check_note(note: Note) -> None:

@@ -15,6 +15,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from trainvitals.wire import coding
+from trainvitals.wire.capture import HeartbeatAccepted
 from trainvitals.wire.errors import Malformed
 from trainvitals.wire.frame import Frame, decode_frame, encode_frame, sealed
 from trainvitals.wire.messages import FrameAccepted, ModelInfo, RunAccepted, RunEnd, RunEnded, RunStart
@@ -80,12 +81,12 @@ async def set_preflight(run_id: str, request: Request, services: Given) -> Respo
     return Response(status_code=NO_CONTENT)
 
 
-@router.post("/heartbeat", dependencies=EXISTING, status_code=NO_CONTENT, responses=PROBLEMS)
-async def heartbeat(run_id: str, services: Given) -> Response:
+@router.post("/heartbeat", dependencies=EXISTING, responses=answers(HeartbeatAccepted))
+async def heartbeat(run_id: str, request: Request, services: Given) -> Response:
     """Say that the training lives."""
     await run_in_threadpool(services.store.heartbeat, [run_id], now=services.clock())
     services.hub.touch(run_id)
-    return Response(status_code=NO_CONTENT)
+    return answer(request, HeartbeatAccepted(capture=await services.waiting.look(run_id)))
 
 
 @router.put("/end", dependencies=EXISTING, responses=answers(RunEnded), openapi_extra=takes(RunEnd))
@@ -118,7 +119,8 @@ async def take_frame(run_id: str, request: Request, services: Given) -> Response
         services.writer.give_back(size)
     frame = received.frame
     findings = services.evaluator.news(run_id, frame.writer, again=not new)
-    return answer(request, FrameAccepted(seq=frame.seq, duplicate=not new, findings=findings))
+    capture = services.waiting.known(run_id) if frame.rank == 0 else None
+    return answer(request, FrameAccepted(seq=frame.seq, duplicate=not new, findings=findings, capture=capture))
 
 
 async def _judged(services: Services, run_id: str) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Awaitable, Callable
 from http import HTTPStatus
 from typing import Final
 
@@ -15,10 +16,25 @@ from starlette.responses import Response
 from trainvitals.wire import coding
 from trainvitals.wire.errors import WireError
 from trainvitals.wire.messages import Problem
-from trainvitals_server.store.interface import NotesFull, RunNotFound, SeriesNotFound, StoreUnavailable, TooManySeries
+from trainvitals_server.store.interface import (
+    NotesFull,
+    RunNotFound,
+    RunNotRunning,
+    SeriesNotFound,
+    StoreError,
+    StoreUnavailable,
+    TooManySeries,
+)
 
 TYPE: Final = "urn:trainvitals:problem:{kind}"
 RETRY_AFTER_SECONDS: Final = 2
+OF_THE_STORE: Final[dict[type[StoreError], tuple[HTTPStatus, str]]] = {
+    RunNotFound: (HTTPStatus.NOT_FOUND, "run-not-found"),
+    RunNotRunning: (HTTPStatus.CONFLICT, "run-not-running"),
+    SeriesNotFound: (HTTPStatus.NOT_FOUND, "series-not-found"),
+    TooManySeries: (HTTPStatus.UNPROCESSABLE_ENTITY, "too-many-series"),
+    NotesFull: (HTTPStatus.UNPROCESSABLE_ENTITY, "notes-full"),
+}
 log = logging.getLogger(__name__)
 
 
@@ -41,8 +57,17 @@ def problem(request: Request, status: int, kind: str, detail: str, *, retry: boo
     return Response(coding.encode(message, media_type=coding.JSON), status, headers, "application/problem+json")
 
 
+def _answering(status: HTTPStatus, name: str) -> Callable[[Request, Exception], Awaitable[Response]]:
+    async def answered(request: Request, error: Exception) -> Response:
+        return problem(request, status, name, str(error))
+
+    return answered
+
+
 def handle_problems(app: FastAPI) -> None:
     """Teach the application to answer errors."""
+    for kind, (status, name) in OF_THE_STORE.items():
+        app.add_exception_handler(kind, _answering(status, name))
 
     @app.exception_handler(Refused)
     async def refused(request: Request, error: Refused) -> Response:
@@ -57,22 +82,6 @@ def handle_problems(app: FastAPI) -> None:
     async def invalid(request: Request, error: RequestValidationError) -> Response:
         faults = [f"{' '.join(str(part) for part in fault['loc'])}: {fault['msg']}" for fault in error.errors()]
         return problem(request, HTTPStatus.UNPROCESSABLE_ENTITY, "invalid-parameter", "; ".join(faults))
-
-    @app.exception_handler(RunNotFound)
-    async def no_run(request: Request, error: RunNotFound) -> Response:
-        return problem(request, HTTPStatus.NOT_FOUND, "run-not-found", str(error))
-
-    @app.exception_handler(TooManySeries)
-    async def too_many(request: Request, error: TooManySeries) -> Response:
-        return problem(request, HTTPStatus.UNPROCESSABLE_ENTITY, "too-many-series", str(error))
-
-    @app.exception_handler(NotesFull)
-    async def notes_full(request: Request, error: NotesFull) -> Response:
-        return problem(request, HTTPStatus.UNPROCESSABLE_ENTITY, "notes-full", str(error))
-
-    @app.exception_handler(SeriesNotFound)
-    async def no_series(request: Request, error: SeriesNotFound) -> Response:
-        return problem(request, HTTPStatus.NOT_FOUND, "series-not-found", str(error))
 
     @app.exception_handler(StoreUnavailable)
     async def unavailable(request: Request, error: StoreUnavailable) -> Response:

@@ -9,7 +9,17 @@ from fastapi import APIRouter, Depends, Query
 from starlette.requests import Request
 from starlette.responses import Response
 
-from trainvitals.wire.answers import Curve, FindingList, Heatmap, RankCurves, RunDetail, RunPage, Snapshot
+from trainvitals.wire.answers import (
+    Curve,
+    FindingList,
+    Heatmap,
+    LayerHistograms,
+    RankCurves,
+    RunDetail,
+    RunPage,
+    Snapshot,
+)
+from trainvitals.wire.histograms import ValueKind
 from trainvitals_server.api.answers import PROBLEMS, answer, answers
 from trainvitals_server.api.checks import existing
 from trainvitals_server.api.problems import Refused
@@ -103,6 +113,23 @@ def show_heatmap(
     """A stat of all layers over the run."""
     span = Span(first=first, last=last)
     return answer(request, services.store.heatmap(run_id, stat, span=span, buckets=buckets, rank=rank))
+
+
+@router.get("/{run_id}/histograms", dependencies=EXISTING, responses=answers(LayerHistograms))
+def show_histograms(
+    run_id: str,
+    request: Request,
+    services: Given,
+    layer: str,
+    kind: ValueKind,
+    first: Step = None,
+    last: Step = None,
+    columns: Annotated[int, Query(ge=1, le=1000)] = 100,
+    rank: Rank = 0,
+) -> Response:
+    """How the values of one layer were distributed, over the run."""
+    span = Span(first=first, last=last)
+    return answer(request, services.store.histograms(run_id, kind, layer, span=span, columns=columns, rank=rank))
 
 
 @router.get("/{run_id}/snapshot", dependencies=EXISTING, responses=answers(Snapshot))

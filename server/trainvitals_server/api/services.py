@@ -10,6 +10,7 @@ from fastapi import Depends
 from starlette.requests import HTTPConnection
 
 from trainvitals_server.api.pulse import Pulse
+from trainvitals_server.api.waiting import Waiting
 from trainvitals_server.evaluator import Evaluator
 from trainvitals_server.ingest.writer import Writer
 from trainvitals_server.live.hub import Hub
@@ -27,6 +28,7 @@ class Services:
     hub: Hub
     evaluator: Evaluator
     pulse: Pulse
+    waiting: Waiting
     clock: Callable[[], float]
 
 

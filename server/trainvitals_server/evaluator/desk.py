@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from trainvitals.wire.frame import Frame
+from trainvitals.wire.histograms import data_of
 from trainvitals.wire.messages import Finding, ModelInfo
 from trainvitals_server.evaluator.history import History
 from trainvitals_server.evaluator.lifecycle import Life
@@ -179,4 +180,5 @@ def _size(frame: Frame) -> int:
     """Bytes of data."""
     sections = frame.layer_stats.sections if frame.layer_stats else ()
     packed = sum(len(part.data) if part.values is None else len(part.values.data) for part in sections)
+    packed += sum(len(data_of(part)) for part in frame.histograms.parts) if frame.histograms else 0
     return packed + sum(len(points.values.data) for points in frame.metrics)

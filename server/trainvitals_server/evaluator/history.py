@@ -215,4 +215,6 @@ def first_step(frame: Frame) -> int | None:
     steps = [min(points.steps) for points in frame.metrics]
     if frame.layer_stats is not None:
         steps.append(frame.layer_stats.steps[0])
+    if frame.histograms is not None:
+        steps.append(frame.histograms.steps[0])
     return min(steps, default=None)

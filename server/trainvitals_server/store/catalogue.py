@@ -58,6 +58,8 @@ def layouts_of(frame: Frame) -> dict[Layout, list[str]]:
         found["layers", frame.rank, tuple(frame.layer_stats.layers)] = [
             part.stat for part in frame.layer_stats.sections
         ]
+    if frame.histograms is not None:
+        found.setdefault(("layers", frame.rank, tuple(frame.histograms.layers)), [])
     if frame.metrics:
         found["metrics", frame.rank, ()] = list(dict.fromkeys(points.metric for points in frame.metrics))
     return found

@@ -12,8 +12,9 @@ from sqlalchemy.engine import Connection
 from trainvitals.wire import coding
 from trainvitals.wire.frame import Frame
 from trainvitals_server.store import sparkline, tables
-from trainvitals_server.store.catalogue import Catalogue, extend_catalogue, layouts_of, note_attempts
+from trainvitals_server.store.catalogue import Catalogue, extend_catalogue, layouts_of, load_catalogue, note_attempts
 from trainvitals_server.store.engine import Database, insert_into
+from trainvitals_server.store.histograms import keep_histograms
 from trainvitals_server.store.interface import ReceivedFrame, RunNotFound
 
 REMEMBERED_RUNS: Final = 1000
@@ -38,6 +39,7 @@ class Appender:
             fresh = _unseen(connection, frames, runs)
             new = [received for received, is_new in zip(frames, fresh, strict=True) if is_new]
             learned = self._note_series(connection, new, runs)
+            self._keep_histograms(connection, new, runs, learned)
             _insert_frames(connection, new, runs)
             note_attempts(connection, _first_steps(new, runs))
             _note_last_values(connection, new, runs)
@@ -59,6 +61,21 @@ class Appender:
             if known is None or not all(known.knows(layout, stats) for layout, stats in layouts.items()):
                 unknown.setdefault(number, []).append(received.frame)
         return {number: extend_catalogue(connection, number, few) for number, few in unknown.items()}
+
+    def _keep_histograms(
+        self,
+        connection: Connection,
+        new: list[ReceivedFrame],
+        runs: dict[str, RunRow],
+        learned: dict[int, Catalogue],
+    ) -> None:
+        of_runs: dict[int, list[Frame]] = {}
+        for received in new:
+            if received.frame.histograms is not None:
+                of_runs.setdefault(runs[received.frame.run_id].id, []).append(received.frame)
+        for number, few in of_runs.items():
+            catalogue = learned.get(number) or self._known.get(number) or load_catalogue(connection, number)
+            keep_histograms(connection, number, catalogue, few)
 
 
 def _locked_runs(connection: Connection, run_ids: set[str]) -> dict[str, RunRow]:
@@ -93,6 +110,8 @@ def _steps_of(frame: Frame) -> tuple[int, int] | None:
     steps = [points.steps for points in frame.metrics]
     if frame.layer_stats is not None:
         steps.append(frame.layer_stats.steps)
+    if frame.histograms is not None:
+        steps.append(frame.histograms.steps)
     if not steps:
         return None
     return min(map(min, steps)), max(map(max, steps))
@@ -102,8 +121,8 @@ def _insert_frames(connection: Connection, new: list[ReceivedFrame], runs: dict[
     rows = []
     for received in new:
         frame, span = received.frame, _steps_of(received.frame)
-        if span is None:
-            continue
+        if span is None or (frame.layer_stats is None and not frame.metrics):
+            continue  # histograms alone: they have their own table
         stats = frame.layer_stats
         rows.append(
             {

@@ -6,14 +6,14 @@ Promises:
   sent again, in whatever order, is kept once. Frames may come late, shuffled, and from several writers.
 - Reading sees every frame that was appended, merged or not, at once, in one consistent view: a series' points ascend
   by step, and float32 values come back bit by bit, NaN and infinities included.
-- A step that was recorded twice by one series keeps the value received last. A newer attempt hides older ones at and
-  after the step that it resumed from.
+- A step that was recorded twice by one series (or histogram) keeps what was received last. A newer attempt hides older
+  ones at and after the step that it resumed from.
 - ``merge`` changes no answer (but which buckets are at hand), may be run by several at once, be killed at any moment
   and be repeated.
 - Methods are synchronous and thread-safe; ``append`` and the other writers queue behind one writer on SQLite.
 
-Errors: RunNotFound; TooManySeries; NotesFull; StoreUnavailable (disk full, database away: nothing was written, try
-again).
+Errors: RunNotFound; RunNotRunning; TooManySeries; NotesFull; StoreUnavailable (disk full, database away: nothing was
+written, try again).
 """
 
 from __future__ import annotations
@@ -22,8 +22,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from trainvitals.wire.answers import Curve, Heatmap, RankCurves, RunDetail, RunPage, Snapshot
+from trainvitals.wire.answers import Curve, Heatmap, LayerHistograms, RankCurves, RunDetail, RunPage, Snapshot
+from trainvitals.wire.capture import Capture, CaptureAnswer
 from trainvitals.wire.frame import Frame
+from trainvitals.wire.histograms import ValueKind
 from trainvitals.wire.messages import Finding, ModelInfo, RunEnd, RunStart
 from trainvitals.wire.notes import Note
 from trainvitals.wire.preflight import PreflightReport
@@ -48,6 +50,15 @@ class SeriesNotFound(StoreError):
         super().__init__(f"run {run_id!r} has no {series}: nothing was recorded under that name yet")
         self.run_id = run_id
         self.series = series
+
+
+class RunNotRunning(StoreError):
+    """The run's training is over, or has not been heard of for long."""
+
+    def __init__(self, run_id: str, status: str) -> None:
+        known = "has not been heard of for long" if status == "lost" else f"is over ({status})"
+        super().__init__(f"the training of run {run_id!r} {known}: nothing can be asked of it")
+        self.run_id = run_id
 
 
 class TooManySeries(StoreError):
@@ -127,6 +138,16 @@ class RunStore(Protocol):
     def set_preflight(self, run_id: str, report: PreflightReport) -> None:
         """Keep what the newest preflight found, in place of what was there."""
 
+    def ask_capture(self, run_id: str, *, now: float) -> Capture:
+        """Keep that the training is to be looked at closely: a new request, or the one that waits for the training
+        already. Raises RunNotRunning."""
+
+    def answer_capture(self, run_id: str, answer: CaptureAnswer) -> bool:
+        """Keep what became of it; False where this is known, or another request is newer."""
+
+    def capture(self, run_id: str) -> Capture | None:
+        """The newest request."""
+
     def end_run(self, run_id: str, end: RunEnd) -> bool:
         """Keep how the run ended, and say whether it ended by this: by rank 0's end, or by the failure of any rank.
         Another rank's failure no end of rank 0 takes away; of several ranks beyond the first, the first one is told."""
@@ -172,6 +193,11 @@ class Store(RunStore, Protocol):
 
     def heatmap(self, run_id: str, stat: str, *, span: Span, buckets: int, rank: int = 0) -> Heatmap:
         """A stat of all layers in at most ``buckets`` columns."""
+
+    def histograms(
+        self, run_id: str, kind: ValueKind, layer: str, *, span: Span, columns: int, rank: int = 0
+    ) -> LayerHistograms:
+        """The histograms of one layer, at most ``columns`` of them, evenly spread, first and last among them."""
 
     def snapshot(self, run_id: str, *, rank: int = 0) -> Snapshot | None:
         """The newest snapshot; None before the first."""

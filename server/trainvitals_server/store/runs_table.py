@@ -14,7 +14,7 @@ from trainvitals.wire.answers import MetricLast, RunDetail, RunPage, RunSummary
 from trainvitals.wire.frame import MAX_STEP
 from trainvitals.wire.messages import ModelInfo, RunEnd, RunStart
 from trainvitals.wire.preflight import PreflightReport
-from trainvitals_server.store import notes, sparkline, tables
+from trainvitals_server.store import captures, notes, sparkline, tables
 from trainvitals_server.store.catalogue import load_attempts, load_catalogue
 from trainvitals_server.store.engine import Database, insert_into
 from trainvitals_server.store.interface import RunNotFound, RunQuery
@@ -140,7 +140,7 @@ def delete_run(database: Database, run_id: str) -> None:
     """See Store.delete_run."""
     with database.reading() as connection:
         number = run_number(connection, run_id)
-    for table in (tables.frame, tables.chunk, tables.frame_seen, tables.series, tables.metric_last):
+    for table in (tables.frame, tables.chunk, tables.histogram, tables.frame_seen, tables.series, tables.metric_last):
         key = sa.tuple_(*(column for column in table.primary_key if column.name != "run_id"))
         few = sa.select(*key.clauses).where(table.c.run_id == number).limit(ROWS_PER_SLICE)
         while True:
@@ -186,7 +186,7 @@ def _page(connection: Connection, query: RunQuery, conditions: list[sa.ColumnEle
 
 
 def _rows(connection: Connection, numbers: list[int]) -> Sequence[RunRow]:
-    wide = {"config", "notes", "environment", "model", "preflight"}
+    wide = {"config", "notes", "environment", "model", "preflight", "capture"}
     columns = [column for column in tables.run.c if column.name not in wide]
     return connection.execute(sa.select(*columns).where(tables.run.c.id.in_(numbers))).all()
 
@@ -256,4 +256,5 @@ def run_detail(connection: Connection, run_id: str) -> RunDetail:
         stats=list(dict.fromkeys(stat for stream, stat in catalogue.series if stream in of_layers)),
         recorded_layers=layers_of((catalogue.layer_streams(rank=0) or of_layers).values()),
         notes=notes.shown(row.notes),
+        capture=captures.unpacked(row.capture),
     )

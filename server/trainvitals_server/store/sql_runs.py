@@ -7,10 +7,11 @@ from collections.abc import Sequence
 import msgspec
 
 from trainvitals.wire.answers import RunDetail, RunPage
+from trainvitals.wire.capture import Capture, CaptureAnswer
 from trainvitals.wire.messages import ModelInfo, RunEnd, RunStart
 from trainvitals.wire.notes import Note
 from trainvitals.wire.preflight import PreflightReport
-from trainvitals_server.store import notes, runs_table
+from trainvitals_server.store import captures, notes, runs_table
 from trainvitals_server.store.engine import Database
 from trainvitals_server.store.interface import RunQuery
 from trainvitals_server.store.runs_table import run_number
@@ -41,6 +42,21 @@ class SqlRuns:
         """See Store."""
         with self._database.writing() as connection:
             runs_table.change_run(connection, run_id, preflight=msgspec.msgpack.encode(report))
+
+    def ask_capture(self, run_id: str, *, now: float) -> Capture:
+        """See Store."""
+        with self._database.writing() as connection:
+            return captures.ask(connection, run_id, now=now)
+
+    def answer_capture(self, run_id: str, answer: CaptureAnswer) -> bool:
+        """See Store."""
+        with self._database.writing() as connection:
+            return captures.answered(connection, run_id, answer)
+
+    def capture(self, run_id: str) -> Capture | None:
+        """See Store."""
+        with self._database.reading() as connection:
+            return captures.newest(connection, run_id)
 
     def end_run(self, run_id: str, end: RunEnd) -> bool:
         """See Store."""

@@ -7,12 +7,14 @@ from collections.abc import Callable, Sequence
 
 import sqlalchemy as sa
 
-from trainvitals.wire.answers import Curve, Heatmap, RankCurves, Snapshot
+from trainvitals.wire.answers import Curve, Heatmap, LayerHistograms, RankCurves, Snapshot
+from trainvitals.wire.histograms import ValueKind
 from trainvitals.wire.messages import Finding
 from trainvitals_server.store import findings as findings_table
 from trainvitals_server.store import frames as frames_table
 from trainvitals_server.store import merging, reading, runs_table
 from trainvitals_server.store.engine import Database
+from trainvitals_server.store.histograms import layer_histograms
 from trainvitals_server.store.interface import ReceivedFrame, Span
 from trainvitals_server.store.runs_table import run_number
 from trainvitals_server.store.sql_runs import SqlRuns
@@ -60,6 +62,16 @@ class SqlStore(SqlRuns):
         with self._database.reading() as connection:
             number = run_number(connection, run_id)
             return reading.heatmap(connection, run_id, number, stat=stat, span=span, buckets=buckets, rank=rank)
+
+    def histograms(
+        self, run_id: str, kind: ValueKind, layer: str, *, span: Span, columns: int, rank: int = 0
+    ) -> LayerHistograms:
+        """See Store."""
+        with self._database.reading() as connection:
+            number = run_number(connection, run_id)
+            return layer_histograms(
+                connection, run_id, number, kind=kind, layer=layer, span=span, columns=columns, rank=rank
+            )
 
     def snapshot(self, run_id: str, *, rank: int = 0) -> Snapshot | None:
         """See Store."""

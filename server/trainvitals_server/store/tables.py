@@ -42,7 +42,8 @@ def _run_number(*, key: bool = True) -> Column[Any]:  # Any: the column's Python
     )
 
 
-# settings, notes, environment, model, preflight and tags are msgpack, which keeps NaN and NUL where JSON columns do not
+# settings, notes, environment, model, preflight, capture and tags are msgpack, which keeps NaN and NUL where JSON
+# columns do not
 run = Table(
     "run",
     metadata,
@@ -69,6 +70,7 @@ run = Table(
     Column("environment", LargeBinary, nullable=False),
     Column("model", LargeBinary),
     Column("preflight", LargeBinary),
+    Column("capture", LargeBinary),
     Column("ranks", Integer, nullable=False, server_default="1"),
     Column("told_by", Integer, nullable=False, server_default="0"),  # the rank by whose words it is described
     Column("failed_rank", Integer),  # whose failure ``error`` tells; NULL: none failed
@@ -158,6 +160,20 @@ chunk = Table(
     Column("low", LargeBinary),
     Column("high", LargeBinary),
     Column("nonfinite", LargeBinary),
+)
+
+# histograms of one kind of values of few neighbouring layers at one step: packed uint16 [layers, 65]
+histogram = Table(
+    "histogram",
+    metadata,
+    _run_number(),
+    Column("stream_id", Integer, primary_key=True, autoincrement=False),
+    Column("kind", Text, primary_key=True),
+    Column("block", Integer, primary_key=True, autoincrement=False),
+    Column("attempt", Integer, primary_key=True, autoincrement=False),
+    Column("step", BigInteger, primary_key=True, autoincrement=False),
+    Column("layers", Integer, nullable=False),
+    Column("cells", LargeBinary, nullable=False),
 )
 
 # value NULL is NaN: SQLite keeps no NaN

@@ -1,0 +1,60 @@
+"""What watching costs a training step, ours beside peers: ratios to the bare loop in one run, interleaved, medians.
+
+Run as ``python -m benchmarks.overhead [--quick]``. Peers that are not installed are said to be missing: ``make
+bench-peers`` brings them.
+"""
+
+from __future__ import annotations
+
+import argparse
+import statistics
+from importlib import import_module
+from typing import Final
+
+import torch
+
+from benchmarks.overhead.contestant import Contestant
+from benchmarks.overhead.networks import NETWORKS
+from benchmarks.overhead.racing import race
+
+MODULES: Final = ("bare", "ours", "wandb_watch", "tensorboard_histograms", "trainscope_steps")
+ROUNDS: Final = 9
+QUICK_ROUNDS: Final = 3
+BARE: Final = "bare"
+AGAIN: Final = "bare, again"
+
+
+def present() -> list[Contestant]:
+    """All whose packages are installed."""
+    found: list[Contestant] = []
+    for name in MODULES:
+        try:
+            found += import_module(f"benchmarks.overhead.contestants.{name}").CONTESTANTS
+        except ImportError as error:
+            print(f"missing: {name} ({error}); make bench-peers installs it")
+    return found
+
+
+def main() -> None:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--quick", action="store_true", help="fewer rounds, noisier figures")
+    parser.add_argument("--network", action="append", choices=NETWORKS, help="this one alone; may be repeated")
+    asked = parser.parse_args()
+    torch.set_num_threads(1)
+    contestants = present()
+    chosen = {name: make for name, make in NETWORKS.items() if not asked.network or name in asked.network}
+    print("time of a step, as a multiple of the bare loop's (median of rounds)")
+    print(f"{'network':<20}{'contestant':<32}{'ratio':>9}{'from':>9}{'to':>9}{'ms':>10}")
+    for network, make in chosen.items():
+        seconds = race(contestants, make, rounds=QUICK_ROUNDS if asked.quick else ROUNDS)
+        for name, spent in seconds.items():
+            ratios = [one / bare for one, bare in zip(spent, seconds[BARE], strict=True)]
+            middle, least, most = statistics.median(ratios), min(ratios), max(ratios)
+            milliseconds = 1000 * statistics.median(spent)
+            print(f"{network:<20}{name:<32}{middle:>8.3f}×{least:>8.3f}×{most:>8.3f}×{milliseconds:>10.2f}", flush=True)
+    print(f"{AGAIN!r} is the same loop once more: differences of its size are the machine's noise")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,77 @@
+"""Contestants taking turns in one process, so that all meet the machine in the same moods."""
+
+from __future__ import annotations
+
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Final
+
+import torch
+from torch import Tensor, nn
+
+from benchmarks.overhead.contestant import Calls, Contestant
+
+TURN: Final = 10  # steps
+
+
+class Loop:
+    """The training of one contestant."""
+
+    def __init__(self, contestant: Contestant, make: Callable[[], tuple[nn.Module, Tensor]], stack: ExitStack) -> None:
+        torch.manual_seed(0)
+        self._model, self._data = make()
+        self._optimizer = torch.optim.AdamW(self._model.parameters(), lr=1e-4)
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(ignore_cleanup_errors=True)))
+        self._calls: Calls = stack.enter_context(contestant.attach(self._model, self._optimizer, folder))
+        self._step = 0
+        self.steps = contestant.steps
+
+    def run(self, steps: int) -> float:
+        """Seconds that they take."""
+        begin = time.perf_counter()
+        for _ in range(steps):
+            loss = torch.as_tensor(self._model(self._data)).square().mean()
+            self._optimizer.zero_grad()
+            loss.backward()
+            self._calls.before_step(self._step, loss)
+            self._optimizer.step()
+            self._calls.after_step(self._step, loss)
+            self._step += 1
+        return time.perf_counter() - begin
+
+
+def race(
+    contestants: Sequence[Contestant], make: Callable[[], tuple[nn.Module, Tensor]], *, rounds: int
+) -> dict[str, list[float]]:
+    """Seconds of an average step by contestant and round; who fails is left out, and said."""
+    seconds: dict[str, list[float]] = {}
+    with ExitStack() as stack:
+        loops: dict[str, Loop] = {}
+        for contestant in contestants:
+            try:
+                loop = Loop(contestant, make, stack)
+                loop.run(contestant.warm_up)
+            except Exception as error:  # noqa: BLE001  # the border: one contestant's failure is not the others'
+                print(f"{contestant.name} failed: {type(error).__name__}: {error}")
+                continue
+            loops[contestant.name], seconds[contestant.name] = loop, []
+        for _ in range(rounds):
+            spent = _round(loops)
+            for name, loop in loops.items():
+                seconds[name].append(spent[name] / loop.steps)
+    return seconds
+
+
+def _round(loops: dict[str, Loop]) -> dict[str, float]:
+    """Seconds of each contestant's steps, in turns of a few: another process that wakes slows all alike. Who begins
+    goes round, since what one leaves to its threads and processes slows the next."""
+    names, spent = list(loops), dict.fromkeys(loops, 0.0)
+    for turn in range(max(loop.steps for loop in loops.values()) // TURN):
+        first = turn % len(names)
+        for name in names[first:] + names[:first]:
+            if turn * TURN < loops[name].steps:
+                spent[name] += loops[name].run(TURN)
+    return spent

@@ -1,0 +1,59 @@
+"""The overhead benchmark runs, with whatever contestants are installed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+from torch import Tensor, nn
+from torch.optim import Optimizer
+
+from benchmarks.overhead.__main__ import present
+from benchmarks.overhead.contestant import Calls, Contestant
+from benchmarks.overhead.contestants import bare, ours
+from benchmarks.overhead.racing import race
+
+
+def small() -> tuple[nn.Module, Tensor]:
+    return nn.Sequential(nn.Linear(4, 4), nn.ReLU(), nn.Linear(4, 1)), torch.randn(8, 4)
+
+
+@contextmanager
+def broken(model: nn.Module, optimizer: Optimizer, folder: Path) -> Iterator[Calls]:
+    raise OSError("no room")
+    yield
+
+
+def test_all_that_run_are_timed_and_who_fails_is_left_out(capsys: pytest.CaptureFixture[str]) -> None:
+    fit = [replace(one, steps=20, warm_up=2) for one in (*bare.CONTESTANTS, *ours.CONTESTANTS)]
+    seconds = race([*fit, Contestant(name="broken", attach=broken)], small, rounds=2)
+    assert list(seconds) == [one.name for one in fit]
+    assert all(len(spent) == 2 and min(spent) > 0 for spent in seconds.values())
+    assert "broken failed: OSError: no room" in capsys.readouterr().out
+
+
+def test_steps_of_a_contestant_are_seen_before_and_after_the_optimizer() -> None:
+    seen: list[tuple[str, int]] = []
+
+    @contextmanager
+    def listening(model: nn.Module, optimizer: Optimizer, folder: Path) -> Iterator[Calls]:
+        yield Calls(
+            before_step=lambda step, loss: seen.append(("before", step)),
+            after_step=lambda step, loss: seen.append(("after", step)),
+        )
+
+    race([Contestant(name="listening", attach=listening, steps=10, warm_up=0)], small, rounds=1)
+    assert seen[:4] == [("before", 0), ("after", 0), ("before", 1), ("after", 1)]
+    assert len(seen) == 20
+
+
+def test_peers_that_are_not_installed_are_said_to_be_missing(capsys: pytest.CaptureFixture[str]) -> None:
+    names = {one.name for one in present()}
+    said = capsys.readouterr().out
+    assert {"bare", "bare, again", "trainvitals, defaults", "trainvitals, every step"} <= names
+    for module, words in (("wandb_watch", "wandb"), ("trainscope_steps", "trainscope")):
+        assert (f"missing: {module}" in said) != any(words in name for name in names)

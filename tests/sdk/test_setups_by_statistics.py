@@ -1,0 +1,182 @@
+"""The table of set-ups and statistics in docs/setups.md: each cell is a test against plain PyTorch."""
+
+from __future__ import annotations
+
+import io
+import math
+import tempfile
+from collections.abc import Iterator
+from contextlib import redirect_stderr
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+import pytest
+import torch
+from torch import Tensor, distributed
+from torch import multiprocessing as mp
+from torch.optim import Optimizer
+
+import trainvitals as tv
+from tests.sdk.conftest import frames_of, metric_points, stats_at
+from tests.sdk.plain_reference import Models, Observer, Plain, Stats
+from tests.sdk.setups import GROUPS, METRICS, SETUPS, Setup, table
+from trainvitals.wire.frame import Frame
+
+DOCUMENT = Path(__file__).parents[2] / "docs/setups.md"
+SETUP_BY_NAME = {setup.name: setup for setup in SETUPS}
+ROWS = [pytest.param(name, marks=pytest.mark.slow if setup.slow else ()) for name, setup in SETUP_BY_NAME.items()]
+
+pytestmark = [
+    pytest.mark.filterwarnings("ignore:The .grad attribute"),  # of the compiler's own making
+    pytest.mark.filterwarnings("ignore:`torch.jit.script_method` is deprecated"),
+]
+
+
+class Watched(Observer):
+    """Takes part, watched at every step."""
+
+    def __init__(self, run: tv.Run) -> None:
+        super().__init__()
+        self._run = run
+
+    def watch(self, models: Models, *optimizers: Optimizer) -> None:
+        self._run.watch(models, list(optimizers), every=1)
+
+    def unwatch(self) -> None:
+        self._run.unwatch()
+
+    def ended(self, loss: Tensor) -> None:
+        super().ended(loss)
+        self._run.log({"loss": loss})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """The same training three times: as nobody sees it, as plain PyTorch does, as trainvitals does."""
+
+    bare_losses: list[float]
+    watched_losses: list[float]
+    plain_stats: dict[int, Stats]
+    plain_metrics: dict[str, list[tuple[int, float]]]
+    frames: list[Frame]
+    told: str
+
+
+def train(setup: Setup, observer: Observer) -> None:
+    torch._dynamo.reset()
+    torch.manual_seed(0)
+    setup.train(observer)
+
+
+def run_of(setup: Setup, folder: Path) -> Outcome:
+    bare, plain, told = Observer(), Plain(), io.StringIO()
+    train(setup, bare)
+    train(setup, plain)
+    with redirect_stderr(told):
+        run = tv.init(mode="offline", directory=folder, project="tests", name="set-up")
+        watched = Watched(run)
+        train(setup, watched)
+        run.finish()
+    return Outcome(
+        bare_losses=bare.losses,
+        watched_losses=watched.losses,
+        plain_stats=plain.stats,
+        plain_metrics=plain.metrics,
+        frames=frames_of(folder),
+        told=told.getvalue(),
+    )
+
+
+def as_a_rank(rank: int, name: str, folder: Path) -> None:
+    """One of several processes; the first keeps the outcome."""
+    setup = SETUP_BY_NAME[name]
+    torch.set_num_threads(1)
+    distributed.init_process_group(
+        "gloo", init_method=f"file://{folder}/meeting", rank=rank, world_size=setup.processes
+    )
+    outcome = run_of(setup, folder / f"rank{rank}")
+    if rank == 0:
+        torch.save(outcome, folder / "outcome")
+    distributed.destroy_process_group()
+
+
+@cache
+def outcome_of(name: str) -> Outcome:
+    """Once for all cells of a row."""
+    setup = SETUP_BY_NAME[name]
+    with tempfile.TemporaryDirectory() as text:
+        folder = Path(text)
+        if setup.processes == 1:
+            return run_of(setup, folder)
+        mp.spawn(as_a_rank, args=(name, folder), nprocs=setup.processes)
+        outcome: Outcome = torch.load(folder / "outcome", weights_only=False)
+        return outcome
+
+
+def alike(ours: float, theirs: float) -> bool:
+    both_nan = math.isnan(ours) and math.isnan(theirs)
+    return both_nan or ours == theirs or math.isclose(ours, theirs, rel_tol=1e-3, abs_tol=1e-6)
+
+
+def values(outcome: Outcome, stats: tuple[str, ...]) -> Iterator[tuple[int, str, str, float, float]]:
+    """Step, stat, layer, our value, and that of plain PyTorch."""
+    for step, of_step in outcome.plain_stats.items():
+        ours = stats_at(outcome.frames, step)
+        for stat in of_step.keys() & set(stats):
+            layers = of_step[stat]
+            assert ours.get(stat, layers).keys() == layers.keys()
+            for layer, theirs in layers.items():
+                yield step, stat, layer, ours.get(stat, {}).get(layer, math.nan), theirs
+
+
+def points(outcome: Outcome, metric: str) -> tuple[list[tuple[int, float]], list[tuple[int, float]]]:
+    return metric_points(outcome.frames, metric), outcome.plain_metrics.get(metric, [])
+
+
+@pytest.mark.parametrize("group", [group for group in GROUPS if group != METRICS])
+@pytest.mark.parametrize("name", ROWS)
+def test_stats_are_those_of_plain_pytorch_or_said_to_be_missing(name: str, group: str) -> None:
+    setup, outcome = SETUP_BY_NAME[name], outcome_of(name)
+    if group in setup.unseen:
+        assert f"trainvitals: {setup.told}" in outcome.told
+    compared = 0
+    for step, stat, layer, ours, theirs in values(outcome, GROUPS[group]):
+        is_unseen = group in setup.unseen and layer.startswith(setup.unseen_layers)
+        if is_unseen or (stat, layer) in setup.undefined:
+            assert math.isnan(ours), (step, stat, layer)
+            continue
+        assert alike(ours, theirs), (step, stat, layer, ours, theirs)
+        compared += not math.isnan(theirs)
+    assert compared or not outcome.plain_stats or group in setup.unseen or group == "optimizer state"
+
+
+@pytest.mark.parametrize("name", ROWS)
+def test_metrics_are_those_of_plain_pytorch_or_said_to_be_missing(name: str) -> None:
+    setup, outcome = SETUP_BY_NAME[name], outcome_of(name)
+    if METRICS in setup.unseen:
+        ours, theirs = points(outcome, "loss")
+        assert [value for _, value in ours] == pytest.approx([value for _, value in theirs])
+        assert ours[-1][0] > ours[0][0]
+        assert f"trainvitals: {setup.told}" in outcome.told
+        return
+    for metric in GROUPS[METRICS]:
+        ours, theirs = points(outcome, metric)
+        assert [step for step, _ in ours] == [step for step, _ in theirs], metric
+        for (step, one), (_, other) in zip(ours, theirs, strict=True):
+            assert alike(one, other), (metric, step, one, other)
+
+
+@pytest.mark.parametrize("name", ROWS)
+def test_losses_are_the_same_bit_for_bit_and_nothing_goes_wrong(name: str) -> None:
+    setup, outcome = SETUP_BY_NAME[name], outcome_of(name)
+    assert outcome.bare_losses == outcome.watched_losses
+    assert "watching met" not in outcome.told
+    assert ("left out" in outcome.told or "not seen" in outcome.told) == bool(setup.unseen)
+
+
+def test_the_table_in_the_documents_is_that_of_the_tests() -> None:
+    lines = DOCUMENT.read_text().splitlines()
+    start = next(place for place, line in enumerate(lines) if line.startswith("| set-up | activations"))
+    expected = table()
+    assert lines[start : start + len(expected) + 1] == [*expected, ""], "\n".join(["the table is:", *expected])
