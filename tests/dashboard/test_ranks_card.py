@@ -163,6 +163,14 @@ def test_the_loss_is_offered_first_and_the_users_own_last() -> None:
     assert [one["value"] for one in offered] == ["loss", "grad_norm", "seconds/data", "system/memory_bytes", "mine"]
 
 
+def test_gpus_of_ranks_are_offered_as_one_whatever_their_numbers() -> None:
+    offered = choices(["loss", "system/gpu1_power_watts", "system/gpu2_power_watts", "system/gpu1_memory_bytes"])
+    assert offered[1:] == [
+        {"value": "system/gpu*_memory_bytes", "label": "GPU: memory held by the training (bytes)"},
+        {"value": "system/gpu*_power_watts", "label": "GPU: power (W)"},
+    ]
+
+
 def test_draws_one_line_for_each_rank_with_rank_0_and_the_odd_ones_on_top() -> None:
     figure = ranks(losses(6, off={4: 1.0}), apart=[4], metric="loss")
     assert [line.name for line in figure.data] == ["rank 1", "rank 2", "rank 3", "rank 5", "rank 0", "rank 4"]

@@ -182,6 +182,22 @@ def test_thins_each_rank_as_it_would_alone(store: Store) -> None:
         assert curve == store.metric_curve(RUN, "loss", span=WHOLE, points=50, rank=curve.rank)
 
 
+def test_what_is_called_otherwise_by_each_rank_is_found_by_a_pattern(store: Store) -> None:
+    begin(store, LEADER)
+    names = {0: ["gpu0_watts", "gpu0_bytes"], 1: ["gpu1_bytes", "gpu7_bytes"], 2: ["gpu2_watts"]}
+    for rank, few in names.items():
+        for seq, name in enumerate(few):
+            store.append([rank_frame(rank, seq, {1: float(rank), 2: float(seq)}, metric=name)])
+
+    for _ in ("waiting", "merged"):
+        found = store.rank_curves(RUN, "gpu*_bytes", points=9)
+        assert [(curve.rank, curve.metric, curve.mean.tolist()) for curve in found.curves] == [
+            (0, "gpu0_bytes", [0.0, 1.0]),
+            (1, "gpu1_bytes", [1.0, 0.0]),
+        ]
+        merge_all(store)
+
+
 def test_a_metric_that_no_rank_recorded_has_no_curves(store: Store) -> None:
     begin(store, LEADER)
     store.append([rank_frame(1, 0, {1: 1.0})])

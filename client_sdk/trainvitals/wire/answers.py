@@ -89,8 +89,8 @@ class Curve(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class RankCurves(msgspec.Struct, frozen=True, kw_only=True):
-    """A metric as each rank recorded it, ascending; a rank that did not is left out. ``metrics``: what ranks beyond the
-    first recorded, in order of first sight."""
+    """A metric as each rank recorded it, ascending; a rank that did not is left out. ``metric`` is as it was asked for;
+    ``metrics``: what ranks beyond the first recorded, in order of first sight."""
 
     run_id: str
     metric: str

@@ -20,6 +20,7 @@ from trainvitals_dashboard.parts.cards import Piece, card, graph, legend
 HEIGHT_PX: Final = 240
 MOST_NAMED: Final = 6
 ORDER: Final = (*LOSSES, "grad_norm", *LOOP_METRICS)  # of the chooser; the user's own come last
+GPU_METRICS: Final = {f"system/gpu*_{name}": f"GPU: {word}" for name, word in words.GPU_WORDS.items()}
 GIBIBYTE: Final = 2**30
 
 
@@ -32,7 +33,7 @@ def ranks_card(detail: RunDetail) -> Piece:
         data=[],
         value=None,
         size="xs",
-        w=190,
+        w=220,
         allowDeselect=False,
         **{"aria-label": "Metric of ranks"},
     )
@@ -47,10 +48,16 @@ def ranks_card(detail: RunDetail) -> Piece:
 
 
 def choices(metrics: Iterable[str]) -> list[dict[str, str]]:
-    """What the chooser offers: the loss, the gradient's norm, times and memory, then what else is told."""
-    known = {name: place for place, name in enumerate(ORDER)}
-    ordered = sorted(metrics, key=lambda name: known.get(name, len(known)))
-    return [{"value": name, "label": words.metric(name)} for name in ordered]
+    """What the chooser offers: the loss, the gradient's norm, times, memory and GPUs, then what else is told. Each rank
+    has a GPU of its own: they are compared whatever their numbers are."""
+    known = {name: place for place, name in enumerate((*ORDER, *GPU_METRICS))}
+    ordered = sorted(dict.fromkeys(map(_of_any_gpu, metrics)), key=lambda name: known.get(name, len(known)))
+    return [{"value": name, "label": GPU_METRICS.get(name) or words.metric(name)} for name in ordered]
+
+
+def _of_any_gpu(metric: str) -> str:
+    gpu = words.gpu_metric(metric)
+    return metric if gpu is None else f"system/gpu*_{gpu[1]}"
 
 
 def how_many(found: RankCurves, *, ranks: int) -> str:

@@ -79,7 +79,7 @@ def gather(connection: Connection, wanted: Wanted, *, buckets: int) -> Gathered:
 
 
 def gather_each(connection: Connection, wanted: Sequence[Wanted], *, buckets: int) -> list[Gathered]:
-    """The same of several ranks (one run, stat and span), for which most is asked once."""
+    """The same of several ranks (one run and span), for which most is asked once."""
     if not wanted:
         return []
     attempts = load_attempts(connection, wanted[0].run_number)
@@ -90,7 +90,12 @@ def gather_each(connection: Connection, wanted: Sequence[Wanted], *, buckets: in
             connection,
             each,
             frames[each.rank],
-            [row for stream in each.streams for row in chunks[stream] if row.first_step < attempts.limit(row.attempt)],
+            [
+                row
+                for stream in each.streams
+                for row in chunks[stream, each.stat]
+                if row.first_step < attempts.limit(row.attempt)
+            ],
             attempts,
             buckets=buckets,
         )
@@ -189,20 +194,20 @@ def _points_of(
                 yield layers, (np.array(stats.steps, np.int64), values)
 
 
-def _chunks_in_span(connection: Connection, wanted: Sequence[Wanted]) -> dict[int, list[ChunkRow]]:
-    """Stream → its chunks, without their data."""
+def _chunks_in_span(connection: Connection, wanted: Sequence[Wanted]) -> dict[tuple[int, str], list[ChunkRow]]:
+    """Stream and stat → its chunks, without their data."""
     chunk, streams = tables.chunk, [stream for each in wanted for stream in each.streams]
-    columns = (chunk.c.stream_id, chunk.c.attempt, chunk.c.first_step, chunk.c.last_step, chunk.c.n)
+    columns = (chunk.c.stream_id, chunk.c.stat, chunk.c.attempt, chunk.c.first_step, chunk.c.last_step, chunk.c.n)
     query = (
         sa.select(*columns)
         .where(chunk.c.run_id == wanted[0].run_number, chunk.c.stream_id.in_(streams))
-        .where(chunk.c.stat == wanted[0].stat, chunk.c.level == 0)
+        .where(chunk.c.stat.in_(sorted({each.stat for each in wanted})), chunk.c.level == 0)
         .where(chunk.c.first_step <= wanted[0].last, chunk.c.last_step >= wanted[0].first)
         .order_by(chunk.c.stream_id, chunk.c.attempt, chunk.c.first_step)
     )
-    found: dict[int, list[ChunkRow]] = defaultdict(list)
+    found: dict[tuple[int, str], list[ChunkRow]] = defaultdict(list)
     for row in connection.execute(query):
-        found[row.stream_id].append(row)
+        found[row.stream_id, row.stat].append(row)
     return found
 
 

@@ -186,7 +186,8 @@ class Store(RunStore, Protocol):
         """A metric in at most ``points`` buckets, the first and last point always among them."""
 
     def rank_curves(self, run_id: str, metric: str, *, points: int) -> RankCurves:
-        """A metric as each rank recorded it, in at most ``points`` buckets; no curves where none did."""
+        """A metric as each rank recorded it, in at most ``points`` buckets; no curves where none did. A part of the
+        name may be ``*``, where each rank has its own: of each rank it is the first metric that is called so."""
 
     def stat_curve(self, run_id: str, stat: str, layer: str, *, span: Span, points: int, rank: int = 0) -> Curve:
         """A stat of one layer in at most ``points`` buckets."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import replace
+from fnmatch import fnmatchcase
 
 import msgspec
 import numpy as np
@@ -37,17 +38,22 @@ def rank_curves(connection: Connection, run_id: str, run_number: int, *, metric:
     catalogue = load_catalogue(connection, run_number)
     of_ranks = catalogue.metric_streams()
     beyond = {stream for rank, stream in of_ranks.items() if rank}
+    named = {stream: stat for stream, stat in reversed(catalogue.series) if _is_called(stat, metric)}
     wanted = [
-        Wanted(run_number=run_number, rank=rank, stat=metric, streams={stream: ()}, layer=None, span=Span())
+        Wanted(run_number=run_number, rank=rank, stat=named[stream], streams={stream: ()}, layer=None, span=Span())
         for rank, stream in of_ranks.items()
-        if (stream, metric) in catalogue.series
+        if stream in named
     ]
     curves = [
-        msgspec.structs.replace(_curve(found, run_id=run_id, points=points), metric=metric, rank=each.rank)
+        msgspec.structs.replace(_curve(found, run_id=run_id, points=points), metric=each.stat, rank=each.rank)
         for each, found in zip(wanted, gather_each(connection, wanted, buckets=points), strict=True)
     ]
     metrics = list(dict.fromkeys(stat for stream, stat in catalogue.series if stream in beyond))
     return RankCurves(run_id=run_id, metric=metric, metrics=metrics, curves=curves)
+
+
+def _is_called(name: str, wanted: str) -> bool:
+    return name == wanted or ("*" in wanted and fnmatchcase(name, wanted))
 
 
 def stat_curve(
