@@ -13,7 +13,7 @@ from trainvitals.wire.answers import RankCurves, RunDetail
 from trainvitals_dashboard import words
 from trainvitals_dashboard.comparison import FEWEST_RANKS, Comparison
 from trainvitals_dashboard.conventions import LOSSES
-from trainvitals_dashboard.figures.lines import colours_of_ranks
+from trainvitals_dashboard.figures.lines import OTHERS, colours_of_ranks
 from trainvitals_dashboard.gathering import LOOP_METRICS
 from trainvitals_dashboard.parts.cards import Piece, card, graph, legend
 
@@ -71,8 +71,8 @@ def key(found: RankCurves, compared: Comparison) -> html.Div:
     named = [
         (f"rank {rank}", colours[rank], "ln") for rank in [0, *list(compared.apart)[:MOST_NAMED]] if rank in colours
     ]
-    rest = [rank for rank, colour in colours.items() if colour == "fg-2"]
-    others = [(f"rank {rest[0]}" if len(rest) == 1 else "others", "fg-2", "fa")] if rest else []
+    rest = [rank for rank, colour in colours.items() if colour == OTHERS]
+    others = [(f"rank {rest[0]}" if len(rest) == 1 else "others", OTHERS, "fa")] if rest else []
     return legend([*dict.fromkeys(named), *others])
 
 
