@@ -8,6 +8,7 @@ from typing import Final
 from trainvitals.wire.capture import CAPTURE_STEPS, CaptureOutcome
 
 FIRST_DENSE: Final = (10, 50)  # steps from the start, each sampled: at least, and at most
+FOR_SNAPSHOTS: Final = 0.75  # of the budget: hooks that count steps, and log(), cost something at every one
 DENSE_SHARE: Final = 0.5  # of what the budget allows for the first thousand steps
 INTERVALS: Final = (1, 2, 5, 10, 20, 50, 100)
 FIRST_INTERVAL: Final = 10  # until it is known what snapshots cost
@@ -69,7 +70,7 @@ class Sampling:
         if self._fixed or len(self._costs) < LOOK_IN_DEPTH or step_seconds <= 0:
             return
         mean = sum(self._costs) / len(self._costs)
-        needed = mean / (self._budget * step_seconds)
+        needed = mean / (FOR_SNAPSHOTS * self._budget * step_seconds)
         longest = MAX_FIRST_INTERVAL if step < FIRST_STEPS else INTERVALS[-1]
         interval = min(_shortest(needed), longest)
         if interval < self.interval:
