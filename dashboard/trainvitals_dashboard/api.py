@@ -11,7 +11,17 @@ from urllib.parse import quote
 import httpx2
 
 from trainvitals.wire import coding
-from trainvitals.wire.answers import Curve, FindingList, Health, Heatmap, LayerHistograms, RunDetail, RunPage, Snapshot
+from trainvitals.wire.answers import (
+    Curve,
+    FindingList,
+    Health,
+    Heatmap,
+    LayerHistograms,
+    RankCurves,
+    RunDetail,
+    RunPage,
+    Snapshot,
+)
 from trainvitals.wire.capture import Capture
 from trainvitals.wire.errors import WireError
 from trainvitals.wire.histograms import ValueKind
@@ -51,6 +61,10 @@ class Api:
         """A metric between two steps, thinned to about ``points`` buckets."""
         path = f"{_run_path(run_id)}/curve"
         return await self._ask(path, Curve, metric=metric, first=first, last=last, points=points)
+
+    async def rank_curves(self, run_id: str, metric: str, *, points: int = 300) -> RankCurves:
+        """A metric as each rank recorded it, thinned."""
+        return await self._ask(f"{_run_path(run_id)}/ranks", RankCurves, metric=metric, points=points)
 
     async def stat_curve(self, run_id: str, stat: str, layer: str, *, points: int = 500) -> Curve:
         """A stat of one layer, thinned."""

@@ -85,6 +85,17 @@ class Curve(msgspec.Struct, frozen=True, kw_only=True):
     high: Floats
     nonfinite: list[int]
     bucket: int = 1
+    rank: int = 0
+
+
+class RankCurves(msgspec.Struct, frozen=True, kw_only=True):
+    """A metric as each rank recorded it, ascending; a rank that did not is left out. ``metric`` is as it was asked for;
+    ``metrics``: what ranks beyond the first recorded, in order of first sight."""
+
+    run_id: str
+    metric: str
+    metrics: list[str] = []
+    curves: list[Curve] = []
 
 
 class Heatmap(msgspec.Struct, frozen=True, kw_only=True):

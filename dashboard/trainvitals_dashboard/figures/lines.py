@@ -25,6 +25,7 @@ LONE_WITHIN: Final = 1e-5  # of the value: what differs by less is one value, an
 LABELLED_DECADES: Final = 5
 LOG_TICK_PX: Final = 9  # plotly draws powers a quarter larger than other labels
 MAX_MARKS: Final = 20
+OTHERS: Final = "fg-2"  # the colour of ranks that there is nothing to say of
 
 Numbers = NDArray[np.float32]
 
@@ -105,6 +106,54 @@ def overlay(curves: Sequence[NamedCurve], *, log: bool = False, live: bool = Fal
         yaxis=axis.options,
     )
     return figure
+
+
+def ranks(curves: Sequence[Curve], *, apart: Sequence[int], metric: str) -> go.Figure:
+    """A metric of every rank, one thin line each; above them rank 0, and the ranks that stand ``apart`` in colours of
+    their own. Hovering tells of one rank: labels of 64 would cover the plot."""
+    log = metric == "grad_norm"
+    axis = _value_axis(curves, log_from=LOG_FROM if log else LOSS_LOG_FROM, gaps=log)
+    colours = colours_of_ranks([curve.rank for curve in curves], apart)
+    faint = max(0.3, 0.9 - len(curves) / 40)
+    ordered = sorted(curves, key=lambda curve: (curve.rank in apart, curve.rank == 0))
+    lines = [_rank_line(curve, colours[curve.rank], faint=faint) for curve in ordered]
+    marks = [
+        _marks(curve, axis, f"rank {curve.rank}", f"-{curve.rank}", colour="crit")
+        for curve in ordered
+        if any(curve.nonfinite)
+    ]
+    return go.Figure(
+        [*lines, *marks],
+        {
+            "template": TEMPLATE,
+            "uirevision": metric,
+            "hovermode": "closest",
+            "hoverdistance": 20,
+            "xaxis": _step_axis(curves),
+            "yaxis": axis.options,
+        },
+    )
+
+
+def _rank_line(curve: Curve, colour: str, *, faint: float) -> go.Scatter:
+    is_other, name = colour == OTHERS, f"rank {curve.rank}"
+    return go.Scatter(
+        x=np.asarray(curve.steps),
+        y=values(curve.mean),
+        name=name,
+        uid=f"{colour}-rank{curve.rank}",
+        mode="lines" if len(curve.steps) > 1 else "lines+markers",
+        opacity=faint if is_other else 1.0,
+        line={"color": TOKENS[colour][0], "width": 1.0 if is_other else 1.8},
+        hovertemplate=f"{name} <b>%{{y:.4g}}</b> at step %{{x:,}}<extra></extra>",
+    )
+
+
+def colours_of_ranks(shown: Sequence[int], apart: Sequence[int]) -> dict[int, str]:
+    """Rank → token: rank 0's, one for each of the first that stand apart, the last of them for all further ones, and
+    one for all others."""
+    own = {rank: SERIES[min(place, len(SERIES) - 1)] for place, rank in enumerate(apart, start=1)}
+    return {rank: own.get(rank, OTHERS if rank else "s1") for rank in shown}
 
 
 def smooth(steps: Sequence[int], series: Numbers, *, span: float, log: bool = False) -> Numbers:

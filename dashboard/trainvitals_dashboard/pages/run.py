@@ -15,6 +15,7 @@ from trainvitals_dashboard.pages.capture import register_capture
 from trainvitals_dashboard.pages.drawer import register_drawer
 from trainvitals_dashboard.pages.notes import register_notes
 from trainvitals_dashboard.pages.preflight import register_preflight
+from trainvitals_dashboard.pages.ranks import register_ranks
 from trainvitals_dashboard.pages.zoom import Zoom, zoom_of, zoomed
 from trainvitals_dashboard.parts.cards import Piece
 from trainvitals_dashboard.parts.findings import findings_card
@@ -54,6 +55,7 @@ def register(app: Dash, api: Api) -> None:
     _register_plots(app, api)
     _register_panels(app, api)
     register_preflight(app, api)
+    register_ranks(app, api)
     register_drawer(app, api)
     register_capture(app, api)
     register_notes(app, api)

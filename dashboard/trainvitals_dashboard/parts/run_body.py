@@ -15,6 +15,7 @@ from trainvitals_dashboard.parts.kpi import kpis
 from trainvitals_dashboard.parts.layers import layers_card
 from trainvitals_dashboard.parts.metrics_card import small_charts
 from trainvitals_dashboard.parts.preflight_card import preflight_card
+from trainvitals_dashboard.parts.ranks_card import ranks_card
 from trainvitals_dashboard.parts.results import results
 from trainvitals_dashboard.parts.run_charts import left_column
 from trainvitals_dashboard.parts.run_head import head
@@ -22,7 +23,7 @@ from trainvitals_dashboard.parts.settings_card import settings_card
 
 
 def body(view: RunView, *, stat: str) -> list[Piece]:
-    """Head, key numbers, curves and heatmap, findings, layers, preflight, alerts, settings, metrics."""
+    """Head, key numbers, curves and heatmap, ranks, findings, layers, preflight, alerts, settings, metrics."""
     layers = layers_card(view.detail, view.findings, view.snapshot)
     right = [
         html.Div(findings_card(view.findings), id="findings"),
@@ -31,7 +32,8 @@ def body(view: RunView, *, stat: str) -> list[Piece]:
         html.Div(alerts_card(view.detail.notes.alerts), id="alerts"),
         html.Div(settings_card(view.detail, results(view)), id="settings"),
     ]
-    left = [*left_column(view, stat=stat), html.Div(small_charts(view), id="metrics", className="tv-col")]
+    metrics = html.Div(small_charts(view), id="metrics", className="tv-col")
+    left = [*left_column(view, stat=stat), ranks_card(view.detail), metrics]
     columns = [html.Div(left, className="tv-col"), html.Div(right, className="tv-col")]
     top = [html.Div(head(view), id="run-head", className="tv-runhead"), capture(view.detail, now=time.time())]
     return [

@@ -21,6 +21,7 @@ def head(view: RunView) -> list[Piece]:
         html.Span(["step ", html.B(f"{summary.last_step or 0:,}", **{"data-live": "step"}), _of(view)])
     ]
     facts.append(html.Span(f"{_parameters(view.detail)} parameters")) if view.detail.layers else None
+    facts += [html.Span(f"{summary.ranks} ranks")] if summary.ranks > 1 else []
     facts += [html.Span(opt.kind) for opt in view.detail.optimizers]
     facts.append(_duration(summary, now=now))
     facts += [html.Span(tag, className="tv-tag") for tag in summary.tags]

@@ -11,7 +11,17 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from trainvitals.wire import coding
-from trainvitals.wire.answers import Curve, FindingList, Health, Heatmap, LayerHistograms, RunDetail, RunPage, Snapshot
+from trainvitals.wire.answers import (
+    Curve,
+    FindingList,
+    Health,
+    Heatmap,
+    LayerHistograms,
+    RankCurves,
+    RunDetail,
+    RunPage,
+    Snapshot,
+)
 from trainvitals.wire.capture import Capture, CaptureAnswer, HeartbeatAccepted
 from trainvitals.wire.floats import Floats
 from trainvitals.wire.frame import Frame
@@ -22,8 +32,8 @@ from trainvitals.wire.preflight import PreflightReport
 REFERENCE: Final = "#/components/schemas/{name}"
 MESSAGES: Final = (
     Capture, CaptureAnswer, Curve, FindingList, Frame, FrameAccepted, Health, HeartbeatAccepted, Heatmap,
-    LayerHistograms, ModelInfo, Note, PreflightReport, Problem, RunAccepted, RunDetail, RunEnd, RunEnded, RunPage,
-    RunStart, Snapshot,
+    LayerHistograms, ModelInfo, Note, PreflightReport, Problem, RankCurves, RunAccepted, RunDetail, RunEnd, RunEnded,
+    RunPage, RunStart, Snapshot,
 )  # fmt: skip
 Json = dict[str, Any]  # Any: JSON Schema nests as it likes
 

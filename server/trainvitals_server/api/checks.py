@@ -18,6 +18,7 @@ from trainvitals_server.store.interface import RunNotFound
 MAX_RUN_ID_LENGTH: Final = 128
 MAX_NAME_LENGTH: Final = 512
 MAX_TAGS: Final = 100
+MOST_RANKS: Final = 2**31  # which a database's integers hold
 MAX_ERROR_LENGTH: Final = 20_000
 MAX_ALERT_LENGTH: Final = 4_000
 
@@ -43,6 +44,8 @@ def check_start(run_id: str, start: RunStart) -> None:
             raise AbsurdShape(f"{word} has {len(text)} characters: between 1 and {MAX_NAME_LENGTH}")
     if len(start.tags) > MAX_TAGS or any(len(tag) > MAX_NAME_LENGTH for tag in start.tags):
         raise AbsurdShape(f"at most {MAX_TAGS} tags of at most {MAX_NAME_LENGTH} characters")
+    if not (0 <= start.rank < MOST_RANKS and 0 < start.ranks < MOST_RANKS):
+        raise AbsurdShape(f"rank {start.rank} of {start.ranks}: ranks count from 0, and are one or more")
     _check_values(config=start.config, environment=start.environment)
 
 
@@ -75,6 +78,8 @@ def check_note(note: Note) -> None:
 def check_end(end: RunEnd) -> None:
     """Raises AbsurdShape, Malformed."""
     _check_time("ended_at", end.ended_at)
+    if not 0 <= end.rank < MOST_RANKS:
+        raise AbsurdShape(f"rank {end.rank}: ranks count from 0")
     if end.error is not None and len(end.error) > MAX_ERROR_LENGTH:
         raise AbsurdShape(f"error has {len(end.error)} characters: at most {MAX_ERROR_LENGTH}")
 

@@ -9,7 +9,16 @@ from fastapi import APIRouter, Depends, Query
 from starlette.requests import Request
 from starlette.responses import Response
 
-from trainvitals.wire.answers import Curve, FindingList, Heatmap, LayerHistograms, RunDetail, RunPage, Snapshot
+from trainvitals.wire.answers import (
+    Curve,
+    FindingList,
+    Heatmap,
+    LayerHistograms,
+    RankCurves,
+    RunDetail,
+    RunPage,
+    Snapshot,
+)
 from trainvitals.wire.histograms import ValueKind
 from trainvitals_server.api.answers import PROBLEMS, answer, answers
 from trainvitals_server.api.checks import existing
@@ -76,6 +85,18 @@ def show_curve(
         return answer(request, store.stat_curve(run_id, stat, layer, span=span, points=points, rank=rank))
     detail = "name the series: ?metric=…, or ?stat=…&layer=…"
     raise Refused(HTTPStatus.UNPROCESSABLE_ENTITY, "invalid-parameter", detail)
+
+
+@router.get("/{run_id}/ranks", dependencies=EXISTING, responses=answers(RankCurves))
+def show_ranks(
+    run_id: str,
+    request: Request,
+    services: Given,
+    metric: str,
+    points: Annotated[int, Query(ge=1, le=2000)] = 300,
+) -> Response:
+    """A metric as each rank recorded it."""
+    return answer(request, services.store.rank_curves(run_id, metric, points=points))
 
 
 @router.get("/{run_id}/heatmap", dependencies=EXISTING, responses=answers(Heatmap))

@@ -46,6 +46,10 @@ class Catalogue:
             if kind == "layers" and (rank is None or at == rank)
         }
 
+    def metric_streams(self) -> dict[int, int]:
+        """Rank → the stream of its metrics, ascending."""
+        return {rank: number for (kind, rank, _), number in sorted(self.streams.items()) if kind == "metrics"}
+
 
 def layouts_of(frame: Frame) -> dict[Layout, list[str]]:
     """The series that a frame has points of: layout → stats, or names of metrics."""

@@ -75,9 +75,44 @@ class _Plan:
 
 def gather(connection: Connection, wanted: Wanted, *, buckets: int) -> Gathered:
     """Points and buckets of what is wanted, at the coarsest level that still gives half of ``buckets``."""
-    attempts = load_attempts(connection, wanted.run_number)
-    waiting = _points_of_frames(_waiting_frames(connection, wanted), wanted)
-    chunks = [row for row in _chunks_in_span(connection, wanted) if row.first_step < attempts.limit(row.attempt)]
+    return gather_each(connection, [wanted], buckets=buckets)[0]
+
+
+def gather_each(connection: Connection, wanted: Sequence[Wanted], *, buckets: int) -> list[Gathered]:
+    """The same of several ranks (one run and span), for which most is asked once."""
+    if not wanted:
+        return []
+    attempts = load_attempts(connection, wanted[0].run_number)
+    frames = _waiting_frames(connection, wanted)
+    chunks = _chunks_in_span(connection, wanted)
+    return [
+        _gathered(
+            connection,
+            each,
+            frames[each.rank],
+            [
+                row
+                for stream in each.streams
+                for row in chunks[stream, each.stat]
+                if row.first_step < attempts.limit(row.attempt)
+            ],
+            attempts,
+            buckets=buckets,
+        )
+        for each in wanted
+    ]
+
+
+def _gathered(
+    connection: Connection,
+    wanted: Wanted,
+    frames: list[FrameRow],
+    chunks: list[ChunkRow],
+    attempts: Attempts,
+    *,
+    buckets: int,
+) -> Gathered:
+    waiting = _points_of_frames(frames, wanted)
     total = sum(_points_inside(row, wanted, attempts) for row in chunks)
     total += sum(len(steps) for parts in waiting.values() for _, (steps, _) in parts)
     level = 0 if total <= buckets else max((size for size in LEVELS if total // size >= buckets // 2), default=0)
@@ -99,7 +134,7 @@ def gather(connection: Connection, wanted: Wanted, *, buckets: int) -> Gathered:
 def gather_recorded(connection: Connection, wanted: Sequence[Wanted]) -> dict[str, dict[int, Points]]:
     """Stat → stream → points as recorded, of several stats of one run, rank and span, in three queries."""
     attempts = load_attempts(connection, wanted[0].run_number)
-    frames = _waiting_frames(connection, wanted[0])
+    frames = _waiting_frames(connection, wanted[:1])[wanted[0].rank]
     chunk, streams = tables.chunk, {stream for each in wanted for stream in each.streams}
     rows = connection.execute(
         sa.select(chunk)
@@ -115,16 +150,19 @@ def gather_recorded(connection: Connection, wanted: Sequence[Wanted]) -> dict[st
     }
 
 
-def _waiting_frames(connection: Connection, wanted: Wanted) -> list[FrameRow]:
-    """Frames that are not merged yet, in order of arrival."""
-    frame = tables.frame
+def _waiting_frames(connection: Connection, wanted: Sequence[Wanted]) -> dict[int, list[FrameRow]]:
+    """Rank → frames that are not merged yet, in order of arrival."""
+    frame, ranks = tables.frame, sorted(each.rank for each in wanted)
     query = (
-        sa.select(frame.c.attempt, frame.c.payload)
-        .where(frame.c.run_id == wanted.run_number, frame.c.rank == wanted.rank)
-        .where(frame.c.first_step <= wanted.last, frame.c.last_step >= wanted.first)
+        sa.select(frame.c.rank, frame.c.attempt, frame.c.payload)
+        .where(frame.c.run_id == wanted[0].run_number, frame.c.rank.in_(ranks))
+        .where(frame.c.first_step <= wanted[0].last, frame.c.last_step >= wanted[0].first)
         .order_by(frame.c.id)
     )
-    return list(connection.execute(query))
+    found: dict[int, list[FrameRow]] = defaultdict(list)
+    for row in connection.execute(query):
+        found[row.rank].append(row)
+    return found
 
 
 def _points_of_frames(rows: list[FrameRow], wanted: Wanted) -> dict[int, list[tuple[int, Points]]]:
@@ -156,17 +194,21 @@ def _points_of(
                 yield layers, (np.array(stats.steps, np.int64), values)
 
 
-def _chunks_in_span(connection: Connection, wanted: Wanted) -> list[ChunkRow]:
-    chunk = tables.chunk
-    columns = (chunk.c.stream_id, chunk.c.attempt, chunk.c.first_step, chunk.c.last_step, chunk.c.n)
+def _chunks_in_span(connection: Connection, wanted: Sequence[Wanted]) -> dict[tuple[int, str], list[ChunkRow]]:
+    """Stream and stat → its chunks, without their data."""
+    chunk, streams = tables.chunk, [stream for each in wanted for stream in each.streams]
+    columns = (chunk.c.stream_id, chunk.c.stat, chunk.c.attempt, chunk.c.first_step, chunk.c.last_step, chunk.c.n)
     query = (
         sa.select(*columns)
-        .where(chunk.c.run_id == wanted.run_number, chunk.c.stream_id.in_(list(wanted.streams)))
-        .where(chunk.c.stat == wanted.stat, chunk.c.level == 0)
-        .where(chunk.c.first_step <= wanted.last, chunk.c.last_step >= wanted.first)
+        .where(chunk.c.run_id == wanted[0].run_number, chunk.c.stream_id.in_(streams))
+        .where(chunk.c.stat.in_(sorted({each.stat for each in wanted})), chunk.c.level == 0)
+        .where(chunk.c.first_step <= wanted[0].last, chunk.c.last_step >= wanted[0].first)
         .order_by(chunk.c.stream_id, chunk.c.attempt, chunk.c.first_step)
     )
-    return list(connection.execute(query))
+    found: dict[tuple[int, str], list[ChunkRow]] = defaultdict(list)
+    for row in connection.execute(query):
+        found[row.stream_id, row.stat].append(row)
+    return found
 
 
 def _points_inside(row: ChunkRow, wanted: Wanted, attempts: Attempts) -> int:

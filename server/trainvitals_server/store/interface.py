@@ -22,7 +22,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from trainvitals.wire.answers import Curve, Heatmap, LayerHistograms, RunDetail, RunPage, Snapshot
+from trainvitals.wire.answers import Curve, Heatmap, LayerHistograms, RankCurves, RunDetail, RunPage, Snapshot
 from trainvitals.wire.capture import Capture, CaptureAnswer
 from trainvitals.wire.frame import Frame
 from trainvitals.wire.histograms import ValueKind
@@ -125,7 +125,8 @@ class RunStore(Protocol):
     """Lives of runs: how they begin, what is said of them, how they end, and the table of them."""
 
     def start_run(self, run_id: str, start: RunStart, *, now: float) -> bool:
-        """Create the run; True if it is new. A run that had ended and starts again is running again."""
+        """Create the run; True if it is new. What rank 0 says of it replaces what another rank said before, and stays.
+        A run that had ended and that rank 0 starts again is running again, but one that was lost by any rank's."""
 
     def set_model(self, run_id: str, model: ModelInfo) -> None:
         """Keep what is watched."""
@@ -147,8 +148,9 @@ class RunStore(Protocol):
     def capture(self, run_id: str) -> Capture | None:
         """The newest request."""
 
-    def end_run(self, run_id: str, end: RunEnd) -> None:
-        """Keep how the run ended."""
+    def end_run(self, run_id: str, end: RunEnd) -> bool:
+        """Keep how the run ended, and say whether it ended by this: by rank 0's end, or by the failure of any rank.
+        Another rank's failure no end of rank 0 takes away; of several ranks beyond the first, the first one is told."""
 
     def heartbeat(self, run_ids: Sequence[str], *, now: float) -> None:
         """These runs are alive. A run marked lost is running again."""
@@ -182,6 +184,10 @@ class Store(RunStore, Protocol):
 
     def metric_curve(self, run_id: str, metric: str, *, span: Span, points: int, rank: int = 0) -> Curve:
         """A metric in at most ``points`` buckets, the first and last point always among them."""
+
+    def rank_curves(self, run_id: str, metric: str, *, points: int) -> RankCurves:
+        """A metric as each rank recorded it, in at most ``points`` buckets; no curves where none did. A part of the
+        name may be ``*``, where each rank has its own: of each rank it is the first metric that is called so."""
 
     def stat_curve(self, run_id: str, stat: str, layer: str, *, span: Span, points: int, rank: int = 0) -> Curve:
         """A stat of one layer in at most ``points`` buckets."""

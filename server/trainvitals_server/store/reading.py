@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import replace
+from fnmatch import fnmatchcase
 
 import msgspec
 import numpy as np
 from sqlalchemy.engine import Connection
 
-from trainvitals.wire.answers import Curve, Heatmap, Snapshot
+from trainvitals.wire.answers import Curve, Heatmap, RankCurves, Snapshot
 from trainvitals.wire.floats import Floats
 from trainvitals_server.store.blobs import Counts, Floats32, Steps
 from trainvitals_server.store.catalogue import Catalogue, load_catalogue
-from trainvitals_server.store.gathering import Wanted, gather, gather_recorded, newest_steps
+from trainvitals_server.store.gathering import Gathered, Wanted, gather, gather_each, gather_recorded, newest_steps
 from trainvitals_server.store.interface import SeriesNotFound, Span
 from trainvitals_server.store.merging import Points, merged
 from trainvitals_server.store.pyramid import Cells, bucket_size, cells_of_points, fold, group_starts, joined
@@ -24,11 +25,35 @@ def metric_curve(
 ) -> Curve:
     """See Store.metric_curve."""
     catalogue = load_catalogue(connection, run_number)
-    stream = catalogue.streams.get(("metrics", rank, ()))
+    stream = catalogue.metric_streams().get(rank)
     if stream is None or (stream, metric) not in catalogue.series:
         raise SeriesNotFound(run_id, f"metric {metric!r} of rank {rank}")
     wanted = Wanted(run_number=run_number, rank=rank, stat=metric, streams={stream: ()}, layer=None, span=span)
-    return msgspec.structs.replace(_curve(connection, wanted, run_id=run_id, points=points), metric=metric)
+    curve = _curve(gather(connection, wanted, buckets=points), run_id=run_id, points=points)
+    return msgspec.structs.replace(curve, metric=metric, rank=rank)
+
+
+def rank_curves(connection: Connection, run_id: str, run_number: int, *, metric: str, points: int) -> RankCurves:
+    """See Store.rank_curves."""
+    catalogue = load_catalogue(connection, run_number)
+    of_ranks = catalogue.metric_streams()
+    beyond = {stream for rank, stream in of_ranks.items() if rank}
+    named = {stream: stat for stream, stat in reversed(catalogue.series) if _is_called(stat, metric)}
+    wanted = [
+        Wanted(run_number=run_number, rank=rank, stat=named[stream], streams={stream: ()}, layer=None, span=Span())
+        for rank, stream in of_ranks.items()
+        if stream in named
+    ]
+    curves = [
+        msgspec.structs.replace(_curve(found, run_id=run_id, points=points), metric=each.stat, rank=each.rank)
+        for each, found in zip(wanted, gather_each(connection, wanted, buckets=points), strict=True)
+    ]
+    metrics = list(dict.fromkeys(stat for stream, stat in catalogue.series if stream in beyond))
+    return RankCurves(run_id=run_id, metric=metric, metrics=metrics, curves=curves)
+
+
+def _is_called(name: str, wanted: str) -> bool:
+    return name == wanted or ("*" in wanted and fnmatchcase(name, wanted))
 
 
 def stat_curve(
@@ -40,7 +65,8 @@ def stat_curve(
     if not streams:
         raise SeriesNotFound(run_id, f"stat {stat!r} of layer {layer!r} of rank {rank}")
     wanted = Wanted(run_number=run_number, rank=rank, stat=stat, streams=streams, layer=layer, span=span)
-    return msgspec.structs.replace(_curve(connection, wanted, run_id=run_id, points=points), stat=stat, layer=layer)
+    curve = _curve(gather(connection, wanted, buckets=points), run_id=run_id, points=points)
+    return msgspec.structs.replace(curve, stat=stat, layer=layer, rank=rank)
 
 
 def _streams_with(catalogue: Catalogue, stat: str, *, rank: int) -> dict[int, tuple[str, ...]]:
@@ -51,8 +77,7 @@ def _streams_with(catalogue: Catalogue, stat: str, *, rank: int) -> dict[int, tu
     }
 
 
-def _curve(connection: Connection, wanted: Wanted, *, run_id: str, points: int) -> Curve:
-    found = gather(connection, wanted, buckets=points)
+def _curve(found: Gathered, *, run_id: str, points: int) -> Curve:
     of_streams = [found.points[stream] for stream in sorted(found.points)]
     steps, values = merged(of_streams) if of_streams else _no_points(rows=1)
     whole = [cells for parts in found.cells.values() for cells in parts]

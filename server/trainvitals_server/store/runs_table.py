@@ -41,27 +41,30 @@ def start_run(connection: Connection, run_id: str, start: RunStart, *, now: floa
     """See Store.start_run."""
     run = tables.run
     words = (start.name, start.project, start.group or "", *start.tags)
-    row = {
-        "uid": run_id,
+    told = {
         "project": _text(start.project),
         "name": _text(start.name),
         "run_group": None if start.group is None else _text(start.group),
         "search": _text("\n".join(words).lower()),
-        "status": "running",
         "created_at": start.started_at,
-        "heartbeat_at": now,
-        "attempt": 0,
-        "judged": 0,
         "planned_steps": _step(start.planned_steps),
         "tags": _pack(start.tags),
         "config": _pack(start.config),
         "environment": _pack(start.environment),
+        "ranks": max(start.ranks, start.rank + 1),
+        "told_by": start.rank,
     }
+    row = {**told, "uid": run_id, "status": "running", "heartbeat_at": now, "attempt": 0, "judged": 0}
     statement = insert_into(connection, run).on_conflict_do_nothing(index_elements=["uid"]).returning(run.c.id)
     if connection.execute(statement, row).first() is not None:
         return True
-    again = {"status": "running", "heartbeat_at": now, "ended_at": None, "error": None}
-    connection.execute(sa.update(run).where(run.c.uid == run_id, run.c.status != "running").values(again))
+    by_another = sa.update(run).where(run.c.uid == run_id, run.c.told_by > 0)
+    is_first_word = start.rank == 0 and connection.execute(by_another.values(told)).rowcount > 0
+    is_over = run.c.status != "running" if start.rank == 0 and not is_first_word else run.c.status == "lost"
+    # rank 0's start may be sent again, or arrive, after another rank failed: only a later one begins anew
+    may_begin = sa.or_(sa.func.coalesce(run.c.failed_rank, 0) == 0, run.c.created_at < start.started_at)
+    again = {"status": "running", "heartbeat_at": now, "ended_at": None, "error": None, "failed_rank": None}
+    connection.execute(sa.update(run).where(run.c.uid == run_id, is_over, may_begin).values(again))
     return False
 
 
@@ -80,14 +83,33 @@ def change_run(connection: Connection, run_id: str, **values: object) -> None:
         raise RunNotFound(run_id)
 
 
-def end_run(connection: Connection, run_id: str, end: RunEnd) -> None:
+def end_run(connection: Connection, run_id: str, end: RunEnd) -> bool:
     """See Store.end_run."""
-    error = None if end.error is None else _text(end.error)
-    change_run(connection, run_id, status=end.status, ended_at=end.ended_at, error=error, judged=0)
-    step, run = _step(end.last_step), tables.run
+    run, step = tables.run, _step(end.last_step)
+    columns = (run.c.failed_rank, run.c.ended_at)
+    known = connection.execute(sa.select(*columns).where(run.c.uid == _text(run_id)).with_for_update()).first()
+    if known is None:
+        raise RunNotFound(run_id)
     if step is not None:
         further = sa.or_(run.c.last_step.is_(None), run.c.last_step < step)
         connection.execute(sa.update(run).where(run.c.uid == run_id, further).values(last_step=step))
+    if not _counts(end, known.failed_rank, known.ended_at):
+        return False
+    error = None if end.error is None else _text(end.error)
+    if end.rank > 0:
+        error = f"rank {end.rank}: {error or 'failed'}"
+    failed = end.rank if end.status == "failed" else None
+    change_run(connection, run_id, status=end.status, ended_at=end.ended_at, error=error, judged=0, failed_rank=failed)
+    return True
+
+
+def _counts(end: RunEnd, failed_rank: int | None, failed_at: float) -> bool:
+    """Whether the run ends by it. Of the failures of several ranks the first is told: others follow from it."""
+    if end.status != "failed":
+        return end.rank == 0 and not failed_rank
+    if failed_rank is None or failed_rank == end.rank:
+        return True
+    return end.rank > 0 and end.ended_at < failed_at
 
 
 def heartbeat(connection: Connection, run_ids: Sequence[str], *, now: float) -> None:
@@ -197,6 +219,7 @@ def _summaries(connection: Connection, rows: Sequence[RunRow]) -> list[RunSummar
             open_findings=open_findings[row.id],
             last=last[row.id],
             sparkline=sparkline.shown(row.spark),
+            ranks=row.ranks,
         )
         for row in rows
     ]
@@ -216,7 +239,7 @@ def run_detail(connection: Connection, run_id: str) -> RunDetail:
     if row is None:
         raise RunNotFound(run_id)
     catalogue = load_catalogue(connection, row.id)
-    of_layers = catalogue.layer_streams(rank=None)
+    of_layers, of_rank_0 = catalogue.layer_streams(rank=None), catalogue.metric_streams().get(0)
     model = ModelInfo(layers=[]) if row.model is None else msgspec.msgpack.decode(row.model, type=ModelInfo)
     return RunDetail(
         summary=_summaries(connection, [row])[0],
@@ -229,7 +252,7 @@ def run_detail(connection: Connection, run_id: str) -> RunDetail:
         preflight=[] if row.preflight is None else msgspec.msgpack.decode(row.preflight, type=PreflightReport).checks,
         layers=model.layers,
         optimizers=model.optimizers,
-        metrics=list(dict.fromkeys(stat for stream, stat in catalogue.series if stream not in of_layers)),
+        metrics=[stat for stream, stat in catalogue.series if stream == of_rank_0],
         stats=list(dict.fromkeys(stat for stream, stat in catalogue.series if stream in of_layers)),
         recorded_layers=layers_of((catalogue.layer_streams(rank=0) or of_layers).values()),
         notes=notes.shown(row.notes),

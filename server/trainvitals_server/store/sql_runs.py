@@ -58,10 +58,10 @@ class SqlRuns:
         with self._database.reading() as connection:
             return captures.newest(connection, run_id)
 
-    def end_run(self, run_id: str, end: RunEnd) -> None:
+    def end_run(self, run_id: str, end: RunEnd) -> bool:
         """See Store."""
         with self._database.writing() as connection:
-            runs_table.end_run(connection, run_id, end)
+            return runs_table.end_run(connection, run_id, end)
 
     def heartbeat(self, run_ids: Sequence[str], *, now: float) -> None:
         """See Store; unknown runs are passed over."""

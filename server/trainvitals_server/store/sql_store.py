@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 
 import sqlalchemy as sa
 
-from trainvitals.wire.answers import Curve, Heatmap, LayerHistograms, Snapshot
+from trainvitals.wire.answers import Curve, Heatmap, LayerHistograms, RankCurves, Snapshot
 from trainvitals.wire.histograms import ValueKind
 from trainvitals.wire.messages import Finding
 from trainvitals_server.store import findings as findings_table
@@ -42,6 +42,12 @@ class SqlStore(SqlRuns):
         with self._database.reading() as connection:
             number = run_number(connection, run_id)
             return reading.metric_curve(connection, run_id, number, metric=metric, span=span, points=points, rank=rank)
+
+    def rank_curves(self, run_id: str, metric: str, *, points: int) -> RankCurves:
+        """See Store."""
+        with self._database.reading() as connection:
+            number = run_number(connection, run_id)
+            return reading.rank_curves(connection, run_id, number, metric=metric, points=points)
 
     def stat_curve(self, run_id: str, stat: str, layer: str, *, span: Span, points: int, rank: int = 0) -> Curve:
         """See Store."""

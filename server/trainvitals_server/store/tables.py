@@ -71,6 +71,9 @@ run = Table(
     Column("model", LargeBinary),
     Column("preflight", LargeBinary),
     Column("capture", LargeBinary),
+    Column("ranks", Integer, nullable=False, server_default="1"),
+    Column("told_by", Integer, nullable=False, server_default="0"),  # the rank by whose words it is described
+    Column("failed_rank", Integer),  # whose failure ``error`` tells; NULL: none failed
     Index(None, "created_at"),
     Index(None, "project", "created_at"),
     sqlite_autoincrement=True,
