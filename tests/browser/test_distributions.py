@@ -48,14 +48,16 @@ def test_distributions_over_time_are_drawn_and_said(page: Page, address: str) ->
 
     expect(page.get_by_text("Distributions over time")).to_be_visible()
     expect(page.locator("[aria-label='Distribution of gradients over steps']")).to_be_visible()
+    expect(page.locator("#g-dist-gradients .ytick text").first).to_be_visible()
     assert page.locator("#g-dist-weights").count() == 0  # nothing was recorded of them
     labels = page.locator("#g-dist-gradients .ytick text").all_text_contents()
     assert {"−1e−6", "0", "1e−6"} <= set(labels)
 
-    box = page.locator("#g-dist-gradients .nsewdrag").bounding_box()
+    plot = page.locator("#g-dist-gradients .nsewdrag")
+    box = plot.bounding_box()
     assert box is not None
     rows = 14  # from one bin below the lowest to one above the highest
-    page.mouse.move(box["x"] + box["width"] * 0.5, box["y"] + box["height"] * 1.5 / rows)
+    plot.hover(position={"x": box["width"] * 0.5, "y": box["height"] * 1.5 / rows})  # once the drawer has slid in
     hover = page.locator("#g-dist-gradients .hoverlayer .hovertext")
     expect(hover).to_contain_text("2.4e−6 to 6.2e−6")
     expect(hover).to_contain_text("step 20 · 50.0%")
