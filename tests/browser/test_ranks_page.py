@@ -27,7 +27,7 @@ TRIES = 5
 STEPS = 400
 PLOT = "document.querySelector('#g-ranks .js-plotly-plot')"
 LINES = f"() => {PLOT}._fullData.map(line => line.name)"
-LAST = f"() => {PLOT}._fullData.find(line => line.name === 'rank 1').x.at(-1)"
+LAST = f"() => {PLOT}?._fullData?.find(line => line.name === 'rank 1')?.x.at(-1)"
 OWN = "() => document.querySelector('#g-loss .js-plotly-plot')._fullData[2]"
 ON_TOP = """() => {
   const plot = document.querySelector('#g-ranks .js-plotly-plot'), area = plot.getBoundingClientRect();

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pytest
 
+from trainvitals.wire.messages import LayerInfo
 from trainvitals_server.diagnosis.catalogue import rules
 from trainvitals_server.diagnosis.symptom import Symptom
 from trainvitals_server.diagnosis.window import RankSeries, Series, Window
@@ -69,6 +71,19 @@ def test_no_rank_is_slow_for_noise_warm_up_or_what_rank_0_does_now_and_then() ->
     assert found("slow_rank", window(seconds_data=seconds)) == []
 
 
+def test_what_rank_0_does_between_all_steps_is_not_told_from_waiting_and_not_judged() -> None:
+    seconds = times(4, "seconds/data")
+    seconds[0] += 0.3
+    assert found("slow_rank", window(seconds_data=seconds)) == []
+
+
+def test_losses_near_zero_that_differ_by_factors_are_no_outliers() -> None:
+    told = losses(4, noisy=0.0)
+    told[:, 40:] = 1e-4 * (1 + 0.1 * np.abs(noise(4, points=STEPS - 40)))
+    told[2, 40:] *= 20
+    assert found("rank_outlier", window(loss=told)) == []
+
+
 def test_a_rank_with_other_data_is_named() -> None:
     told = losses(4)
     told[3] += 0.4
@@ -109,6 +124,15 @@ def test_ranks_that_hold_parts_of_one_model_have_gradients_of_their_own() -> Non
     last_alone = np.where(np.arange(4)[:, None] == 3, losses(4), np.nan)
     last_alone[0] = losses(1)
     assert found("gradients_not_shared", window(loss=last_alone, grad_norm=1 + np.abs(noise(4)))) == []
+
+
+@pytest.mark.parametrize(
+    "layer",
+    [LayerInfo(name="", kind="FullyShardedDataParallel"), LayerInfo(name="_fsdp_wrapped_module.0", kind="Linear")],
+)
+def test_shards_have_norms_of_their_own(layer: LayerInfo) -> None:
+    seen = window(loss=losses(4), grad_norm=1 + np.abs(noise(4)))
+    assert found("gradients_not_shared", replace(seen, info={layer.name: layer})) == []
 
 
 def test_a_loss_that_is_not_finite_in_one_rank_is_told_of_that_rank() -> None:

@@ -113,7 +113,7 @@ def test_nan_in_one_rank_is_told_at_once_and_of_that_rank(store: Store, evaluato
 def test_a_rank_that_falls_silent_does_not_keep_the_others_from_being_judged(
     store: Store, evaluator: Evaluator
 ) -> None:
-    long = [2.0 + 0.01 * (step % 3) for step in range(1500)]
+    long = [2.0 + 0.01 * (step % 3) for step in range(3000)]
     evaluator.feed("r", frames(store, 1, long[:100]))
     evaluator.feed("r", frames(store, 0, long))
     assert evaluator.drain()
@@ -131,3 +131,46 @@ def test_a_new_server_judges_all_ranks_as_the_old_one_did(store: Store) -> None:
     assert late.drain()
     late.stop()
     assert rules_of(store.findings("r")) == {"rank_outlier"}
+
+
+LATE = 1000  # the step of a spike that is long past when the last frame comes
+
+
+@pytest.mark.parametrize("pieces", [20, 200, 800, 2400])
+@pytest.mark.parametrize("first", [0, 3])
+def test_findings_do_not_depend_on_the_pieces_in_which_ranks_arrive(
+    store: Store, evaluator: Evaluator, pieces: int, first: int
+) -> None:
+    steps = np.arange(2400)
+    curves = [0.3 + 2 / (1 + steps / 60) + 0.02 * np.random.default_rng(r).standard_normal(2400) for r in range(RANKS)]
+    told: list[Frame] = []
+    for rank, curve in enumerate(curves):
+        curve[LATE : LATE + 3] += 3.0
+        for seq, start in enumerate(range(0, 2400, pieces)):
+            at = list(range(start, start + pieces))
+            points = MetricPoints(metric="loss", steps=at, values=Floats.of(curve[at].tolist()))
+            told.append(Frame(run_id="r", writer=rank + 1, seq=seq, rank=rank, metrics=[points]))
+    told.sort(key=lambda frame: (frame.seq, (frame.rank - first) % RANKS))  # one rank's before the others'
+    store.append([ReceivedFrame(frame=frame, payload=encode_frame(frame), received_at=2.0) for frame in told])
+    for frame in told:
+        evaluator.feed("r", [frame])
+        assert evaluator.drain()
+    evaluator.ended("r")
+    assert evaluator.drain()
+
+    assert [(found.rule, found.first_step) for found in store.findings("r")] == [("loss_spike", LATE)]
+
+
+def test_many_ranks_are_judged_in_as_many_turns_as_one(store: Store, evaluator: Evaluator) -> None:
+    looks: list[int] = []
+    counting = Evaluator(
+        store, rules={"counting": lambda window: looks.append(1) or ()}, now=lambda: 3.0, on_findings=lambda *_: None
+    )
+    counting.started("r", planned_steps=None)
+    told = [frames(store, rank, losses(rank)) for rank in range(64)]
+    for group in zip(*told, strict=True):
+        counting.feed("r", group)
+    counting.start()
+    assert counting.drain()
+    counting.stop()
+    assert 8 <= len(looks) <= 12

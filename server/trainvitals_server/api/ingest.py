@@ -91,8 +91,8 @@ async def heartbeat(run_id: str, request: Request, services: Given) -> Response:
 
 @router.put("/end", dependencies=EXISTING, responses=answers(RunEnded), openapi_extra=takes(RunEnd))
 async def end_run(run_id: str, request: Request, services: Given) -> Response:
-    """Say how the run ended; answered when it is judged to its end, or after a moment; at once where it does not end by
-    this, as by the end of most ranks."""
+    """Say how the run ended; answered when it is judged to its end, or after a moment; at once where it is not
+    over, as at the end of most ranks."""
     end = await read_message(request, RunEnd, services.settings)
     check_end(end)
     if await run_in_threadpool(services.store.end_run, run_id, end):

@@ -15,9 +15,11 @@ from trainvitals_server.evaluator.history import History
 from trainvitals_server.evaluator.lifecycle import Life
 
 EVERY_SECONDS: Final = 0.5  # between two looks at a run …
-MANY_FRAMES: Final = 8  # … unless so many frames wait
-FRAMES_A_TURN: Final = 8  # then it is the turn of the run that has waited longest
-MOST_WAITING: Final = 256  # frames of a run …
+MANY_FRAMES: Final = 8  # … unless so many of rank 0's frames wait
+FRAMES_A_TURN: Final = 8  # of rank 0; then it is the turn of the run that has waited longest
+MOST_WAITING: Final = 256  # of rank 0's frames of a run, …
+OTHERS_TO_ONE: Final = 64  # … so many times as many of other ranks, which are small, …
+FRAME_BYTES: Final = 2048  # of a frame, whatever is in it
 MOST_WAITING_BYTES: Final = 64 * 1024 * 1024  # … and data of all of them, which bounds memory
 IDLE_SECONDS: Final = 600.0  # a run without news for so long is recalled from the store when there are some
 NEWS_KEPT: Final = 256
@@ -31,6 +33,7 @@ class WatchedRun:
 
     run_id: str
     waiting: deque[Frame] = field(default_factory=deque)
+    leading: int = 0  # of rank 0 among them
     model: ModelInfo | None = None
     has_ended: bool = False
     is_stale: bool = False  # there is more in the store than was fed
@@ -65,7 +68,11 @@ class WatchedRun:
     @property
     def is_urgent(self) -> bool:
         """Whether it should not have to wait for its time."""
-        return self.has_ended or self.is_stale or len(self.waiting) >= MANY_FRAMES
+        return self.has_ended or self.is_stale or self.is_beyond(MANY_FRAMES - 1)
+
+    def is_beyond(self, frames: int) -> bool:
+        """Whether more wait than so many of rank 0's, or what other ranks may send beside these."""
+        return self.leading > frames or len(self.waiting) > frames * OTHERS_TO_ONE
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -105,8 +112,9 @@ class Desk:
         """Frames that wait from now on."""
         run = self.run(run_id)
         run.waiting.extend(frames)
+        run.leading += sum(frame.rank == 0 for frame in frames)
         self._waiting_bytes += sum(map(_size, frames))
-        if len(run.waiting) > MOST_WAITING or self._waiting_bytes > MOST_WAITING_BYTES:
+        if run.is_beyond(MOST_WAITING) or self._waiting_bytes > MOST_WAITING_BYTES:
             self._pass_over(run)  # they come faster than they can be judged
 
     def forget(self, run_id: str) -> None:
@@ -158,7 +166,11 @@ class Desk:
         if is_stale:
             self._pass_over(run)  # it comes with the rest from the store
             run.is_stale = False
-        frames = [run.waiting.popleft() for _ in range(min(FRAMES_A_TURN, len(run.waiting)))]
+        frames: list[Frame] = []
+        before = run.leading
+        while run.waiting and before - run.leading < FRAMES_A_TURN and len(frames) < FRAMES_A_TURN * OTHERS_TO_ONE:
+            frames.append(run.waiting.popleft())
+            run.leading -= frames[-1].rank == 0
         self._waiting_bytes -= sum(map(_size, frames))
         is_last = run.has_ended and not run.waiting
         turn = Turn(run=run, frames=frames, model=run.model, is_stale=is_stale, is_last=is_last)
@@ -168,6 +180,7 @@ class Desk:
     def _pass_over(self, run: WatchedRun) -> None:
         self._waiting_bytes -= sum(map(_size, run.waiting))
         run.waiting.clear()
+        run.leading = 0
         run.is_stale = True
 
     def _forget_idle(self, *, before: float) -> None:
@@ -177,8 +190,8 @@ class Desk:
 
 
 def _size(frame: Frame) -> int:
-    """Bytes of data."""
+    """Bytes of data, and of the frame itself."""
     sections = frame.layer_stats.sections if frame.layer_stats else ()
     packed = sum(len(part.data) if part.values is None else len(part.values.data) for part in sections)
     packed += sum(len(data_of(part)) for part in frame.histograms.parts) if frame.histograms else 0
-    return packed + sum(len(points.values.data) for points in frame.metrics)
+    return FRAME_BYTES + packed + sum(len(points.values.data) for points in frame.metrics)

@@ -10,8 +10,9 @@ import numpy as np
 
 from trainvitals.wire.frame import Frame, LayerStats, matrix_of
 from trainvitals.wire.messages import LayerInfo, ModelInfo
-from trainvitals_server.diagnosis.window import LEARNING_RATE, LOSS_NAMES, Floats32, Series, Window
-from trainvitals_server.evaluator.rank_points import RankPoints
+from trainvitals_server.diagnosis.window import LEARNING_RATE, LOSS_NAMES, Floats32, Window
+from trainvitals_server.evaluator.lineup import Lineup, Recorded
+from trainvitals_server.evaluator.rank_points import RankPoints, series_of
 from trainvitals_server.evaluator.thinning import Thinned
 
 NEWEST_SNAPSHOTS: Final = 64
@@ -20,6 +21,8 @@ NEWEST_POINTS: Final = 512
 PAST_POINTS: Final = 512
 MOMENT_SNAPSHOTS: Final = 8  # a moment to judge comes after so many, …
 MOMENT_STEPS: Final = 50  # … or after so many steps with metrics
+FAR_BEHIND_STEPS: Final = 200  # when a run is recalled: a rank so far behind may never come
+NEVER: Final = 2**62  # a step beyond all steps
 ALWAYS_KEPT: Final = frozenset({*LOSS_NAMES, LEARNING_RATE})
 MOST_METRICS: Final = 32
 MOST_STATS: Final = 64
@@ -41,6 +44,7 @@ class History:
         self._snapshots: Thinned[dict[str, Floats32]] = Thinned(newest=NEWEST_SNAPSHOTS, past=PAST_SNAPSHOTS)
         self._metrics: dict[str, Thinned[float]] = {}
         self._ranks = RankPoints()
+        self._lineup = Lineup()
         self._step = -1
         self._fresh_steps = self._fresh_snapshots = 0
 
@@ -57,37 +61,65 @@ class History:
         for points in self._metrics.values():
             points.forget_from(step)
         self._ranks.forget_from(step)
+        self._lineup.forget_from(step)
         self._step = min(self._step, step - 1)
 
     def take(self, frame: Frame) -> Iterator[None]:
         """Take a frame in, step by step, and stop at each moment to judge: these depend on what was recorded and not on
-        when it arrived, so that a run has the same findings however fast it was."""
-        snapshots = _snapshots(frame.layer_stats) if frame.layer_stats is not None else {}
-        points: dict[int, list[tuple[str, float]]] = {}
-        for metric in frame.metrics:
-            for step, value in zip(metric.steps, metric.values.tolist(), strict=True):
-                points.setdefault(step, []).append((metric.metric, value))
-        layers = tuple(frame.layer_stats.layers) if frame.layer_stats is not None else ()
-        for step in sorted(points.keys() | snapshots.keys()):
-            if frame.attempt < self.attempt and self._hidden_from is not None and step >= self._hidden_from:
-                break
-            if step > self._step:
-                self._fresh_steps += 1
-                self._fresh_snapshots += step in snapshots
-            for name, value in points.get(step, ()):
-                self.add_point(name, step, value)
-            if step in snapshots:
-                self.add_snapshot(step, layers, snapshots[step])
-            if self._fresh_snapshots >= MOMENT_SNAPSHOTS or self._fresh_steps >= MOMENT_STEPS:
-                self._fresh_steps = self._fresh_snapshots = 0
+        when it arrived, so that a run has the same findings however fast it was. Rank 0's steps make these moments;
+        they wait until the other ranks that tell of their loss have come as far, or are too far behind."""
+        hidden_from = self._hidden_from if frame.attempt < self.attempt else None
+        steps = [one for one in _recorded(frame) if hidden_from is None or one.step < hidden_from]
+        if frame.rank:
+            for one in steps:
+                for metric, value in one.points:
+                    self._ranks.add(metric, frame.rank, one.step, value)
+            self._ranks.catch_up(self._step)
+        else:
+            self._lineup.put(steps, is_frame=True)
+        yield from self._go_on()
+
+    def finish(self) -> Iterator[None]:
+        """Nothing more will come: take in what waited for other ranks, and stop as ``take`` does."""
+        self._ranks.leave_behind(before=NEVER)
+        yield from self._go_on()
+
+    def _go_on(self) -> Iterator[None]:
+        while (step := self._lineup.first_step) is not None:
+            if self._lineup.is_long:
+                self._ranks.leave_behind(before=step)
+            if step > max(self._step, self._ranks.horizon()):
+                return
+            if self._enter(self._lineup.pop()):
                 yield
 
-    def take_of_rank(self, frame: Frame) -> None:
-        """Take in what another rank than the first recorded. It makes no moments to judge: these are rank 0's."""
-        for metric in frame.metrics:
-            for step, value in zip(metric.steps, metric.values.tolist(), strict=True):
-                if frame.attempt >= self.attempt or self._hidden_from is None or step < self._hidden_from:
-                    self._ranks.add(metric.metric, frame.rank, step, value)
+    def _enter(self, recorded: Recorded) -> bool:
+        """Take a step in; whether a moment to judge has come."""
+        step, snapshot = recorded.step, recorded.snapshot
+        if step > self._step:
+            self._fresh_steps += 1
+            self._fresh_snapshots += snapshot is not None
+        self._ranks.advance(step)
+        for name, value in recorded.points:
+            self.add_point(name, step, value)
+        if snapshot is not None:
+            self.add_snapshot(step, recorded.layers, snapshot)
+        if self._fresh_snapshots < MOMENT_SNAPSHOTS and self._fresh_steps < MOMENT_STEPS:
+            return False
+        self._fresh_steps = self._fresh_snapshots = 0
+        return True
+
+    def recall(self, recorded: Recorded) -> None:
+        """Take in a step that the store recalls, or let it wait for other ranks, whose points were recalled before."""
+        if recorded.step > self._ranks.horizon():
+            self._lineup.put([recorded])
+        else:
+            self._enter(recorded)
+        self._fresh_steps = self._fresh_snapshots = 0
+
+    def ranks_recalled(self, *, last: int) -> None:
+        """All points of other ranks are recalled; those that are far behind step ``last`` are not waited for."""
+        self._ranks.leave_behind(before=last - FAR_BEHIND_STEPS)
 
     def add_point_of_rank(self, metric: str, rank: int, step: int, value: float) -> None:
         """Take in one point of another rank."""
@@ -116,9 +148,9 @@ class History:
         """Whether there is anything to judge."""
         return self._step >= 0
 
-    def window(self, *, is_last: bool = False) -> Window:
-        """The run as rules see it now. ``is_last``: nothing more is to come, of any rank."""
-        own = {name: _series(points) for name, points in self._metrics.items()}
+    def window(self) -> Window:
+        """The run as rules see it now."""
+        own = {name: series_of(points) for name, points in self._metrics.items()}
         rows = self._snapshots.items()
         stats = _Stats([snapshot for _, snapshot in rows], layers=len(self._layers))
         info = {layer.name: layer for layer in self._model.layers}
@@ -129,7 +161,7 @@ class History:
             steps=np.array([step for step, _ in rows], np.int64),
             stats=stats,
             nonfinite=nonfinite_of(stats, self._layers, info, recorded=stats.recorded),
-            metrics={name: self._ranks.mean(name, series, is_last=is_last) for name, series in own.items()},
+            metrics={name: self._ranks.mean(name, series) for name, series in own.items()},
             ranks={name: found for name, series in own.items() if (found := self._ranks.beside(name, series))},
             info=info,
             optimizers=tuple(self._model.optimizers),
@@ -164,6 +196,21 @@ class _Stats(Mapping[str, Floats32]):
         return len(self._names)
 
 
+def _recorded(frame: Frame) -> list[Recorded]:
+    """The frame's steps, ascending."""
+    stats = frame.layer_stats
+    snapshots = _snapshots(stats) if stats is not None else {}
+    layers = tuple(stats.layers) if stats is not None else ()
+    points: dict[int, list[tuple[str, float]]] = {}
+    for metric in frame.metrics:
+        for step, value in zip(metric.steps, metric.values.tolist(), strict=True):
+            points.setdefault(step, []).append((metric.metric, value))
+    return [
+        Recorded(step=step, points=points.get(step, ()), layers=layers, snapshot=snapshots.get(step))
+        for step in sorted(points.keys() | snapshots.keys())
+    ]
+
+
 def _snapshots(stats: LayerStats) -> dict[int, dict[str, Floats32]]:
     """Step → stat → float32 [layers]."""
     shape = (len(stats.layers), len(stats.steps))
@@ -175,13 +222,6 @@ def _snapshots(stats: LayerStats) -> dict[int, dict[str, Floats32]]:
         step: {stat: matrix[:, place].copy() for stat, matrix in matrices.items()}
         for place, step in enumerate(stats.steps)
     }
-
-
-def _series(points: Thinned[float]) -> Series:
-    items = points.items()
-    return Series(
-        steps=np.array([step for step, _ in items], np.int64), values=np.array([v for _, v in items], np.float32)
-    )
 
 
 def nonfinite_of(

@@ -29,17 +29,16 @@ class Judge:
         or were resolved. ``is_moment``: the end is one of these moments; ``is_last``: as ``Life.judge`` has it."""
         changed: dict[str, Finding] = {}
         for frame in frames:
-            if frame.rank:
-                history.take_of_rank(frame)
-                continue
-            if frame.attempt > history.attempt and (step := first_step(frame)) is not None:
+            if not frame.rank and frame.attempt > history.attempt and (step := first_step(frame)) is not None:
                 history.resume(frame.attempt, step)
                 life.resume(step)
             for _ in history.take(frame):
                 found = life.judge(self._symptoms(history.window()), now=now)
                 changed |= {finding.finding_id: finding for finding in found}
-        window = history.window(is_last=is_last)
-        found = life.judge(self._symptoms(window), now=now, is_last=is_last, is_moment=is_moment)
+        for _ in history.finish() if is_last else ():
+            found = life.judge(self._symptoms(history.window()), now=now)
+            changed |= {finding.finding_id: finding for finding in found}
+        found = life.judge(self._symptoms(history.window()), now=now, is_last=is_last, is_moment=is_moment)
         return list((changed | {finding.finding_id: finding for finding in found}).values())
 
     def _symptoms(self, window: Window) -> list[Symptom]:

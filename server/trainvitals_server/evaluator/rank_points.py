@@ -1,7 +1,10 @@
-"""What ranks beyond the first recorded, beside what rank 0 did."""
+"""What ranks beyond the first recorded, and how far they have come with the loss."""
 
 from __future__ import annotations
 
+import heapq
+import itertools
+from collections.abc import Sequence
 from typing import Final
 
 import numpy as np
@@ -13,57 +16,122 @@ TOLD_BY_RANKS: Final = frozenset({*LOSS_NAMES, "grad_norm", "seconds/data", "sec
 MOST_RANKS: Final = 64
 NEWEST_STEPS: Final = 512  # of a metric, as of rank 0's
 PAST_STEPS: Final = 512
-LONGEST_WAIT_STEPS: Final = 500  # for a rank that told of its loss before: it may have ended
+MOST_AHEAD: Final = 200_000  # points at steps that rank 0 has not come to
+OPEN: Final = 2**62  # a horizon beyond all steps
 
 
 class RankPoints:
-    """Points of metrics by which ranks differ, of at most 64 ranks: metric → step → rank → value."""
+    """Points of metrics by which ranks differ, of at most 64 ranks. A rank that tells of its loss is waited for, unless
+    it is left behind: until it has caught up."""
 
     def __init__(self) -> None:
-        self._metrics: dict[str, Thinned[dict[int, float]]] = {}
-        self._newest: dict[str, dict[int, int]] = {}  # metric → rank → step
+        self._points: dict[str, dict[int, Thinned[float]]] = {}
+        self._reached: dict[int, int] = {}  # rank → its last step with a loss
+        self._left: set[int] = set()
+        self._ahead: list[tuple[int, int, str, int, float]] = []  # by step, in order of arrival
+        self._arrived = itertools.count()
+        self._step = -1  # of rank 0
 
     def add(self, metric: str, rank: int, step: int, value: float) -> None:
         """Take a point in, if it is of a metric that is compared."""
         if metric not in TOLD_BY_RANKS or rank >= MOST_RANKS:
             return
-        points = self._metrics.setdefault(metric, Thinned(newest=NEWEST_STEPS, past=PAST_STEPS))
-        points.add(step, {**(points.get(step) or {}), rank: value})
-        newest = self._newest.setdefault(metric, {})
-        newest[rank] = max(step, newest.get(rank, step))
+        if metric in LOSS_NAMES:
+            self._reached[rank] = max(step, self._reached.get(rank, -1))
+        heapq.heappush(self._ahead, (step, next(self._arrived), metric, rank, value))
+        while self._ahead and (self._ahead[0][0] <= self._step or len(self._ahead) > MOST_AHEAD):
+            self._keep(*heapq.heappop(self._ahead))
+
+    def advance(self, step: int) -> None:
+        """Rank 0 has come to ``step``: points up to it belong to the past. What is ahead would else thin it out."""
+        self._step = max(self._step, step)
+        while self._ahead and self._ahead[0][0] <= self._step:
+            self._keep(*heapq.heappop(self._ahead))
+
+    def _keep(self, step: int, _: int, metric: str, rank: int, value: float) -> None:
+        of_ranks = self._points.setdefault(metric, {})
+        if rank not in of_ranks:
+            of_ranks[rank] = Thinned(newest=NEWEST_STEPS, past=PAST_STEPS)
+        of_ranks[rank].add(step, value)
 
     def forget_from(self, step: int) -> None:
         """Forget points at ``step`` and after."""
-        for points in self._metrics.values():
-            points.forget_from(step)
-        for newest in self._newest.values():
-            newest.update({rank: min(at, step - 1) for rank, at in newest.items()})
+        for of_ranks in self._points.values():
+            for points in of_ranks.values():
+                points.forget_from(step)
+        self._ahead = [one for one in self._ahead if one[0] < step]
+        heapq.heapify(self._ahead)
+        self._reached = {rank: min(last, step - 1) for rank, last in self._reached.items()}
+        self._step = min(self._step, step - 1)
+
+    def horizon(self) -> int:
+        """The step to which all ranks that are waited for have come."""
+        return min((last for rank, last in self._reached.items() if rank not in self._left), default=OPEN)
+
+    def leave_behind(self, *, before: int) -> None:
+        """Ranks that have not come to step ``before`` are not waited for."""
+        self._left |= {rank for rank, last in self._reached.items() if last < before}
+
+    def catch_up(self, step: int) -> None:
+        """Ranks that have come to ``step`` are waited for again."""
+        self._left -= {rank for rank in self._left if self._reached[rank] >= step}
 
     def beside(self, metric: str, own: Series) -> RankSeries | None:
         """A metric as each rank has it, at the steps of rank 0, whose points are ``own``; None where no other has."""
-        if metric not in self._metrics:
+        of_ranks = self._points.get(metric)
+        if not of_ranks or not len(own.steps):
             return None
-        points, ranks = self._metrics[metric], (0, *sorted(self._newest[metric]))
-        values = np.full((len(ranks), len(own.steps)), np.nan, np.float32)
+        ranks = sorted(of_ranks)
+        values = np.full((1 + len(ranks), len(own.steps)), np.nan, np.float32)
         present = np.zeros(values.shape, bool)
         values[0], present[0] = own.values, True
-        place = {rank: row for row, rank in enumerate(ranks)}
-        for column, step in enumerate(own.steps.tolist()):
-            for rank, value in (points.get(step) or {}).items():
-                values[place[rank], column], present[place[rank], column] = value, True
-        return RankSeries(ranks=ranks, steps=own.steps, values=values, present=present)
+        for row, rank in enumerate(ranks, start=1):
+            series = series_of(of_ranks[rank])
+            if len(series.steps):
+                places = np.minimum(np.searchsorted(series.steps, own.steps), len(series.steps) - 1)
+                present[row] = series.steps[places] == own.steps
+                values[row] = np.where(present[row], series.values[places], np.float32(np.nan))
+        return RankSeries(ranks=(0, *ranks), steps=own.steps, values=values, present=present)
 
-    def mean(self, metric: str, own: Series, *, is_last: bool) -> Series:
-        """A loss as the mean over all ranks, up to the step that all of them have told of; one that is 500 steps behind
-        is not waited for, nor is what is not finite, which the mean is then, too. Any other metric is rank 0's."""
-        together = self.beside(metric, own) if metric in LOSS_NAMES else None
-        if together is None:
+    def mean(self, metric: str, own: Series) -> Series:
+        """A loss as the mean over all ranks, up to rank 0's last step; any other metric is rank 0's."""
+        of_ranks = self._points.get(metric) if metric in LOSS_NAMES else None
+        if not of_ranks or not len(own.steps):
             return own
-        count = together.present.sum(axis=0)
-        total = np.where(together.present, together.values.astype(np.float64), 0.0).sum(axis=0)
-        values = (total / count).astype(np.float32)
-        newest = int(own.steps[-1]) if len(own.steps) else 0
-        told = [step for step in self._newest[metric].values() if step >= newest - LONGEST_WAIT_STEPS]
-        is_told = own.steps <= (newest if is_last else min(told, default=newest))
-        kept = is_told | ~np.isfinite(values)
-        return Series(steps=own.steps[kept], values=values[kept])
+        others = [series_of(points) for _, points in sorted(of_ranks.items())]
+        last = int(own.steps[-1])
+        return mean_over_ranks([own, *(_until(series, last) for series in others)])
+
+
+def mean_over_ranks(of_ranks: Sequence[Series]) -> Series:
+    """The mean over ranks at the steps of the first of them. A rank that logs more seldom counts between its points by
+    its neighbours, and not before its first or after its last one, since a mean over changing ranks would jump; a step
+    at which any rank is not finite is not."""
+    parts = [(series, np.isfinite(series.values)) for series in of_ranks]
+    steps = np.unique(np.concatenate([of_ranks[0].steps, *(series.steps[~finite] for series, finite in parts)]))
+    total, count, bad = np.zeros(len(steps)), np.zeros(len(steps)), np.zeros(len(steps))
+    for series, finite in parts:
+        if finite.any():
+            at, values = series.steps[finite], series.values[finite].astype(np.float64)
+            inside = (steps >= at[0]) & (steps <= at[-1])
+            total += np.where(inside, np.interp(steps, at, values), 0.0)
+            count += inside
+        if not finite.all():
+            with np.errstate(invalid="ignore"):
+                bad[np.searchsorted(steps, series.steps[~finite])] += series.values[~finite]
+    mean = np.divide(total, count, out=np.full(len(steps), np.nan), where=count > 0)
+    kept = (count > 0) | ~np.isfinite(bad)
+    return Series(steps=steps[kept], values=np.where(np.isfinite(bad), mean, bad)[kept].astype(np.float32))
+
+
+def series_of(points: Thinned[float]) -> Series:
+    """Points as arrays."""
+    items = points.items()
+    return Series(
+        steps=np.array([step for step, _ in items], np.int64), values=np.array([v for _, v in items], np.float32)
+    )
+
+
+def _until(series: Series, last: int) -> Series:
+    count = int(np.searchsorted(series.steps, last, side="right"))
+    return Series(steps=series.steps[:count], values=series.values[:count])

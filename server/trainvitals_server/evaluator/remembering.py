@@ -22,6 +22,7 @@ from trainvitals_server.evaluator.history import (
     History,
 )
 from trainvitals_server.evaluator.lifecycle import Life
+from trainvitals_server.evaluator.lineup import Recorded
 from trainvitals_server.evaluator.rank_points import MOST_RANKS, TOLD_BY_RANKS
 from trainvitals_server.store.interface import SeriesNotFound, Span, Store
 
@@ -55,24 +56,28 @@ def remembered(store: Store, run_id: str) -> tuple[History, Life]:
 def _recall(store: Store, history: History, detail: RunDetail, *, last: int) -> None:
     """Up to ``last``, so that questions asked one after another see the same although more arrives between them."""
     known = sorted(detail.metrics, key=lambda metric: metric not in ALWAYS_KEPT)
+    points: dict[int, list[tuple[str, float]]] = defaultdict(list)
     for metric in known[:MOST_METRICS]:
         for step, value in _points(store, history.run_id, metric, rank=0, last=last):
-            history.add_point(metric, step, value)
+            points[step].append((metric, value))
         for rank in range(1, min(detail.summary.ranks, MOST_RANKS)) if metric in TOLD_BY_RANKS else ():
             for step, value in _points(store, history.run_id, metric, rank=rank, last=last):
                 history.add_point_of_rank(metric, rank, step, value)
+    history.ranks_recalled(last=last)
     newest = store.snapshot(history.run_id)
-    if newest is not None:
-        _recall_snapshots(store, history, detail.stats, tuple(newest.layers), last=last)
+    layers = tuple(newest.layers) if newest is not None else ()
+    snapshots = _snapshots(store, history.run_id, detail.stats, layers, last=last) if layers else {}
+    for step in sorted(points.keys() | snapshots.keys()):
+        history.recall(Recorded(step=step, points=points.get(step, ()), layers=layers, snapshot=snapshots.get(step)))
 
 
-def _recall_snapshots(
-    store: Store, history: History, stats: Sequence[str], layers: tuple[str, ...], *, last: int
-) -> None:
+def _snapshots(
+    store: Store, run_id: str, stats: Sequence[str], layers: tuple[str, ...], *, last: int
+) -> dict[int, dict[str, Floats32]]:
     place = {name: index for index, name in enumerate(layers)}
     snapshots: dict[int, dict[str, Floats32]] = defaultdict(dict)
     for stat in stats[:MOST_STATS]:
-        for heatmap in _closer(partial(_heatmap, store, history.run_id, stat), last=last):
+        for heatmap in _closer(partial(_heatmap, store, run_id, stat), last=last):
             shape = (len(heatmap.layers), len(heatmap.steps))
             mean = np.frombuffer(heatmap.mean.data, "<f4").reshape(shape)
             is_there = np.isfinite(mean) | (np.array(heatmap.nonfinite).reshape(shape) > 0)
@@ -82,8 +87,7 @@ def _recall_snapshots(
                 if is_there[rows, column].any():
                     values = snapshots[step][stat] = np.full(len(layers), np.nan, np.float32)
                     values[at] = mean[rows, column]
-    for step in sorted(snapshots):
-        history.add_snapshot(step, layers, snapshots[step])
+    return snapshots
 
 
 def _points(store: Store, run_id: str, metric: str, *, rank: int, last: int) -> list[tuple[int, float]]:

@@ -149,7 +149,7 @@ class RunStore(Protocol):
         """The newest request."""
 
     def end_run(self, run_id: str, end: RunEnd) -> bool:
-        """Keep how the run ended, and say whether it ended by this: by rank 0's end, or by the failure of any rank.
+        """Keep how the run ended, and say whether it is over: by rank 0's end, or by the failure of any rank.
         Another rank's failure no end of rank 0 takes away; of several ranks beyond the first, the first one is told."""
 
     def heartbeat(self, run_ids: Sequence[str], *, now: float) -> None:

@@ -94,7 +94,8 @@ def end_run(connection: Connection, run_id: str, end: RunEnd) -> bool:
         further = sa.or_(run.c.last_step.is_(None), run.c.last_step < step)
         connection.execute(sa.update(run).where(run.c.uid == run_id, further).values(last_step=step))
     if not _counts(end, known.failed_rank, known.ended_at):
-        return False
+        over = sa.update(run).where(run.c.uid == _text(run_id), run.c.status != "running")
+        return connection.execute(over.values(judged=0)).rowcount > 0  # with what this rank shipped since
     error = None if end.error is None else _text(end.error)
     if end.rank > 0:
         error = f"rank {end.rank}: {error or 'failed'}"

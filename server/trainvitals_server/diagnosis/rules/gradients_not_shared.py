@@ -24,18 +24,25 @@ ADVICE = (
 )
 
 
+SHARDED = "FullyShardedDataParallel"
+WRAPPED = "_fsdp_wrapped_module"
+
+
 def gradients_not_shared(
     window: Window, *, points: int = 8, tolerance: float = 0.01, steadily: float = 0.8
 ) -> Iterator[Symptom]:
     """The gradient's norm, as the optimizer sees it, differs between ranks by more than ``tolerance``, in ``steadily``
     of the samples, ``points`` or more, while their losses differ, too: each has data of its own, as in data parallel
-    training, where gradients are averaged over ranks before the step and hence equal in all of them.
+    training, where gradients are averaged over ranks before the step and hence equal in all of them. Models wrapped in
+    FullyShardedDataParallel are left out.
 
     Source: Li et al., "PyTorch Distributed", VLDB 2020 (section 2.2: replicas stay equal by equal gradients).
     """
     norms, losses = common(window.ranks.get("grad_norm")), common(window.loss_of_ranks)
     if norms is None or losses is None or len(norms.steps) < points or not len(losses.steps):
         return
+    if any(layer.kind == SHARDED or WRAPPED in layer.name for layer in window.info.values()):
+        return  # each rank has the norm of its own shard
     if norms.ranks != losses.ranks or np.mean(_spread(losses.values) > 1e-6) < steadily:
         return
     spread = _spread(norms.values)

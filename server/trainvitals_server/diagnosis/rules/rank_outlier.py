@@ -24,20 +24,24 @@ ADVICE = (
 
 
 def rank_outlier(
-    window: Window, *, points: int = 32, share: float = 0.25, spreads: float = 5.0, sure: float = 6.0
-) -> Iterator[Symptom]:
+    window: Window, *, points: int = 32, share: float = 0.25, spreads: float = 5.0, sure: float = 6.0,
+    share_of_start: float = 0.02,
+) -> Iterator[Symptom]:  # fmt: skip
     """Of three ranks or more, one whose loss in the newest half of the run, of ``points`` or more, lies apart from the
     median of the others at the same steps: by ``share`` of it, by ``spreads`` times the distance that other ranks keep
-    (median absolute deviation), and by ``sure`` standard errors of its own scatter.
+    (median absolute deviation), by ``sure`` standard errors of its own scatter, and by ``share_of_start`` of the
+    loss at the start: near zero, ranks differ by factors that mean nothing.
 
     Robust distances between ranks of one step leave the way of the loss out. Source: Iglewicz and Hoaglin, "How to
     Detect and Handle Outliers", 1993, for deviations by MAD; shards are rarely of one kind, hence the wide margin.
     """
     told = common(window.loss_of_ranks)
-    if told is None or len(told.ranks) < 3 or len(told.steps) < 2 * points:
+    loss = window.loss
+    if loss is None or told is None or len(told.ranks) < 3 or len(told.steps) < 2 * points:
         return
     newer = told.values[:, len(told.steps) // 2 :].astype(np.float64)
     first, last = int(told.steps[len(told.steps) // 2]), int(told.steps[-1])
+    start = abs(float(np.median(loss.values[np.isfinite(loss.values)][:3])))
     for row, rank in enumerate(told.ranks):
         others = np.delete(newer, row, axis=0)
         usual = np.median(others, axis=0)
@@ -47,7 +51,8 @@ def rank_outlier(
         apart = np.median(others - usual, axis=1)
         spread = 1.4826 * float(np.median(np.abs(apart - np.median(apart))))
         level = abs(float(np.median(usual)))
-        if abs(distance) > max(share * level, spreads * spread, sure * scatter):
+        line = max(share * level, spreads * spread, sure * scatter, share_of_start * start)
+        if abs(distance) > line:
             yield Symptom(
                 rule="rank_outlier",
                 key=str(rank),
@@ -59,7 +64,7 @@ def rank_outlier(
                 evidence=Evidence(
                     metric="loss",
                     value=abs(distance),
-                    threshold=max(share * level, spreads * spread, sure * scatter),
+                    threshold=line,
                     first_step=first,
                     last_step=last,
                     numbers={"rank": rank, "the others' median": float(np.median(usual)), "spread of ranks": spread},

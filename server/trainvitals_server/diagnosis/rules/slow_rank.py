@@ -26,7 +26,8 @@ ADVICE = (
 
 def slow_rank(window: Window, *, share: float = 0.2, points: int = 8, steadily: float = 0.8) -> Iterator[Symptom]:
     """A rank that in the newer half of the run, ``points`` of its samples or more, waits for data or computes forward
-    longer than the median of the others by ``share`` of a whole step, in ``steadily`` of the samples.
+    longer than the median of the others by ``share`` of a whole step, in ``steadily`` of the samples; of rank 0 the
+    forward pass alone is judged.
 
     In synchronous training all ranks wait for the slowest, inside their backward pass, so that what is over is lost by
     all. Source: Jiang et al., "MegaScale", NSDI 2024 (section 5: stragglers told from their computation times).
@@ -44,6 +45,8 @@ def slow_rank(window: Window, *, share: float = 0.2, points: int = 8, steadily: 
         for row, rank in enumerate(told.ranks):
             others = np.median(np.delete(newer, row, axis=0), axis=0)
             beyond = newer[row] - others
+            if rank == 0 and phase == "seconds/data":
+                continue  # it saves, evaluates and logs there, where the script has it do so
             if np.mean(beyond > share * total) < steadily:
                 continue
             lost = float(np.median(beyond))
