@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from trainvitals.collector.parcel import on_one_device
+from trainvitals.collector.parcel import at_device_of, on_one_device
 
 MAX_WAITING = 256  # norms, one for each clipping since the last snapshot
 
@@ -49,7 +49,7 @@ class Clipping:
             return {}
         found: dict[str, Tensor] = {}
         norms = torch.stack([norm.float() for norm in on_one_device(self._norms)])
-        limits = torch.tensor(self._limits).to(norms)
+        limits = at_device_of(norms, torch.tensor(self._limits))
         found["clipped_fraction"] = norms.gt(limits).float().mean()
         if (before := self.in_step) is not None:
             found["grad_norm_before_clipping"] = before

@@ -197,7 +197,8 @@ class Watch:
 
     def _leave_root(self, module: nn.Module, arguments: object, output: object) -> None:
         if self._forward.leave_root():
-            self._spend(self._forward.take_seconds())
+            if self._sample is not None:
+                self._spend(self._forward.take_seconds())
             self._phases.enter("backward")
 
     def _before(self, index: int) -> Callable[..., None]:
@@ -289,7 +290,8 @@ class Watch:
 
     def _end_step(self) -> None:
         """A boundary between steps: what this one cost decides when the next is sampled."""
-        self._spend(self._forward.take_seconds())
+        if self._sampled:
+            self._spend(self._forward.take_seconds())
         spent, self._seconds = self._seconds, 0.0
         self._phases.step_ended()
         self._clipping.step_ended()
