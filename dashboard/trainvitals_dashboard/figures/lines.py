@@ -22,6 +22,8 @@ SMOOTHED_FROM_POINTS: Final = 40
 LOG_FROM: Final = 100  # highest over lowest: on less, a log axis may have one label, or none
 LOSS_LOG_FROM: Final = 1000  # a loss is read on a linear axis, unless nothing else would be seen there
 LONE_WITHIN: Final = 1e-5  # of the value: what differs by less is one value, and rounding
+LARGE: Final = 1e6
+TOO_LARGE: Final = 1e15  # for the prefixes that people know
 LABELLED_DECADES: Final = 5
 LOG_TICK_PX: Final = 9  # plotly draws powers a quarter larger than other labels
 MAX_MARKS: Final = 20
@@ -198,7 +200,8 @@ def _value_axis(curves: Iterable[Curve], *, log_from: float | None, gaps: bool =
         if high > log_from * low:
             return _Axis(options=_log_options(low, high), log=True, bottom=low)
     low, high = (float(shown.min()), float(shown.max())) if len(shown) else (0.0, 0.0)
-    options: dict[str, Any] = {"nticks": 6, "tickformat": "", "exponentformat": "e", "minexponent": 4}
+    form = "SI" if LARGE <= max(abs(low), abs(high)) < TOO_LARGE else "e"  # bytes read as 347.1M
+    options: dict[str, Any] = {"nticks": 6, "tickformat": "", "exponentformat": form, "minexponent": 4}
     if len(shown) and high - low <= LONE_WITHIN * max(abs(low), abs(high)):
         # around a lone value plotly shows one more and one less, whatever its size
         options |= {"rangemode": "tozero", "autorangeoptions": {"include": [high * 1.25 if high else 1.0]}}
