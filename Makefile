@@ -4,7 +4,7 @@ PY := .venv/bin/python
 PEERS := .venv-peers
 ARGS ?=
 
-.PHONY: help setup demo serve team test check bench bench-overhead bench-peers format lock clean
+.PHONY: help setup demo serve team test check clinic bench bench-overhead bench-peers format lock clean
 
 help:  ## what there is to make
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):[^#]*## */  make \1\t/' | expand -t 22
@@ -27,9 +27,12 @@ test: setup  ## every test there is, PostgreSQL, browser and trainings included
 check: setup  ## format, lint, types, import contracts, fast tests
 	.venv/bin/ruff format --check .
 	.venv/bin/ruff check .
-	.venv/bin/mypy client_sdk server dashboard migrations
+	.venv/bin/mypy client_sdk server dashboard migrations clinic
 	.venv/bin/lint-imports
 	$(PY) -m pytest -q -m "not slow" $(ARGS)
+
+clinic: setup  ## judge the recorded sick and healthy trainings, and write docs/clinic.md (ARGS="show 'vanishing_*'")
+	$(PY) -m clinic $(ARGS)
 
 bench: bench-overhead  ## step overhead, ingest, queries (ARGS=--quick)
 	@set -e; for file in $$(grep -l '"__main__"' benchmarks/*.py); do echo "== $$file"; $(PY) $$file $(ARGS); done

@@ -161,16 +161,22 @@ def test_findings_do_not_depend_on_the_pieces_in_which_ranks_arrive(
     assert [(found.rule, found.first_step) for found in store.findings("r")] == [("loss_spike", LATE)]
 
 
-def test_many_ranks_are_judged_in_as_many_turns_as_one(store: Store, evaluator: Evaluator) -> None:
+def looks_at(store: Store, told: list[list[Frame]]) -> int:
+    """How often a run is looked at of which these ranks tell."""
     looks: list[int] = []
     counting = Evaluator(
         store, rules={"counting": lambda window: looks.append(1) or ()}, now=lambda: 3.0, on_findings=lambda *_: None
     )
     counting.started("r", planned_steps=None)
-    told = [frames(store, rank, losses(rank)) for rank in range(64)]
     for group in zip(*told, strict=True):
         counting.feed("r", group)
     counting.start()
     assert counting.drain()
     counting.stop()
-    assert 8 <= len(looks) <= 12
+    return len(looks)
+
+
+def test_many_ranks_are_judged_in_as_many_turns_as_one(store: Store, evaluator: Evaluator) -> None:
+    told = [frames(store, rank, losses(rank)) for rank in range(64)]
+
+    assert looks_at(store, told) <= looks_at(store, told[:1]) + 2

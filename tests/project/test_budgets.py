@@ -19,7 +19,7 @@ PAGE_LINES = 120
 SOURCES = [
     path for room in (*ROOMS, "migrations/trainvitals_migrations") for path in sorted((ROOT / room).rglob("*.py"))
 ]
-TESTS = sorted((ROOT / "tests").rglob("*.py"))
+TESTS = [*sorted((ROOT / "tests").rglob("*.py")), *sorted((ROOT / "clinic").rglob("*.py"))]
 RULES = sorted((ROOT / "server/trainvitals_server/diagnosis/rules").glob("*.py"))
 PAGES = sorted((ROOT / "dashboard/trainvitals_dashboard/pages").glob("*.py"))
 

@@ -84,7 +84,8 @@ class Evidence(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Finding(msgspec.Struct, frozen=True, kw_only=True):
-    """What a rule says is wrong."""
+    """What a rule says is wrong, from ``first_step`` to ``last_step``; ``opened_step`` is how far the run had come when
+    it was found."""
 
     finding_id: str
     run_id: str
@@ -95,6 +96,7 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True):
     where: str = ""  # the layers grouped for people: "blocks.20–23.mlp"
     first_step: int
     last_step: int
+    opened_step: int = 0
     summary: str
     evidence: Evidence = Evidence()
     causes: list[str] = []

@@ -84,8 +84,12 @@ def typical(values: Floats32) -> NDArray[np.float64]:
 
 
 def since(window: Window, is_ill: NDArray[Any] | np.bool_) -> int:
-    """The step of the snapshot at which ``is_ill`` ([n], true for the newest) began and has been true since."""
-    well = np.flatnonzero(~np.asarray(is_ill))
+    """The step of the snapshot at which ``is_ill`` ([n]) began and has been true since; where it is not true of the
+    newest, as a rule looks at several together, since when it was last."""
+    ill = np.flatnonzero(is_ill)
+    if not len(ill):
+        return window.step
+    well = np.flatnonzero(~np.asarray(is_ill)[: ill[-1]])
     return int(window.steps[well[-1] + 1 if len(well) else 0])
 
 

@@ -20,7 +20,9 @@ PAST_SNAPSHOTS: Final = 64
 NEWEST_POINTS: Final = 512
 PAST_POINTS: Final = 512
 MOMENT_SNAPSHOTS: Final = 8  # a moment to judge comes after so many, …
-MOMENT_STEPS: Final = 50  # … or after so many steps with metrics
+MOMENT_STEPS: Final = 50  # … or after so many steps with metrics, …
+SOONEST_MOMENT: Final = 10  # … earlier while the run is young, that ills of its start are told early: after so many, or
+MOMENT_SHARE: Final = 5  # … after a fifth of the steps so far
 FAR_BEHIND_STEPS: Final = 200  # when a run is recalled: a rank so far behind may never come
 NEVER: Final = 2**62  # a step beyond all steps
 ALWAYS_KEPT: Final = frozenset({*LOSS_NAMES, LEARNING_RATE})
@@ -104,7 +106,8 @@ class History:
             self.add_point(name, step, value)
         if snapshot is not None:
             self.add_snapshot(step, recorded.layers, snapshot)
-        if self._fresh_snapshots < MOMENT_SNAPSHOTS and self._fresh_steps < MOMENT_STEPS:
+        steps = min(MOMENT_STEPS, max(SOONEST_MOMENT, step // MOMENT_SHARE))
+        if self._fresh_snapshots < MOMENT_SNAPSHOTS and self._fresh_steps < steps:
             return False
         self._fresh_steps = self._fresh_snapshots = 0
         return True

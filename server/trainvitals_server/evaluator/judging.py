@@ -33,13 +33,16 @@ class Judge:
                 history.resume(frame.attempt, step)
                 life.resume(step)
             for _ in history.take(frame):
-                found = life.judge(self._symptoms(history.window()), now=now)
-                changed |= {finding.finding_id: finding for finding in found}
+                changed |= self._look(history, life, now=now)
         for _ in history.finish() if is_last else ():
-            found = life.judge(self._symptoms(history.window()), now=now)
-            changed |= {finding.finding_id: finding for finding in found}
-        found = life.judge(self._symptoms(history.window()), now=now, is_last=is_last, is_moment=is_moment)
-        return list((changed | {finding.finding_id: finding for finding in found}).values())
+            changed |= self._look(history, life, now=now)
+        changed |= self._look(history, life, now=now, is_last=is_last, is_moment=is_moment)
+        return list(changed.values())
+
+    def _look(self, history: History, life: Life, *, now: float, **how: bool) -> dict[str, Finding]:
+        window = history.window()
+        found = life.judge(self._symptoms(window), now=now, step=window.step, **how)
+        return {finding.finding_id: finding for finding in found}
 
     def _symptoms(self, window: Window) -> list[Symptom]:
         found: list[Symptom] = []

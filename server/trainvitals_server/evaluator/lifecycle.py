@@ -34,14 +34,14 @@ class Life:
         self._rewound |= {id_ for id_, finding in self.findings.items() if finding.first_step >= step}
 
     def judge(
-        self, symptoms: Iterable[Symptom], *, now: float, is_last: bool = False, is_moment: bool = True
+        self, symptoms: Iterable[Symptom], *, now: float, step: int = 0, is_last: bool = False, is_moment: bool = True
     ) -> list[Finding]:
-        """Findings that opened, changed or were resolved by these symptoms. ``is_last``: the run has ended, so that
-        nothing is resolved for want of new data, and nothing waits for a second look. Between two moments to judge
-        (not ``is_moment``) only what is certain opens, and nothing is confirmed or resolved."""
+        """Findings that opened, changed or were resolved by these symptoms, the run being at ``step``. ``is_last``: the
+        run has ended, so that nothing is resolved for want of new data, and nothing waits for a second look. Between
+        two moments to judge (not ``is_moment``) only what is certain opens, and nothing is confirmed or resolved."""
         speaking = {finding_id(self.run_id, symptom): symptom for symptom in symptoms}
         changed = [
-            self._speak(id_, symptom, now=now, is_last=is_last)
+            self._speak(id_, symptom, now=now, step=step, is_last=is_last)
             for id_, symptom in speaking.items()
             if is_moment or is_last or symptom.rule in AT_ONCE or self._is_open(id_)
         ]
@@ -54,7 +54,7 @@ class Life:
             changed.extend(self._fall_quiet(id_, now=now) for id_ in self.findings if id_ not in speaking)
         return [finding for finding in changed if finding is not None]
 
-    def _speak(self, id_: str, symptom: Symptom, *, now: float, is_last: bool) -> Finding | None:
+    def _speak(self, id_: str, symptom: Symptom, *, now: float, step: int, is_last: bool) -> Finding | None:
         known = self.findings.get(id_)
         self._quiet.pop(id_, None)
         self._rewound.discard(id_)
@@ -64,7 +64,7 @@ class Life:
             if len(looks) < CONFIRMATIONS and symptom.rule not in AT_ONCE and not is_last:
                 return None
             symptom = replace(symptom, first_step=min(looks))
-        finding = _finding(id_, self.run_id, symptom, known, now=now)
+        finding = _finding(id_, self.run_id, symptom, known, now=now, step=step)
         if known is None or known.state == "resolved":
             self._spoken.pop(id_, None)
         if known is not None and msgspec.structs.replace(finding, updated_at=known.updated_at) == known:
@@ -93,7 +93,7 @@ def finding_id(run_id: str, symptom: Symptom) -> str:
     return hashlib.blake2s(name.encode(), digest_size=8).hexdigest()
 
 
-def _finding(id_: str, run_id: str, symptom: Symptom, known: Finding | None, *, now: float) -> Finding:
+def _finding(id_: str, run_id: str, symptom: Symptom, known: Finding | None, *, now: float, step: int) -> Finding:
     return Finding(
         finding_id=id_,
         run_id=run_id,
@@ -104,6 +104,7 @@ def _finding(id_: str, run_id: str, symptom: Symptom, known: Finding | None, *, 
         where=group_layers(symptom.layers),
         first_step=min(symptom.first_step, known.first_step) if known else symptom.first_step,
         last_step=symptom.last_step,
+        opened_step=known.opened_step if known else step,
         summary=symptom.summary,
         evidence=symptom.evidence,
         causes=list(symptom.causes),

@@ -1,0 +1,53 @@
+"""A training whose diagnosis is known."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final
+
+from clinic.bench import Bench
+
+SEEDS: Final = (0, 1)
+# Whole architectures are kept from whoever tunes a rule: what is reported of them is what strangers may expect.
+HELD_BACK: Final = frozenset({"convolutional", "recurrent", "autoencoder", "residual", "attention"})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Case:
+    """``diagnosis`` is the rule that names the ill, None for a healthy training; ``follows`` are rules that may speak
+    because of it, without being the answer. ``onset``: the step from which the ill is there."""
+
+    name: str
+    architecture: str
+    train: Callable[[Bench], None]
+    diagnosis: str | None = None
+    follows: frozenset[str] = frozenset()
+    onset: int = 0
+    seeds: tuple[int, ...] = SEEDS
+
+    @property
+    def is_held_back(self) -> bool:
+        """Whether rules must not be tuned by it."""
+        return self.architecture in HELD_BACK
+
+
+def sick(
+    diagnosis: str,
+    name: str,
+    architecture: str,
+    train: Callable[[Bench], None],
+    *,
+    follows: tuple[str, ...] = (),
+    onset: int = 0,
+) -> Case:
+    """A training with an ill."""
+    return Case(
+        name=f"{diagnosis}-{name}", architecture=architecture, train=train, diagnosis=diagnosis,
+        follows=frozenset(follows), onset=onset,
+    )  # fmt: skip
+
+
+def healthy(name: str, architecture: str, train: Callable[[Bench], None]) -> Case:
+    """A training that is well, and tempts naive rules."""
+    return Case(name=f"healthy-{name}", architecture=architecture, train=train)

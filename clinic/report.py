@@ -1,0 +1,96 @@
+"""What the clinic found, as a table for people."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+
+from clinic.judging import Verdict
+from clinic.scoring import Score, score, score_of
+
+LEAST_RECALL: Final = 0.95
+MOST_ALARMS_PER_RUN: Final = 1 / 25
+MOST_DELAY: Final = 0.1
+
+HEAD: Final = """# The clinic
+
+Small real trainings whose diagnosis is known, recorded by the SDK and judged by the rules as the server judges them. `make clinic` judges the recorded runs and writes this page; CI fails where the promise is not kept. [How it is made](../clinic/README.md).
+
+A run is *named* if the rule that stands for its ill opened a finding. A *false alarm* is a finding at warning or above in a healthy run; a *stray* is one in a sick run that neither names its ill nor follows from it. *Delay* is the median share of the run that passed between the onset of the ill and the finding. No rule was tuned on runs that are *held back*: whole architectures.
+"""  # noqa: E501
+
+
+def shortfalls(verdicts: Sequence[Verdict]) -> list[str]:
+    """Where the promise is not kept, in words."""
+    whole = score(verdicts)
+    found = []
+    if whole.recall < LEAST_RECALL:
+        found.append(f"recall {whole.recall:.1%} is under {LEAST_RECALL:.0%}")
+    if whole.alarms_per_healthy_run > MOST_ALARMS_PER_RUN:
+        found.append(f"{whole.false_alarms} false alarms in {whole.healthy} healthy runs are more than one in 25")
+    if whole.delay is not None and whole.delay > MOST_DELAY:
+        found.append(f"half of the ills were named later than {whole.delay:.0%} of the run after their onset")
+    return found
+
+
+def page(verdicts: Sequence[Verdict]) -> str:
+    """The page, as Markdown."""
+    rules = sorted(
+        {v.case.diagnosis for v in verdicts if v.case.diagnosis} | {f.rule for v in verdicts for f in v.alarms}
+    )
+    parts = {
+        "all runs": list(verdicts),
+        "tuned on": [verdict for verdict in verdicts if not verdict.case.is_held_back],
+        "held back": [verdict for verdict in verdicts if verdict.case.is_held_back],
+    }
+    return "\n".join(
+        [
+            HEAD,
+            "| runs | sick | named | healthy | false alarms | strays | precision | delay |",
+            "|---|--:|--:|--:|--:|--:|--:|--:|",
+            *(_part(name, score(part)) for name, part in parts.items()),
+            "",
+            "| rule | sick | named | false alarms | strays | precision | delay |",
+            "|---|--:|--:|--:|--:|--:|--:|",
+            *(_rule(rule, score_of(rule, verdicts)) for rule in rules),
+            "",
+        ]
+    )
+
+
+def details(verdicts: Sequence[Verdict]) -> list[str]:
+    """A line for each run that was not judged as it should be."""
+    lines = []
+    for verdict in verdicts:
+        name = f"{verdict.case.name}-{verdict.seed} ({verdict.case.architecture})"
+        if verdict.case.diagnosis is not None and not verdict.is_named:
+            said = ", ".join(finding.rule for finding in verdict.findings) or "nothing"
+            lines.append(f"missed   {name}: said {said}")
+        lines += [
+            f"{'alarm   ' if verdict.case.diagnosis is None else 'stray   '} {name}: {one.rule} at step "
+            f"{one.opened_step}: {one.summary}"
+            for one in verdict.false_alarms
+        ]
+    return lines
+
+
+def _part(name: str, found: Score) -> str:
+    return (
+        f"| {name} | {found.sick} | {_share(found)} | {found.healthy} | {found.false_alarms} | {found.strays} "
+        f"| {found.precision:.0%} | {_delay(found)} |"
+    )
+
+
+def _rule(name: str, found: Score) -> str:
+    return (
+        f"| `{name}` | {found.sick} | {_share(found)} | {found.false_alarms} | {found.strays} "
+        f"| {found.precision:.0%} | {_delay(found)} |"
+    )
+
+
+def _share(found: Score) -> str:
+    return f"{found.named} ({found.recall:.0%})" if found.sick else "–"
+
+
+def _delay(found: Score) -> str:
+    return "–" if found.delay is None else f"{found.delay:.0%}"

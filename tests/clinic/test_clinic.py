@@ -1,0 +1,59 @@
+"""The rules keep their promise on the recorded trainings, and the page says what they do."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from clinic.__main__ import PAGE, judged
+from clinic.case import HELD_BACK
+from clinic.catalogue import catalogue
+from clinic.judging import Verdict
+from clinic.recording import RECORDED, path_of, train
+from clinic.report import page, shortfalls
+from trainvitals_server.diagnosis.catalogue import rules
+
+ILLS = sorted({case.diagnosis for case in catalogue() if case.diagnosis is not None})
+
+
+@pytest.fixture(scope="module")
+def verdicts() -> list[Verdict]:
+    return judged(catalogue())
+
+
+@pytest.mark.slow
+def test_the_promise_is_kept(verdicts: list[Verdict]) -> None:
+    assert shortfalls(verdicts) == []
+
+
+@pytest.mark.slow
+def test_the_published_page_is_what_comes_of_judging(verdicts: list[Verdict]) -> None:
+    assert PAGE.read_text() == page(verdicts), "run `make clinic`"
+
+
+def test_every_recording_is_of_a_case_and_every_case_is_recorded() -> None:
+    expected = {path_of(case, seed) for case in catalogue() for seed in case.seeds}
+
+    assert set(RECORDED.iterdir()) == expected
+
+
+@pytest.mark.parametrize("ill", ILLS)
+def test_an_ill_is_named_after_a_rule_and_shown_in_two_architectures_and_two_seeds(ill: str) -> None:
+    cases = [case for case in catalogue() if case.diagnosis == ill]
+
+    assert ill in rules()
+    assert len({case.architecture for case in cases}) >= 2
+    assert any(case.architecture in HELD_BACK for case in cases)
+    assert all(len(case.seeds) >= 2 for case in cases)
+
+
+def test_consequences_are_named_after_rules() -> None:
+    assert {rule for case in catalogue() for rule in case.follows} <= set(rules())
+
+
+@pytest.mark.slow
+def test_a_case_is_trained_live_through_the_sdk(tmp_path: Path) -> None:
+    (case,) = catalogue(["vanishing_gradients-deep-sigmoid"])
+
+    assert train(case, 0, tmp_path).stat().st_size > 10_000
