@@ -85,7 +85,7 @@ class Evidence(msgspec.Struct, frozen=True, kw_only=True):
 
 class Finding(msgspec.Struct, frozen=True, kw_only=True):
     """What a rule says is wrong, from ``first_step`` to ``last_step``; ``opened_step`` is how far the run had come when
-    it was found."""
+    it was found. ``cause_id``: the finding from which this one follows, while both stand."""
 
     finding_id: str
     run_id: str
@@ -104,6 +104,7 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True):
     opened_at: float = 0.0
     updated_at: float = 0.0
     resolved_at: float | None = None
+    cause_id: str | None = None
 
 
 class RunAccepted(msgspec.Struct, frozen=True, kw_only=True):

@@ -64,7 +64,7 @@ window.tvLive = (() => {
   function takeFindings(findings) {
     let isNew = false;
     for (const finding of findings) {
-      const now = JSON.stringify([finding.state, finding.severity, finding.layers]);
+      const now = JSON.stringify([finding.state, finding.severity, finding.layers, finding.cause_id]);
       isNew = isNew || shownFindings.get(finding.finding_id) !== now;
       shownFindings.set(finding.finding_id, now);
     }

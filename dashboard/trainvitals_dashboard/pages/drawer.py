@@ -27,7 +27,8 @@ async def finding_drawer(api: Api, run_id: str, finding_id: str) -> Opened:
     finding = next((finding for finding in findings if finding.finding_id == finding_id), None)
     if finding is None:
         return no_update, no_update, no_update
-    return True, title_of(finding.rule), finding_in_full(finding, await _evidence_chart(api, finding))
+    chart = await _evidence_chart(api, finding)
+    return True, title_of(finding.rule), finding_in_full(finding, chart, among=findings)
 
 
 async def layer_drawer(api: Api, run_id: str, layer: str) -> Opened:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import msgspec
 from dash import dcc, html
 
 from trainvitals.wire.messages import Evidence, Finding
@@ -14,19 +15,36 @@ from trainvitals_dashboard.theme import STATUS
 
 
 def findings_card(findings: Sequence[Finding]) -> html.Section:
-    """All findings, open ones first; the gravest with evidence, causes and advice."""
-    ordered = sorted(findings, key=lambda finding: finding.state == "resolved")
+    """All findings, open ones first; the gravest with evidence and advice; beneath each what follows from it."""
+    ordered = [finding for finding in arranged(findings) if finding.cause_id is None]
     opened = sum(finding.state != "resolved" for finding in findings)
     sub = f"{opened} open · {len(findings) - opened} resolved" if findings else None
     if not findings:
         body: Piece = [html.Span(icon("circle-check", 18), className="tv-ok"), html.Span("Nothing found so far.")]
         return card("Findings", html.Div(body, className="tv-none"), name="tv-findings")
-    items = [_item(finding, lead=index < 2 and finding.state != "resolved") for index, finding in enumerate(ordered)]
+    items = [
+        _item(finding, lead=index < 2 and finding.state != "resolved", follows=following(finding, findings))
+        for index, finding in enumerate(ordered)
+    ]
     return card("Findings", html.Ol(items, className="tv-timeline"), sub=sub, name="tv-findings")
 
 
-def finding_in_full(finding: Finding, chart: Piece) -> list[Piece]:
-    """The drawer's content: summary, evidence, causes, advice, and the way to the rule's page."""
+def arranged(findings: Sequence[Finding]) -> list[Finding]:
+    """Open ones first; what says that it follows from a finding that is not among them stands for itself."""
+    known = {finding.finding_id for finding in findings}
+    alone = [one if one.cause_id in known else msgspec.structs.replace(one, cause_id=None) for one in findings]
+    return sorted(alone, key=lambda finding: finding.state == "resolved")
+
+
+def following(cause: Finding, findings: Sequence[Finding]) -> list[Finding]:
+    """All that follows from a finding, by whatever way, nearest first."""
+    near = [finding for finding in findings if finding.cause_id == cause.finding_id]
+    return near + [further for finding in near for further in following(finding, findings)]
+
+
+def finding_in_full(finding: Finding, chart: Piece, *, among: Sequence[Finding] = ()) -> list[Piece]:
+    """The drawer's content: summary, evidence, causes, advice, what is its cause and what follows from it ``among`` the
+    run's findings, and the way to the rule's page."""
     top = [pill(finding.severity), html.Span(_span(finding), className="tv-num tv-dim"), _state(finding)]
     chips = [
         html.Div([html.Div(label, className="tv-kpi-l"), html.Div(value, className="tv-kpi-v tv-kpi-vs")])
@@ -36,11 +54,13 @@ def finding_in_full(finding: Finding, chart: Piece) -> list[Piece]:
         html.Div(top, className="tv-dr-top"),
         html.P(finding.summary, className="tv-p"),
         html.Code(finding.where, className="tv-code"),
+        *_joined("Follows from", [one for one in among if one.finding_id == finding.cause_id]),
         html.H3("Evidence", className="tv-h3"),
         html.Div(chips, className="tv-dr-kpis"),
         chart,
         *_listed("Likely causes", finding.causes, html.Ul),
         *_listed("What to try", finding.advice, html.Ol),
+        *_joined("What follows from it", following(finding, among)),
         dcc.Link(["About this rule", icon("arrow-right", 15)], href=f"/rules/{finding.rule}", className="tv-more"),
     ]
 
@@ -61,7 +81,7 @@ def title_of(rule: str) -> str:
     return rule.replace("_", " ").replace("-", " ").capitalize()
 
 
-def _item(finding: Finding, *, lead: bool) -> html.Li:
+def _item(finding: Finding, *, lead: bool, follows: Sequence[Finding]) -> html.Li:
     token, picture, word = STATUS[finding.severity]
     resolved = finding.state == "resolved"
     top = [
@@ -77,7 +97,9 @@ def _item(finding: Finding, *, lead: bool) -> html.Li:
         text += _lead(finding)
     button = html.Button(text, className="tv-tl-btn", **{"data-finding": finding.finding_id})
     bullet = html.Span(icon(picture, 14), className=f"tv-tl-dot tv-{token}")
-    return html.Li([bullet, button], className="tv-tl tv-tl-closed" if resolved else "tv-tl")
+    beneath = [html.Div(["What follows from it: ", *_links(follows)], className="tv-tl-follows")] if follows else []
+    text_and_more = html.Div([button, *beneath])
+    return html.Li([bullet, text_and_more], className="tv-tl tv-tl-closed" if resolved else "tv-tl")
 
 
 def _lead(finding: Finding) -> list[Piece]:
@@ -87,6 +109,25 @@ def _lead(finding: Finding) -> list[Piece]:
     ]
     advice = [html.Div([icon("bulb", 14), html.Span(line)], className="tv-advice") for line in finding.advice[:1]]
     return [html.Div(finding.summary, className="tv-tl-sum"), html.Div(chips, className="tv-evs"), *advice]
+
+
+def _joined(title: str, findings: Sequence[Finding]) -> list[Piece]:
+    if not findings:
+        return []
+    return [html.H3(title, className="tv-h3"), html.Div(_links(findings), className="tv-tl-follows")]
+
+
+def _links(findings: Sequence[Finding]) -> list[Piece]:
+    """Findings as buttons that open them."""
+    return [
+        html.Button(
+            [icon(STATUS[finding.severity][1], 12), title_of(finding.rule)],
+            className=f"tv-follow tv-{STATUS[finding.severity][0]}",
+            title=finding.summary,
+            **{"data-finding": finding.finding_id},
+        )
+        for finding in findings
+    ]
 
 
 def _listed(title: str, lines: Sequence[str], kind: type[html.Ul] | type[html.Ol]) -> list[Piece]:

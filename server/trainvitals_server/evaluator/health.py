@@ -10,12 +10,21 @@ from trainvitals.wire.messages import Finding, Severity
 
 # the gravest finding costs its colour, further ones less, and info never costs a colour
 FIRST: Final[dict[Severity, int]] = {"critical": 70, "warning": 25, "info": 2}
+GRAVITY: Final[dict[Severity, int]] = {"info": 0, "warning": 1, "critical": 2}
 FURTHER: Final[dict[Severity, int]] = {"critical": 10, "warning": 8, "info": 2}
 
 
 def health(findings: Iterable[Finding]) -> int:
-    """100 less the cost of the findings that are open or acknowledged; never under 0."""
-    counts = Counter(finding.severity for finding in findings if finding.state in ("open", "acknowledged"))
+    """100 less the cost of the findings that are open or acknowledged; never under 0. What follows from another such
+    finding costs nothing: one ill is one ill, however much comes of it."""
+    standing = {finding.finding_id: finding for finding in findings if finding.state in ("open", "acknowledged")}
+    counts = Counter(finding.severity for finding in standing.values() if not _is_covered(finding, standing))
     gravest = next((severity for severity in FIRST if counts[severity]), None)
     cost = sum(count * FURTHER[severity] for severity, count in counts.items())
     return max(0, 100 - cost - (FIRST[gravest] - FURTHER[gravest] if gravest else 0))
+
+
+def _is_covered(finding: Finding, standing: dict[str, Finding]) -> bool:
+    """Whether it follows from a finding that is as grave."""
+    cause = standing.get(finding.cause_id or "")
+    return cause is not None and GRAVITY[cause.severity] >= GRAVITY[finding.severity]

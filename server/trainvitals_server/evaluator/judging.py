@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 
 from trainvitals.wire.frame import Frame
 from trainvitals.wire.messages import Finding
+from trainvitals_server.diagnosis.consequences import follows_from
 from trainvitals_server.diagnosis.symptom import Rule, Symptom
 from trainvitals_server.diagnosis.window import Window
 from trainvitals_server.evaluator.history import History, first_step
@@ -42,6 +43,7 @@ class Judge:
     def _look(self, history: History, life: Life, *, now: float, **how: bool) -> dict[str, Finding]:
         window = history.window()
         found = life.judge(self._symptoms(window), now=now, step=window.step, **how)
+        found += life.join(follows_from, now=now)
         return {finding.finding_id: finding for finding in found}
 
     def _symptoms(self, window: Window) -> list[Symptom]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Final
 
@@ -11,6 +11,7 @@ import msgspec
 
 from trainvitals.wire.messages import Finding
 from trainvitals_server.diagnosis.grouping import group_layers
+from trainvitals_server.diagnosis.joining import causes
 from trainvitals_server.diagnosis.symptom import Symptom
 
 CONFIRMATIONS: Final = 2
@@ -53,6 +54,17 @@ class Life:
         if not is_last:
             changed.extend(self._fall_quiet(id_, now=now) for id_ in self.findings if id_ not in speaking)
         return [finding for finding in changed if finding is not None]
+
+    def join(self, follows_from: Callable[[str], Sequence[str]], *, now: float) -> list[Finding]:
+        """Say of findings from which they follow; those of which something else was said before."""
+        found = causes(self.findings.values(), follows_from)
+        changed = [
+            msgspec.structs.replace(finding, cause_id=found.get(id_), updated_at=now)
+            for id_, finding in self.findings.items()
+            if finding.cause_id != found.get(id_)
+        ]
+        self.findings |= {finding.finding_id: finding for finding in changed}
+        return changed
 
     def _speak(self, id_: str, symptom: Symptom, *, now: float, step: int, is_last: bool) -> Finding | None:
         known = self.findings.get(id_)
@@ -111,4 +123,5 @@ def _finding(id_: str, run_id: str, symptom: Symptom, known: Finding | None, *, 
         advice=list(symptom.advice),
         opened_at=known.opened_at if known else now,
         updated_at=now,
+        cause_id=known.cause_id if known else None,
     )

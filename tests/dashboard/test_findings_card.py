@@ -1,0 +1,46 @@
+"""The findings of a run as its page tells them: the cause leads, what follows from it hangs beneath."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from trainvitals.wire.messages import Finding, FindingState
+from trainvitals_dashboard.parts.findings import finding_in_full, findings_card
+
+
+def finding(rule: str, *, cause: str | None = None, state: FindingState = "open") -> Finding:
+    return Finding(
+        finding_id=rule, run_id="r", rule=rule, severity="warning", state=state, first_step=1, last_step=2,
+        summary=f"summary of {rule}", cause_id=cause,
+    )  # fmt: skip
+
+
+def having(piece: Any, class_name: str) -> list[Any]:
+    return [part for part in piece._traverse() if class_name in (getattr(part, "className", None) or "").split()]
+
+
+def opens(piece: Any) -> list[str]:
+    return [part.to_plotly_json()["props"]["data-finding"] for part in having(piece, "tv-follow")]
+
+
+CHAIN = [finding("c", cause="b"), finding("b", cause="a"), finding("a"), finding("d")]
+
+
+def test_only_causes_and_what_stands_alone_are_items_of_their_own() -> None:
+    card = findings_card(CHAIN)
+
+    assert [title.children for title in having(card, "tv-tl-title")] == ["A", "D"]
+    assert opens(card) == ["b", "c"]
+
+
+def test_a_finding_whose_cause_is_not_there_stands_alone() -> None:
+    card = findings_card([finding("b", cause="gone")])
+
+    assert [title.children for title in having(card, "tv-tl-title")] == ["B"]
+
+
+def test_a_finding_in_full_names_its_cause_and_what_follows_from_it() -> None:
+    (body,) = [finding_in_full(CHAIN[1], None, among=CHAIN)]
+    linked = [button for piece in body if piece is not None for button in opens(piece)]
+
+    assert linked == ["a", "c"]

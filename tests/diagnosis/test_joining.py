@@ -1,0 +1,86 @@
+"""Findings are joined into a diagnosis: the cause leads, and what follows from it hangs under it."""
+
+from __future__ import annotations
+
+from itertools import permutations
+
+import pytest
+
+from trainvitals.wire.messages import Finding, FindingState, Severity
+from trainvitals_server.diagnosis.catalogue import rules
+from trainvitals_server.diagnosis.consequences import FOLLOWS_FROM, follows_from
+from trainvitals_server.diagnosis.joining import causes
+from trainvitals_server.diagnosis.symptom import Symptom
+from trainvitals_server.evaluator.health import health
+from trainvitals_server.evaluator.lifecycle import Life
+
+
+def finding(
+    rule: str, *, first: int = 0, last: int = 100, state: FindingState = "open", severity: Severity = "warning"
+) -> Finding:
+    return Finding(
+        finding_id=rule, run_id="r", rule=rule, severity=severity, state=state, first_step=first, last_step=last,
+        summary="ill",
+    )  # fmt: skip
+
+
+def symptom(rule: str) -> Symptom:
+    return Symptom(rule=rule, severity="warning", summary="ill", first_step=0, last_step=10)
+
+
+def test_what_follows_names_its_likeliest_cause() -> None:
+    found = causes(
+        [finding("loss_not_decreasing"), finding("updates_too_small"), finding("vanishing_gradients")], follows_from
+    )
+
+    assert found == {"loss_not_decreasing": "vanishing_gradients", "updates_too_small": "vanishing_gradients"}
+
+
+def test_a_cause_does_not_begin_after_its_consequence_was_last_seen() -> None:
+    assert causes([finding("loss_spike", last=50), finding("updates_too_large", first=60)], follows_from) == {}
+
+
+def test_what_is_resolved_is_no_cause() -> None:
+    assert causes([finding("loss_spike"), finding("updates_too_large", state="resolved")], follows_from) == {}
+
+
+@pytest.mark.parametrize("names", list(permutations("abc")))
+def test_nothing_follows_from_itself_by_whatever_way(names: tuple[str, ...]) -> None:
+    circle = {"a": ("b",), "b": ("c",), "c": ("a",)}
+
+    found = causes([finding(name) for name in names], lambda rule: circle[rule])
+
+    assert len(found) == 2
+
+
+def test_consequences_are_of_rules_that_there_are() -> None:
+    named = set(FOLLOWS_FROM) | {cause for found in FOLLOWS_FROM.values() for cause in found}
+
+    assert named <= set(rules())
+
+
+def test_a_cause_that_goes_leaves_its_consequences_to_stand_alone() -> None:
+    life = Life("r")
+    both = [symptom("vanishing_gradients"), symptom("updates_too_small")]
+    for now in (1.0, 2.0):
+        life.judge(both, now=now)
+    (follows,) = life.join(follows_from, now=2.0)
+    for now in (3.0, 4.0, 5.0):
+        life.judge(both[1:], now=now)
+
+    (alone,) = life.join(follows_from, now=5.0)
+
+    assert follows.cause_id is not None
+    assert (alone.rule, alone.cause_id) == ("updates_too_small", None)
+
+
+def test_a_consequence_costs_no_health_unless_it_is_graver_than_its_cause() -> None:
+    cause = finding("vanishing_gradients", severity="critical")
+    follows = Finding(
+        finding_id="f", run_id="r", rule="loss_not_decreasing", severity="warning", first_step=0, last_step=1,
+        summary="ill", cause_id="vanishing_gradients",
+    )  # fmt: skip
+    mild = finding("vanishing_gradients", severity="info")
+
+    assert health([cause, follows]) == health([cause])
+    assert health([mild, follows]) < health([mild])
