@@ -25,7 +25,7 @@ from trainvitals.wire.answers import (
 from trainvitals.wire.capture import Capture
 from trainvitals.wire.errors import WireError
 from trainvitals.wire.histograms import ValueKind
-from trainvitals.wire.messages import Problem
+from trainvitals.wire.messages import Finding, FindingAct, Problem
 
 BASE_URL: Final = "http://localhost"
 T = TypeVar("T")
@@ -87,6 +87,11 @@ class Api:
         """The findings, the gravest first."""
         return await self._ask(f"{_run_path(run_id)}/findings", FindingList)
 
+    async def act_on_finding(self, run_id: str, finding_id: str, act: FindingAct) -> Finding:
+        """Do something about a finding; the finding as it is then."""
+        path = f"{_run_path(run_id)}/findings/{quote(finding_id, safe='')}"
+        return self._read(await self._answered("POST", path, {}, body=coding.encode(act)), Finding)
+
     async def ask_capture(self, run_id: str) -> Capture:
         """Ask the training for a close look."""
         path = f"{_run_path(run_id)}/capture"
@@ -118,18 +123,22 @@ class Api:
     async def _get(self, path: str, parameters: dict[str, str | int | None]) -> httpx2.Response:
         return await self._answered("GET", path, parameters)
 
-    async def _answered(self, method: str, path: str, parameters: dict[str, str | int | None]) -> httpx2.Response:
-        response = await self._send(path, parameters, method=method)
+    async def _answered(
+        self, method: str, path: str, parameters: dict[str, str | int | None], *, body: bytes | None = None
+    ) -> httpx2.Response:
+        response = await self._send(path, parameters, method=method, body=body)
         if response.status_code >= HTTPStatus.BAD_REQUEST:
             raise ApiError(_detail(response), status=response.status_code)
         return response
 
     async def _send(
-        self, path: str, parameters: dict[str, str | int | None], *, method: str = "GET"
+        self, path: str, parameters: dict[str, str | int | None], *, method: str = "GET", body: bytes | None = None
     ) -> httpx2.Response:
+        headers = {"Content-Type": coding.MSGPACK} if body is not None else {}
         given = {name: value for name, value in parameters.items() if value is not None}
         # a context of its own: what the application sets while it answers must not reach the callback that asks
-        return await asyncio.create_task(self._client.request(method, path, params=given), context=Context())
+        asking = self._client.request(method, path, params=given, content=body, headers=headers)
+        return await asyncio.create_task(asking, context=Context())
 
 
 def _run_path(run_id: str) -> str:

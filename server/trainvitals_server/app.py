@@ -19,7 +19,7 @@ from starlette.responses import Response
 from starlette.routing import Match
 
 from trainvitals.version import __version__
-from trainvitals_server.api import captures, health, ingest, live, queries, rules
+from trainvitals_server.api import captures, findings, health, ingest, live, queries, rules
 from trainvitals_server.api.answers import describe
 from trainvitals_server.api.problems import Refused, handle_problems
 from trainvitals_server.api.pulse import Pulse
@@ -36,7 +36,15 @@ from trainvitals_server.settings import Settings
 from trainvitals_server.store.interface import ReceivedFrame, Store, StoreError
 
 METHODS: Final = ["GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS"]
-ROUTERS: Final = (ingest.router, captures.router, queries.router, rules.router, live.router, health.router)
+ROUTERS: Final = (
+    ingest.router,
+    captures.router,
+    findings.router,
+    queries.router,
+    rules.router,
+    live.router,
+    health.router,
+)
 SWEEP_SECONDS: Final = 10.0
 LEAP_SECONDS: Final = 5.0
 log = logging.getLogger(__name__)

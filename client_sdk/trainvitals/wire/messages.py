@@ -9,6 +9,7 @@ import msgspec
 RunStatus = Literal["running", "finished", "failed", "stopped", "lost"]
 Severity = Literal["info", "warning", "critical"]
 FindingState = Literal["open", "acknowledged", "snoozed", "resolved"]
+Act = Literal["acknowledge", "snooze", "resolve", "reopen", "comment"]
 
 
 class RunStart(msgspec.Struct, frozen=True, kw_only=True):
@@ -83,9 +84,31 @@ class Evidence(msgspec.Struct, frozen=True, kw_only=True):
     numbers: dict[str, float | str] = {}  # label for people → value
 
 
+class FindingEvent(msgspec.Struct, frozen=True, kw_only=True):
+    """What became of a finding at ``at`` (Unix seconds), and ``by`` whom; an empty name is the server itself."""
+
+    at: float
+    state: FindingState
+    severity: Severity
+    by: str = ""
+    comment: str = ""
+
+
+class FindingAct(msgspec.Struct, frozen=True, kw_only=True):
+    """What a person does about a finding. ``POST /api/v1/runs/{run_id}/findings/{finding_id}``. ``steps``: for how many
+    it is snoozed."""
+
+    act: Act
+    by: str = "somebody"
+    comment: str = ""
+    steps: int = 1000
+
+
 class Finding(msgspec.Struct, frozen=True, kw_only=True):
     """What a rule says is wrong, from ``first_step`` to ``last_step``; ``opened_step`` is how far the run had come when
-    it was found. ``cause_id``: the finding from which this one follows, while both stand."""
+    it was found. ``cause_id``: the finding from which this one follows, while both stand.
+    ``history``: what became of it, oldest first; ``closed_by`` the person who resolved it, so that it opens again only
+    if it grows graver; ``snoozed_until``: the step at which it is open again."""
 
     finding_id: str
     run_id: str
@@ -105,6 +128,9 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True):
     updated_at: float = 0.0
     resolved_at: float | None = None
     cause_id: str | None = None
+    history: list[FindingEvent] = []
+    closed_by: str | None = None
+    snoozed_until: int | None = None
 
 
 class RunAccepted(msgspec.Struct, frozen=True, kw_only=True):

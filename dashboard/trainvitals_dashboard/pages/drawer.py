@@ -16,19 +16,21 @@ from trainvitals_dashboard.api import Api, ApiError
 from trainvitals_dashboard.figures.lines import single
 from trainvitals_dashboard.parts.cards import Piece, graph
 from trainvitals_dashboard.parts.distributions import distributions
+from trainvitals_dashboard.parts.finding_acts import finding_acts
 from trainvitals_dashboard.parts.findings import finding_in_full, title_of
 
 Opened = tuple[Any, Any, Any]  # Dash's outputs: opened, title, content
 
 
-async def finding_drawer(api: Api, run_id: str, finding_id: str) -> Opened:
-    """The finding in full; nothing happens if there is no such finding."""
+async def finding_drawer(api: Api, run_id: str, finding_id: str, *, refused: str = "") -> Opened:
+    """The finding in full, and what the server ``refused`` to do about it; nothing happens if there is no such one."""
     findings = (await api.findings(run_id)).findings
     finding = next((finding for finding in findings if finding.finding_id == finding_id), None)
     if finding is None:
         return no_update, no_update, no_update
     chart = await _evidence_chart(api, finding)
-    return True, title_of(finding.rule), finding_in_full(finding, chart, among=findings)
+    whole = [*finding_in_full(finding, chart, among=findings), finding_acts(finding, refused=refused)]
+    return True, title_of(finding.rule), whole
 
 
 async def layer_drawer(api: Api, run_id: str, layer: str) -> Opened:

@@ -13,6 +13,7 @@ from trainvitals_dashboard.api import Api
 from trainvitals_dashboard.gathering import gather_run
 from trainvitals_dashboard.pages.capture import register_capture
 from trainvitals_dashboard.pages.drawer import register_drawer
+from trainvitals_dashboard.pages.finding_acts import register_finding_acts
 from trainvitals_dashboard.pages.notes import register_notes
 from trainvitals_dashboard.pages.preflight import register_preflight
 from trainvitals_dashboard.pages.ranks import register_ranks
@@ -28,6 +29,7 @@ from trainvitals_dashboard.parts.run_charts import HEAT_STATS, heat_bar, heat_fi
 from trainvitals_dashboard.parts.run_head import head
 
 Data = dict[str, Any]  # what browser stores hold
+PARTS = (register_preflight, register_ranks, register_drawer, register_finding_acts, register_capture, register_notes)
 
 
 def register(app: Dash, api: Api) -> None:
@@ -54,11 +56,8 @@ def register(app: Dash, api: Api) -> None:
     )
     _register_plots(app, api)
     _register_panels(app, api)
-    register_preflight(app, api)
-    register_ranks(app, api)
-    register_drawer(app, api)
-    register_capture(app, api)
-    register_notes(app, api)
+    for part in PARTS:
+        part(app, api)
 
 
 def _register_plots(app: Dash, api: Api) -> None:

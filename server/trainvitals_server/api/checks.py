@@ -10,7 +10,7 @@ from trainvitals.wire import coding
 from trainvitals.wire.capture import CaptureAnswer
 from trainvitals.wire.errors import AbsurdShape, Malformed
 from trainvitals.wire.frame import MAX_STEP
-from trainvitals.wire.messages import RunEnd, RunStart
+from trainvitals.wire.messages import FindingAct, RunEnd, RunStart
 from trainvitals.wire.notes import Note
 from trainvitals.wire.preflight import MAX_CHECKS, MAX_LINES, MAX_TEXT, PreflightReport
 from trainvitals_server.store.interface import RunNotFound
@@ -21,6 +21,7 @@ MAX_TAGS: Final = 100
 MOST_RANKS: Final = 2**31  # which a database's integers hold
 MAX_ERROR_LENGTH: Final = 20_000
 MAX_ALERT_LENGTH: Final = 4_000
+MAX_COMMENT_LENGTH: Final = 4_000
 
 
 def is_run_id(run_id: str) -> bool:
@@ -53,6 +54,16 @@ def check_capture_answer(said: CaptureAnswer) -> None:
     """Raises AbsurdShape."""
     if not 0 <= said.step <= MAX_STEP:
         raise AbsurdShape("steps count from 0 to 2⁵³")
+
+
+def check_act(act: FindingAct) -> None:
+    """Raises AbsurdShape, Malformed."""
+    if not 0 < len(act.by) <= MAX_NAME_LENGTH or len(act.comment) > MAX_COMMENT_LENGTH:
+        raise AbsurdShape(f"a name has 1 to {MAX_NAME_LENGTH}, a comment at most {MAX_COMMENT_LENGTH} characters")
+    if act.act == "snooze" and not 0 < act.steps <= MAX_STEP:
+        raise AbsurdShape("a finding is snoozed for one step or more")
+    if act.act == "comment" and not act.comment.strip():
+        raise Malformed("a comment says something")
 
 
 def check_note(note: Note) -> None:

@@ -17,6 +17,7 @@ from trainvitals.wire import coding
 from trainvitals.wire.errors import WireError
 from trainvitals.wire.messages import Problem
 from trainvitals_server.store.interface import (
+    FindingNotFound,
     NotesFull,
     RunNotFound,
     RunNotRunning,
@@ -31,6 +32,7 @@ RETRY_AFTER_SECONDS: Final = 2
 OF_THE_STORE: Final[dict[type[StoreError], tuple[HTTPStatus, str]]] = {
     RunNotFound: (HTTPStatus.NOT_FOUND, "run-not-found"),
     RunNotRunning: (HTTPStatus.CONFLICT, "run-not-running"),
+    FindingNotFound: (HTTPStatus.NOT_FOUND, "finding-not-found"),
     SeriesNotFound: (HTTPStatus.NOT_FOUND, "series-not-found"),
     TooManySeries: (HTTPStatus.UNPROCESSABLE_ENTITY, "too-many-series"),
     NotesFull: (HTTPStatus.UNPROCESSABLE_ENTITY, "notes-full"),

@@ -11,7 +11,6 @@ from starlette.responses import Response
 
 from trainvitals.wire.answers import (
     Curve,
-    FindingList,
     Heatmap,
     LayerHistograms,
     RankCurves,
@@ -139,12 +138,6 @@ def show_snapshot(run_id: str, request: Request, services: Given, rank: Rank = 0
     if snapshot is None:
         raise SeriesNotFound(run_id, "snapshot")
     return answer(request, snapshot)
-
-
-@router.get("/{run_id}/findings", dependencies=EXISTING, responses=answers(FindingList))
-def list_findings(run_id: str, request: Request, services: Given) -> Response:
-    """What the rules found, the gravest first."""
-    return answer(request, FindingList(findings=services.store.findings(run_id)))
 
 
 @router.delete("/{run_id}", dependencies=EXISTING, status_code=HTTPStatus.NO_CONTENT, responses=PROBLEMS)

@@ -11,6 +11,7 @@ from typing import Final
 from trainvitals.wire.frame import Frame
 from trainvitals.wire.histograms import data_of
 from trainvitals.wire.messages import Finding, ModelInfo
+from trainvitals_server.evaluator.asked_acts import AskedAct
 from trainvitals_server.evaluator.history import History
 from trainvitals_server.evaluator.lifecycle import Life
 
@@ -35,6 +36,7 @@ class WatchedRun:
     waiting: deque[Frame] = field(default_factory=deque)
     leading: int = 0  # of rank 0 among them
     model: ModelInfo | None = None
+    acts: deque[AskedAct] = field(default_factory=deque)
     has_ended: bool = False
     is_stale: bool = False  # there is more in the store than was fed
     history: History | None = None
@@ -63,12 +65,12 @@ class WatchedRun:
     @property
     def has_news(self) -> bool:
         """Whether there is anything to judge."""
-        return bool(self.waiting) or self.model is not None or self.has_ended or self.is_stale
+        return bool(self.waiting or self.acts) or self.model is not None or self.has_ended or self.is_stale
 
     @property
     def is_urgent(self) -> bool:
         """Whether it should not have to wait for its time."""
-        return self.has_ended or self.is_stale or self.is_beyond(MANY_FRAMES - 1)
+        return bool(self.acts) or self.has_ended or self.is_stale or self.is_beyond(MANY_FRAMES - 1)
 
     def is_beyond(self, frames: int) -> bool:
         """Whether more wait than so many of rank 0's, or what other ranks may send beside these."""
@@ -82,6 +84,7 @@ class Turn:
     run: WatchedRun
     frames: list[Frame]
     model: ModelInfo | None
+    acts: list[AskedAct]
     is_stale: bool
     is_last: bool
 
@@ -173,7 +176,10 @@ class Desk:
             run.leading -= frames[-1].rank == 0
         self._waiting_bytes -= sum(map(_size, frames))
         is_last = run.has_ended and not run.waiting
-        turn = Turn(run=run, frames=frames, model=run.model, is_stale=is_stale, is_last=is_last)
+        turn = Turn(
+            run=run, frames=frames, model=run.model, acts=list(run.acts), is_stale=is_stale, is_last=is_last
+        )  # fmt: skip
+        run.acts.clear()
         run.model, run.has_ended = None, run.has_ended and not is_last
         return turn
 

@@ -7,12 +7,14 @@ import threading
 import time
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Future
 from typing import Final
 
 from trainvitals.wire.frame import Frame
-from trainvitals.wire.messages import Finding, ModelInfo
+from trainvitals.wire.messages import Finding, FindingAct, ModelInfo
 from trainvitals_server.diagnosis.catalogue import rules as all_rules
 from trainvitals_server.diagnosis.symptom import Rule
+from trainvitals_server.evaluator.asked_acts import AskedAct, answer, refuse, take
 from trainvitals_server.evaluator.desk import Desk, Turn
 from trainvitals_server.evaluator.health import health
 from trainvitals_server.evaluator.judging import Judge
@@ -93,6 +95,15 @@ class Evaluator:
             self._desk.run(run_id).has_ended = True
             self._state.notify_all()
 
+    def act(self, run_id: str, finding_id: str, act: FindingAct) -> Future[Finding]:
+        """Do what a person says about a finding. What comes of it is the finding as it is then; FindingNotFound,
+        RunNotFound or StoreUnavailable if nothing does."""
+        asked = AskedAct(finding_id=finding_id, act=act, done=Future())
+        with self._state:
+            self._desk.run(run_id).acts.append(asked)
+            self._state.notify_all()
+        return asked.done
+
     def forget(self, run_id: str) -> None:
         """The run was deleted."""
         with self._state:
@@ -160,14 +171,17 @@ class Evaluator:
         run, is_over = turn.run, turn.is_last
         try:
             self._look(turn)
-        except RunNotFound:
+        except RunNotFound as error:
             is_over = True
+            refuse(turn.acts, error)
         except StoreUnavailable as error:
+            refuse(turn.acts, error)
             log.warning("run %s is judged in %.0f seconds: %s", run.run_id, self._retry_seconds, error)
             with self._state:
                 self._desk.again(turn, seconds=self._retry_seconds)
             return
-        except Exception:  # the border: one odd run must not end the only evaluator
+        except Exception as error:  # the border: one odd run must not end the only evaluator
+            refuse(turn.acts, error)
             log.exception("run %s could not be judged", run.run_id)
             run.history = run.life = None
         with self._state:
@@ -186,14 +200,22 @@ class Evaluator:
         changed = self._judge.take(
             history, life, turn.frames, now=self._now(), is_moment=turn.is_stale, is_last=turn.is_last
         )
+        acted = take(turn.acts, life, now=self._now(), step=history.step)
+        changed = list({finding.finding_id: finding for finding in (*changed, *acted)}.values())
         score = health(life.findings.values()) if history.has_data else None
-        if not changed and score == run.judged_health and not turn.is_last:
+        if not changed and not turn.acts and score == run.judged_health and not turn.is_last:
             return
         with self._state:
             is_last = turn.is_last and not run.has_news  # another end may have come meanwhile
         self._store.save_findings(run.run_id, changed, health=score, is_last=is_last)
+        answer(turn.acts, life)
         run.judged_health = score
-        turned = [one for one in changed if before.get(one.finding_id) != (one.state, one.severity)]
+        people = {finding.finding_id for finding in acted}  # what they do is no news to the training
+        turned = [
+            one
+            for one in changed
+            if one.finding_id not in people and before.get(one.finding_id) != (one.state, one.severity)
+        ]
         with self._state:
             run.news.extend(turned)
             run.news_count += len(turned)

@@ -7,10 +7,10 @@ from collections.abc import Iterable
 from typing import Final
 
 from trainvitals.wire.messages import Finding, Severity
+from trainvitals_server.evaluator.acting import is_graver
 
 # the gravest finding costs its colour, further ones less, and info never costs a colour
 FIRST: Final[dict[Severity, int]] = {"critical": 70, "warning": 25, "info": 2}
-GRAVITY: Final[dict[Severity, int]] = {"info": 0, "warning": 1, "critical": 2}
 FURTHER: Final[dict[Severity, int]] = {"critical": 10, "warning": 8, "info": 2}
 
 
@@ -27,4 +27,4 @@ def health(findings: Iterable[Finding]) -> int:
 def _is_covered(finding: Finding, standing: dict[str, Finding]) -> bool:
     """Whether it follows from a finding that is as grave."""
     cause = standing.get(finding.cause_id or "")
-    return cause is not None and GRAVITY[cause.severity] >= GRAVITY[finding.severity]
+    return cause is not None and not is_graver(finding.severity, cause.severity)

@@ -151,6 +151,11 @@ class History:
         """Whether there is anything to judge."""
         return self._step >= 0
 
+    @property
+    def step(self) -> int:
+        """How far the run has come."""
+        return max(0, self._step)
+
     def window(self) -> Window:
         """The run as rules see it now."""
         own = {name: series_of(points) for name, points in self._metrics.items()}
@@ -159,7 +164,7 @@ class History:
         info = {layer.name: layer for layer in self._model.layers}
         return Window(
             run_id=self.run_id,
-            step=max(0, self._step),
+            step=self.step,
             layers=self._layers,
             steps=np.array([step for step, _ in rows], np.int64),
             stats=stats,

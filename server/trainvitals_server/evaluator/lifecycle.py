@@ -9,10 +9,11 @@ from typing import Final
 
 import msgspec
 
-from trainvitals.wire.messages import Finding
+from trainvitals.wire.messages import Finding, FindingAct, FindingState
 from trainvitals_server.diagnosis.grouping import group_layers
 from trainvitals_server.diagnosis.joining import causes
 from trainvitals_server.diagnosis.symptom import Symptom
+from trainvitals_server.evaluator.acting import acted_upon, is_graver, noted
 
 CONFIRMATIONS: Final = 2
 QUIET_BEFORE_RESOLVED: Final = 3
@@ -66,10 +67,22 @@ class Life:
         self.findings |= {finding.finding_id: finding for finding in changed}
         return changed
 
+    def act(self, finding_id: str, act: FindingAct, *, now: float, step: int) -> Finding | None:
+        """Do what a person says about a finding, the run being at ``step``; None if there is no such finding."""
+        known = self.findings.get(finding_id)
+        if known is None:
+            return None
+        self._spoken.pop(finding_id, None)
+        self._quiet.pop(finding_id, None)
+        self.findings[finding_id] = acted_upon(known, act, now=now, step=step)
+        return self.findings[finding_id]
+
     def _speak(self, id_: str, symptom: Symptom, *, now: float, step: int, is_last: bool) -> Finding | None:
         known = self.findings.get(id_)
         self._quiet.pop(id_, None)
         self._rewound.discard(id_)
+        if known is not None and _is_closed_to(known, symptom):
+            return None
         if known is None or known.state == "resolved":
             looks = self._spoken.setdefault(id_, [])
             looks.append(symptom.first_step)
@@ -95,7 +108,8 @@ class Life:
         self._quiet[id_] = self._quiet.get(id_, 0) + 1
         if self._quiet[id_] < QUIET_BEFORE_RESOLVED:
             return None
-        self.findings[id_] = msgspec.structs.replace(known, state="resolved", resolved_at=now, updated_at=now)
+        gone = msgspec.structs.replace(known, state="resolved", resolved_at=now, updated_at=now, snoozed_until=None)
+        self.findings[id_] = noted(gone, now=now)
         return self.findings[id_]
 
 
@@ -105,13 +119,27 @@ def finding_id(run_id: str, symptom: Symptom) -> str:
     return hashlib.blake2s(name.encode(), digest_size=8).hexdigest()
 
 
+def _is_closed_to(known: Finding, symptom: Symptom) -> bool:
+    """Whether a person has resolved it, who need not be told of it again unless it is worse."""
+    return known.state == "resolved" and known.closed_by is not None and not is_graver(symptom.severity, known.severity)
+
+
+def _state(known: Finding | None, symptom: Symptom, *, step: int) -> FindingState:
+    """What people said of it holds while it grows no graver, and a snooze until it is over."""
+    if known is None or known.state == "resolved" or is_graver(symptom.severity, known.severity):
+        return "open"
+    is_over = known.state == "snoozed" and known.snoozed_until is not None and step >= known.snoozed_until
+    return "open" if is_over else known.state
+
+
 def _finding(id_: str, run_id: str, symptom: Symptom, known: Finding | None, *, now: float, step: int) -> Finding:
-    return Finding(
+    state = _state(known, symptom, step=step)
+    finding = Finding(
         finding_id=id_,
         run_id=run_id,
         rule=symptom.rule,
         severity=symptom.severity,
-        state="open" if known is None or known.state == "resolved" else known.state,
+        state=state,
         layers=list(symptom.layers),
         where=group_layers(symptom.layers),
         first_step=min(symptom.first_step, known.first_step) if known else symptom.first_step,
@@ -124,4 +152,8 @@ def _finding(id_: str, run_id: str, symptom: Symptom, known: Finding | None, *, 
         opened_at=known.opened_at if known else now,
         updated_at=now,
         cause_id=known.cause_id if known else None,
+        history=known.history if known else [],
+        snoozed_until=known.snoozed_until if known and state == "snoozed" else None,
     )
+    is_new = known is None or (known.state, known.severity) != (state, symptom.severity)
+    return noted(finding, now=now) if is_new else finding

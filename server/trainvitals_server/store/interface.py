@@ -72,6 +72,14 @@ class TooManySeries(StoreError):
         self.run_id = run_id
 
 
+class FindingNotFound(StoreError):
+    """The run has no finding of that id."""
+
+    def __init__(self, run_id: str, finding_id: str) -> None:
+        super().__init__(f"run {run_id!r} has no finding {finding_id!r}: GET …/findings lists those that it has")
+        self.finding_id = finding_id
+
+
 class NotesFull(StoreError):
     """A note would make the run's settings or summary larger than a store is asked to hold."""
 
