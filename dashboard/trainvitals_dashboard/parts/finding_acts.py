@@ -61,7 +61,7 @@ def finding_acts(finding: Finding, *, refused: str = "") -> html.Div:
 
 
 def _event(event: FindingEvent) -> html.Li:
-    who = event.by or "the server"
+    who = f" by {event.by}" if event.by else ""
     ago = words.duration(max(0.0, time.time() - event.at))
-    said = html.Span(f"{event.state} by {who}, {ago} ago", className="tv-dim")
+    said = html.Span(f"{event.severity}, {event.state}{who}, {ago} ago", className="tv-dim")
     return html.Li([said, html.P(event.comment, className="tv-p") if event.comment else None])

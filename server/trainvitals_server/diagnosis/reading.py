@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from typing import Any, Final
+from weakref import WeakKeyDictionary
 
 import numpy as np
 from numpy.typing import NDArray
@@ -39,10 +40,20 @@ class LossTrend:
         return abs(self.start) < LEAST_START
 
 
+_trends: WeakKeyDictionary[Series, LossTrend | None] = WeakKeyDictionary()  # half of the rules ask
+_weighted: WeakKeyDictionary[Window, dict[int, NDArray[np.intp]]] = WeakKeyDictionary()
+
+
 def loss_trend(loss: Series | None) -> LossTrend | None:
     """None before there is enough to say anything."""
     if loss is None:
         return None
+    if loss not in _trends:
+        _trends[loss] = _trend_of(loss)
+    return _trends[loss]
+
+
+def _trend_of(loss: Series) -> LossTrend | None:
     values = loss.values[np.isfinite(loss.values)].astype(np.float64)
     if len(values) < FEWEST_POINTS:
         return None
@@ -58,6 +69,13 @@ def loss_trend(loss: Series | None) -> LossTrend | None:
 
 def weighted(window: Window, *, least: int = 2) -> NDArray[np.intp]:
     """Columns of layers that carry trainable weight matrices, in forward order; norms and lone scalars are left out."""
+    known = _weighted.setdefault(window, {})
+    if least not in known:
+        known[least] = _weighted_of(window, least=least)
+    return known[least]
+
+
+def _weighted_of(window: Window, *, least: int) -> NDArray[np.intp]:
     columns = []
     for column, name in enumerate(window.layers):
         layer = window.info.get(name)

@@ -18,9 +18,10 @@ LOSS_NAMES: Final = ("loss", "train_loss", "train/loss")
 LEARNING_RATE: Final = "lr"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False, weakref_slot=True)
 class Series:
-    """Points of one metric: ``steps`` int64 [n] ascending, ``values`` float32 [n]."""
+    """Points of one metric: ``steps`` int64 [n] ascending, ``values`` float32 [n]. Equal to itself alone, so that what
+    is read from it can be kept while it lives."""
 
     steps: Steps
     values: Floats32
@@ -38,9 +39,9 @@ class RankSeries:
     present: NDArray[np.bool_]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False, weakref_slot=True)
 class Window:
-    """A run as a rule sees it.
+    """A run as a rule sees it. Equal to itself alone, like Series.
 
     ``stats``: stat → float32 [n, layers], all at the same ``steps`` (int64 [n], ascending); a value that was not
     recorded is NaN, and where the layer recorded something non-finite, ``nonfinite`` tells: stat → bool [n, layers].
