@@ -19,7 +19,7 @@ from trainvitals.ranks import Identity, Place, agree, find_place
 from trainvitals.reactions import Call, Reactions, Wishes, Word, read_wishes
 from trainvitals.run import NoActiveRun, Run
 from trainvitals.values import Values, settings_of
-from trainvitals.wandb_words import INIT, ignore
+from trainvitals.wandb_words import ignore
 
 if TYPE_CHECKING:
     from torch import nn
@@ -67,12 +67,12 @@ def init(
     ``on_finding``: a function of each finding; or what a critical one does: "stop" the training, or "raise"
     FindingRaised. ``checkpoint``: a function that saves the training's state, called with each finding of the
     severities ``checkpoint_on`` (None: critical ones), before ``on_finding``. All of it happens on the training's
-    thread, in ``log`` or at the end of a watched optimizer's step. Keywords of wandb's that mean nothing here are
-    ignored, with a word; those that mean nothing to anybody raise TypeError.
+    thread, in ``log`` or at the end of a watched optimizer's step. Keywords that mean nothing here are ignored, with
+    a word; what is nearly one of these raises TypeError.
     """
     from trainvitals.settings import read_settings
 
-    ignore(wandb, INIT, of="init", own=init.__code__.co_varnames[: init.__code__.co_kwonlyargcount])
+    ignore(wandb, of="init", own=init.__code__.co_varnames[: init.__code__.co_kwonlyargcount])
     settings = read_settings(
         server_url=server_url, mode=mode, directory=directory, token=token, project=project, name=name
     )
@@ -212,9 +212,9 @@ def preflight(
     return report
 
 
-def log(metrics: Metrics, step: int | None = None, commit: bool | None = None) -> None:
+def log(metrics: Metrics, step: int | None = None, commit: bool | None = None, **wandb: Any) -> None:
     """``Run.log`` of the latest run. Raises NoActiveRun."""
-    newest("log").log(metrics, step, commit)
+    newest("log").log(metrics, step, commit, **wandb)
 
 
 def alert(title: str, text: str = "", level: str = "warning", **wandb: Any) -> None:
@@ -229,9 +229,9 @@ def define_metric(
     newest("define_metric").define_metric(name, step_metric, summary=summary, goal=goal, **wandb)
 
 
-def finish(exit_code: int | None = None) -> None:
+def finish(exit_code: int | None = None, **wandb: Any) -> None:
     """``Run.finish`` of the latest run; failed where ``exit_code`` is not 0. Raises NoActiveRun."""
-    newest("finish").finish(exit_code=exit_code)
+    newest("finish").finish(exit_code=exit_code, **wandb)
 
 
 def current() -> Run | None:

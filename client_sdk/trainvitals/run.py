@@ -15,7 +15,7 @@ from trainvitals.points import Intake, Metrics, checked_step
 from trainvitals.ranks import Place
 from trainvitals.reactions import Reactions, TrainingStopped
 from trainvitals.shown import Shown
-from trainvitals.wandb_words import is_optimizer, of_watch
+from trainvitals.wandb_words import ignore, is_optimizer, of_watch
 from trainvitals.watching import Watching
 
 if TYPE_CHECKING:
@@ -97,11 +97,12 @@ class Run(Noting, Shown):
         """Whether what is logged goes anywhere."""
         return self._pipeline is not None
 
-    def log(self, metrics: Metrics, step: int | None = None, commit: bool | None = None) -> None:
+    def log(self, metrics: Metrics, step: int | None = None, commit: bool | None = None, **wandb: Any) -> None:
         """Record values at a step (None: the current one). One-element tensors are taken without waiting for the
         device; of a mapping within, the values are called "outer/inner". What is no number is left out, and the
         terminal says so: a training does not end for a log line. ``commit`` is wandb's, and changes nothing: the
         optimizer counts the steps, or a metric that comes again."""
+        ignore(wandb, of="log", own=("metrics", "step", "commit"))
         pipeline = self._pipeline
         if pipeline is None:
             return
@@ -197,11 +198,17 @@ class Run(Noting, Shown):
         return report
 
     def finish(
-        self, status: EndStatus | int | None = None, *, error: str | None = None, exit_code: int | None = None
+        self,
+        status: EndStatus | int | None = None,
+        *,
+        error: str | None = None,
+        exit_code: int | None = None,
+        **wandb: Any,  # Any: what scripts written for wandb say besides
     ) -> None:
         """End the run: deliver what is waiting, for at most five seconds; what is left is shipped later. What is found
         at the very end reaches ``on_finding`` and ``checkpoint`` here, where it ends nothing any more. ``exit_code`` is
         wandb's: one that is not 0 says that the run failed."""
+        ignore(wandb, of="finish", own=("status", "error", "exit_code"))
         if self._pipeline is None:
             self._on_end(self)
             return
