@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from torch.optim import Optimizer
 
     from trainvitals.console import Console
+    from trainvitals.joint_end import JointEnd
     from trainvitals.notes import Notes
     from trainvitals.pipeline import Pipeline
     from trainvitals.preflight.report import Preflight
@@ -106,9 +107,10 @@ def _begun(
         console.say(f"mode {settings.mode}: nothing is found while the training runs, and nothing done about it")
     notes = Notes(writer=new_writer(), say=console.say)
     pipeline = _pipeline(settings, console, notes, found=reactions.put, run_id=identity.run_id, place=place)
+    joint_end = _joint_end(settings, wishes, console, identity, place)
     run = Run(
         identity.run_id, settings, console, pipeline=pipeline, started_at=identity.started_at, on_end=_let_go,
-        reactions=reactions, config=config, notes=notes, place=place,
+        reactions=reactions, joint_end=joint_end, config=config, notes=notes, place=place,
     )  # fmt: skip
     _prepare_process()
     _hold(run)
@@ -121,6 +123,19 @@ def _begun(
         if place.leads:
             console.say(f"run {run.run_id} at {run.url}" if settings.mode == "online" else f"run {run.run_id}, offline")
     return run
+
+
+def _joint_end(
+    settings: Settings, wishes: Wishes, console: Console, identity: Identity, place: Place
+) -> JointEnd | None:
+    """Where what is found may end several ranks."""
+    if place.ranks == 1 or wishes.on_finding is None or settings.mode != "online":
+        return None
+    from trainvitals.joint_end import JointEnd
+
+    end = JointEnd(place, key=f"trainvitals/{identity.run_id}/end", tell=console.say)
+    end.start()
+    return end
 
 
 def _pipeline(
