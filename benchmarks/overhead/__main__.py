@@ -1,7 +1,7 @@
 """What watching costs a training step, ours beside peers: ratios to the bare loop in one run, interleaved, medians.
 
-Run as ``python -m benchmarks.overhead [--quick]``. Peers that are not installed are said to be missing: ``make
-bench-peers`` brings them.
+Run as ``python -m benchmarks.overhead [--quick] [--device cpu]``; on CUDA where there is one. Peers that are not
+installed are said to be missing: ``make bench-peers`` brings them.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from typing import Final
 import torch
 
 from benchmarks.overhead.contestant import Contestant
+from benchmarks.overhead.device import chosen, described
 from benchmarks.overhead.networks import NETWORKS
 from benchmarks.overhead.racing import race
 
@@ -40,14 +41,17 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--quick", action="store_true", help="fewer rounds, noisier figures")
     parser.add_argument("--network", action="append", choices=NETWORKS, help="this one alone; may be repeated")
+    parser.add_argument("--device", help="cpu, cuda, cuda:1 …; default: cuda where there is one, else cpu")
     asked = parser.parse_args()
     torch.set_num_threads(1)
     contestants = present()
-    chosen = {name: make for name, make in NETWORKS.items() if not asked.network or name in asked.network}
+    networks = {name: make for name, make in NETWORKS.items() if not asked.network or name in asked.network}
+    device = chosen(asked.device, has_cuda=torch.cuda.is_available())
+    print(f"on {described(device)}")
     print("time of a step, as a multiple of the bare loop's (median of rounds)")
     print(f"{'network':<20}{'contestant':<32}{'ratio':>9}{'from':>9}{'to':>9}{'ms':>10}")
-    for network, make in chosen.items():
-        seconds = race(contestants, make, rounds=QUICK_ROUNDS if asked.quick else ROUNDS)
+    for network, make in networks.items():
+        seconds = race(contestants, make, rounds=QUICK_ROUNDS if asked.quick else ROUNDS, device=device)
         for name, spent in seconds.items():
             ratios = [one / bare for one, bare in zip(spent, seconds[BARE], strict=True)]
             middle, least, most = statistics.median(ratios), min(ratios), max(ratios)

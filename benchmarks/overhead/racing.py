@@ -13,16 +13,19 @@ import torch
 from torch import Tensor, nn
 
 from benchmarks.overhead.contestant import Calls, Contestant
+from benchmarks.overhead.device import wait_for
 
 TURN: Final = 10  # steps
+Make = Callable[[], tuple[nn.Module, Tensor]]
 
 
 class Loop:
-    """The training of one contestant."""
+    """The training of one contestant, on a device."""
 
-    def __init__(self, contestant: Contestant, make: Callable[[], tuple[nn.Module, Tensor]], stack: ExitStack) -> None:
+    def __init__(self, contestant: Contestant, make: Make, stack: ExitStack, *, device: torch.device) -> None:
         torch.manual_seed(0)
-        self._model, self._data = make()
+        model, data = make()
+        self._device, self._model, self._data = device, model.to(device), data.to(device)
         self._optimizer = torch.optim.AdamW(self._model.parameters(), lr=1e-4)
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(ignore_cleanup_errors=True)))
         self._calls: Calls = stack.enter_context(contestant.attach(self._model, self._optimizer, folder))
@@ -30,7 +33,8 @@ class Loop:
         self.steps = contestant.steps
 
     def run(self, steps: int) -> float:
-        """Seconds that they take."""
+        """Seconds that they take, until the device has done them."""
+        wait_for(self._device)
         begin = time.perf_counter()
         for _ in range(steps):
             loss = torch.as_tensor(self._model(self._data)).square().mean()
@@ -40,19 +44,18 @@ class Loop:
             self._optimizer.step()
             self._calls.after_step(self._step, loss)
             self._step += 1
+        wait_for(self._device)
         return time.perf_counter() - begin
 
 
-def race(
-    contestants: Sequence[Contestant], make: Callable[[], tuple[nn.Module, Tensor]], *, rounds: int
-) -> dict[str, list[float]]:
+def race(contestants: Sequence[Contestant], make: Make, *, rounds: int, device: torch.device) -> dict[str, list[float]]:
     """Seconds of an average step by contestant and round; who fails is left out, and said."""
     seconds: dict[str, list[float]] = {}
     with ExitStack() as stack:
         loops: dict[str, Loop] = {}
         for contestant in contestants:
             try:
-                loop = Loop(contestant, make, stack)
+                loop = Loop(contestant, make, stack, device=device)
                 loop.run(contestant.warm_up)
             except Exception as error:  # noqa: BLE001  # the border: one contestant's failure is not the others'
                 print(f"{contestant.name} failed: {type(error).__name__}: {error}")

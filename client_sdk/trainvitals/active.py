@@ -19,13 +19,14 @@ from trainvitals.ranks import Identity, Place, agree, find_place
 from trainvitals.reactions import Call, Reactions, Wishes, Word, read_wishes
 from trainvitals.run import NoActiveRun, Run
 from trainvitals.values import Values, settings_of
-from trainvitals.wandb_words import INIT, ignore
+from trainvitals.wandb_words import ignore
 
 if TYPE_CHECKING:
     from torch import nn
     from torch.optim import Optimizer
 
     from trainvitals.console import Console
+    from trainvitals.joint_end import JointEnd
     from trainvitals.notes import Notes
     from trainvitals.pipeline import Pipeline
     from trainvitals.preflight.report import Preflight
@@ -67,12 +68,12 @@ def init(
     ``on_finding``: a function of each finding; or what a critical one does: "stop" the training, or "raise"
     FindingRaised. ``checkpoint``: a function that saves the training's state, called with each finding of the
     severities ``checkpoint_on`` (None: critical ones), before ``on_finding``. All of it happens on the training's
-    thread, in ``log`` or at the end of a watched optimizer's step. Keywords of wandb's that mean nothing here are
-    ignored, with a word; those that mean nothing to anybody raise TypeError.
+    thread, in ``log`` or at the end of a watched optimizer's step. Keywords that mean nothing here are ignored, with
+    a word; what is nearly one of these raises TypeError.
     """
     from trainvitals.settings import read_settings
 
-    ignore(wandb, INIT, of="init", own=init.__code__.co_varnames[: init.__code__.co_kwonlyargcount])
+    ignore(wandb, of="init", own=init.__code__.co_varnames[: init.__code__.co_kwonlyargcount])
     settings = read_settings(
         server_url=server_url, mode=mode, directory=directory, token=token, project=project, name=name
     )
@@ -106,9 +107,10 @@ def _begun(
         console.say(f"mode {settings.mode}: nothing is found while the training runs, and nothing done about it")
     notes = Notes(writer=new_writer(), say=console.say)
     pipeline = _pipeline(settings, console, notes, found=reactions.put, run_id=identity.run_id, place=place)
+    joint_end = _joint_end(settings, wishes, console, identity, place)
     run = Run(
         identity.run_id, settings, console, pipeline=pipeline, started_at=identity.started_at, on_end=_let_go,
-        reactions=reactions, config=config, notes=notes, place=place,
+        reactions=reactions, joint_end=joint_end, config=config, notes=notes, place=place,
     )  # fmt: skip
     _prepare_process()
     _hold(run)
@@ -121,6 +123,19 @@ def _begun(
         if place.leads:
             console.say(f"run {run.run_id} at {run.url}" if settings.mode == "online" else f"run {run.run_id}, offline")
     return run
+
+
+def _joint_end(
+    settings: Settings, wishes: Wishes, console: Console, identity: Identity, place: Place
+) -> JointEnd | None:
+    """Where what is found may end several ranks."""
+    if place.ranks == 1 or wishes.on_finding is None or settings.mode != "online":
+        return None
+    from trainvitals.joint_end import JointEnd
+
+    end = JointEnd(place, key=f"trainvitals/{identity.run_id}/end", tell=console.say)
+    end.start()
+    return end
 
 
 def _pipeline(
@@ -212,9 +227,9 @@ def preflight(
     return report
 
 
-def log(metrics: Metrics, step: int | None = None, commit: bool | None = None) -> None:
+def log(metrics: Metrics, step: int | None = None, commit: bool | None = None, **wandb: Any) -> None:
     """``Run.log`` of the latest run. Raises NoActiveRun."""
-    newest("log").log(metrics, step, commit)
+    newest("log").log(metrics, step, commit, **wandb)
 
 
 def alert(title: str, text: str = "", level: str = "warning", **wandb: Any) -> None:
@@ -229,9 +244,9 @@ def define_metric(
     newest("define_metric").define_metric(name, step_metric, summary=summary, goal=goal, **wandb)
 
 
-def finish(exit_code: int | None = None) -> None:
+def finish(exit_code: int | None = None, **wandb: Any) -> None:
     """``Run.finish`` of the latest run; failed where ``exit_code`` is not 0. Raises NoActiveRun."""
-    newest("finish").finish(exit_code=exit_code)
+    newest("finish").finish(exit_code=exit_code, **wandb)
 
 
 def current() -> Run | None:

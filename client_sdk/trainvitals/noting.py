@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from trainvitals.values import Values
-from trainvitals.wandb_words import ALERT, DEFINE_METRIC, ignore, of_run
+from trainvitals.wandb_words import ignore, of_run
 
 if TYPE_CHECKING:
     from trainvitals.console import Console
@@ -35,7 +35,7 @@ class Noting:
 
     def alert(self, title: str, text: str = "", level: str = "warning", **wandb: Any) -> None:
         """Tell people something, here and on the run's page. ``level``: "info", "warning" or "critical"."""
-        ignore(wandb, ALERT, of="alert", own=("title", "text", "level"))
+        ignore(wandb, of="alert", own=("title", "text", "level"))
         if not self.active:
             return
         from trainvitals.notes import alert_of
@@ -55,7 +55,7 @@ class Noting:
     ) -> None:
         """Say which value of a metric counts in the end (``summary``: "min", "max", "best", "mean", "last") and which
         way is better (``goal``: "minimize", "maximize"). ``name`` may end in "*". ``step_metric`` is kept with it."""
-        ignore(wandb, DEFINE_METRIC, of="define_metric", own=("name", "step_metric", "summary", "goal"))
+        ignore(wandb, of="define_metric", own=("name", "step_metric", "summary", "goal"))
         if not self.active:
             return
         from trainvitals.notes import definition_of

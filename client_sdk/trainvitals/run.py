@@ -15,7 +15,7 @@ from trainvitals.points import Intake, Metrics, checked_step
 from trainvitals.ranks import Place
 from trainvitals.reactions import Reactions, TrainingStopped
 from trainvitals.shown import Shown
-from trainvitals.wandb_words import is_optimizer, of_watch
+from trainvitals.wandb_words import ignore, is_optimizer, of_watch
 from trainvitals.watching import Watching
 
 if TYPE_CHECKING:
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
     from trainvitals.collector.snapshots import Pending
     from trainvitals.console import Console
+    from trainvitals.joint_end import JointEnd
     from trainvitals.lookout import Found, Lookout
     from trainvitals.notes import Notes
     from trainvitals.pipeline import Pipeline
@@ -57,6 +58,7 @@ class Run(Noting, Shown):
         started_at: float,
         on_end: Callable[[Run], None],
         reactions: Reactions,
+        joint_end: JointEnd | None,
         config: Mapping[str, Any],
         notes: Notes,
         place: Place,
@@ -70,6 +72,7 @@ class Run(Noting, Shown):
         self._pipeline = pipeline
         self._on_end = on_end
         self._reactions = reactions
+        self._joint_end = joint_end
         self._steps = StepCounter()
         self._intake = Intake(say=console.say)
         self._watching = Watching(
@@ -81,7 +84,7 @@ class Run(Noting, Shown):
             started_at=started_at,
             hand_over=self._hand_over,
             introduce=self._introduce,
-            after_step=self.check_findings if reactions.wanted else None,
+            after_step=self.check_findings if reactions.wanted or joint_end is not None else None,
         )
         reactions.look_closer = self._watching.capture
         if pipeline is not None and place.leads:
@@ -97,11 +100,12 @@ class Run(Noting, Shown):
         """Whether what is logged goes anywhere."""
         return self._pipeline is not None
 
-    def log(self, metrics: Metrics, step: int | None = None, commit: bool | None = None) -> None:
+    def log(self, metrics: Metrics, step: int | None = None, commit: bool | None = None, **wandb: Any) -> None:
         """Record values at a step (None: the current one). One-element tensors are taken without waiting for the
         device; of a mapping within, the values are called "outer/inner". What is no number is left out, and the
         terminal says so: a training does not end for a log line. ``commit`` is wandb's, and changes nothing: the
         optimizer counts the steps, or a metric that comes again."""
+        ignore(wandb, of="log", own=("metrics", "step", "commit"))
         pipeline = self._pipeline
         if pipeline is None:
             return
@@ -118,10 +122,14 @@ class Run(Noting, Shown):
     def check_findings(self) -> None:
         """Do what ``on_finding`` and ``checkpoint`` ask for about what was found since. ``log`` and the steps of
         watched optimizers call it; a loop that does neither may. Raises what ``on_finding`` asks for."""
-        if self._pipeline is None or not self._reactions.waiting:
+        end = self._joint_end
+        if self._pipeline is None or not (self._reactions.waiting or (end is not None and end.waiting)):
             return
         try:
-            self._reactions.act()
+            if end is None:
+                self._reactions.act()
+            else:
+                end.look(self._reactions.act, step=self._steps.current)
         except TrainingStopped as stop:
             self.note(stop)  # nobody else is told of a SystemExit
             raise
@@ -197,11 +205,17 @@ class Run(Noting, Shown):
         return report
 
     def finish(
-        self, status: EndStatus | int | None = None, *, error: str | None = None, exit_code: int | None = None
+        self,
+        status: EndStatus | int | None = None,
+        *,
+        error: str | None = None,
+        exit_code: int | None = None,
+        **wandb: Any,  # Any: what scripts written for wandb say besides
     ) -> None:
         """End the run: deliver what is waiting, for at most five seconds; what is left is shipped later. What is found
         at the very end reaches ``on_finding`` and ``checkpoint`` here, where it ends nothing any more. ``exit_code`` is
         wandb's: one that is not 0 says that the run failed."""
+        ignore(wandb, of="finish", own=("status", "error", "exit_code"))
         if self._pipeline is None:
             self._on_end(self)
             return
@@ -209,6 +223,8 @@ class Run(Noting, Shown):
         from trainvitals.wire.messages import RunEnd
 
         self._watching.end()
+        if self._joint_end is not None:
+            self._joint_end.stop()
         pipeline, self._pipeline = self._pipeline, None
         self._on_end(self)
         if isinstance(status, int):  # in wandb's first place stands the exit code

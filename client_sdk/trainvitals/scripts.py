@@ -22,6 +22,7 @@ SETTINGS: Final = {  # options → the variables that the SDK reads, of this pro
     "project": "TRAINVITALS_PROJECT",
     "name": "TRAINVITALS_NAME",
     "mode": "TRAINVITALS_MODE",
+    "budget": "TRAINVITALS_BUDGET",
     "every": "TRAINVITALS_EVERY",
     "server_url": "TRAINVITALS_SERVER_URL",
 }
@@ -71,9 +72,16 @@ def _options(arguments: Sequence[str]) -> tuple[argparse.Namespace, argparse.Arg
         allow_abbrev=False,
     )
     parser.add_argument("--project", help="default: TRAINVITALS_PROJECT, else default")
-    parser.add_argument("--name", help="default: TRAINVITALS_NAME, else made up")
+    parser.add_argument("--name", help="default: TRAINVITALS_NAME, else script and time")
     parser.add_argument("--mode", choices=["online", "offline", "disabled"], help="default: TRAINVITALS_MODE")
-    parser.add_argument("--every", type=int, help="steps between snapshots; default: TRAINVITALS_EVERY, else 10")
+    parser.add_argument(
+        "--budget", type=float, help="share of the time that watching may take; default: TRAINVITALS_BUDGET, else 0.02"
+    )
+    parser.add_argument(
+        "--every",
+        type=int,
+        help="steps between snapshots, whatever they cost; default: TRAINVITALS_EVERY, else the budget decides",
+    )
     parser.add_argument("--server-url", help="default: TRAINVITALS_SERVER_URL, else http://127.0.0.1:7360")
     parser.add_argument("-m", dest="module", nargs=argparse.REMAINDER, help="a module and its arguments")
     parser.add_argument("script", nargs=argparse.REMAINDER, help="a script and its arguments")

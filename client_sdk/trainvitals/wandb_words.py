@@ -8,18 +8,8 @@ from typing import Any, Final
 
 from trainvitals.console import Console
 
-# keywords of wandb's as of 0.22 and a few versions before
-INIT: Final = frozenset(
-    {
-        "allow_val_change", "anonymous", "config_exclude_keys", "config_include_keys", "dir", "entity", "force",
-        "fork_from", "id", "job_type", "magic", "monitor_gym", "notes", "reinit", "resume", "resume_from", "save_code",
-        "settings", "sync_tensorboard", "tensorboard",
-    }
-)  # fmt: skip
 OWN: Final = ("model", "optimizer", "every", "budget", "dense", "include", "exclude", "attention")
-WATCH: Final = frozenset(["criterion", "idx", "log", "log_graph"])
-DEFINE_METRIC: Final = frozenset(["hidden", "overwrite", "step_sync"])
-ALERT: Final = frozenset(["wait_duration"])
+NEAR: Final = 0.8  # how much alike (difflib) a slip of the pen is to the word that was meant
 
 MEDIA: Final = frozenset(
     {
@@ -128,7 +118,7 @@ def of_watch(model: Any, every: int | None, wandb: Mapping[str, Any]) -> tuple[l
     Raises TypeError."""
     given = dict(wandb)
     models, log_freq = given.pop("models", model), given.pop("log_freq", None)
-    ignore(given, WATCH, of="watch", own=(*OWN, "models", "log_freq"))
+    ignore(given, of="watch", own=(*OWN, "models", "log_freq"))
     if models is None:
         raise TypeError("watch() needs a model")
     several = models.values() if isinstance(models, Mapping) else models
@@ -136,18 +126,21 @@ def of_watch(model: Any, every: int | None, wandb: Mapping[str, Any]) -> tuple[l
     return list(several) if whole else [models], log_freq if every is None else every
 
 
-def ignore(given: Mapping[str, Any], known: frozenset[str], *, of: str, own: Iterable[str]) -> None:
-    """Keywords that mean something to wandb and nothing here, said once. Raises TypeError for what means nothing to
-    either, so that no slip of the pen is swallowed. ``own``: the keywords that there are."""
-    if strange := sorted(set(given) - known):
-        import difflib
-
-        near = difflib.get_close_matches(strange[0], [*own, *known], n=1)
-        hint = f": did you mean {near[0]!r}?" if near else ""
-        raise TypeError(f"{of}() got an unexpected keyword argument {strange[0]!r}{hint}")
+def ignore(given: Mapping[str, Any], *, of: str, own: Iterable[str]) -> None:  # Any: whatever scripts give
+    """Keywords that mean nothing here, said once. Raises TypeError for what is nearly one of ``own``, the keywords that
+    there are, so that no slip of the pen is swallowed."""
     if given:
-        words = ", ".join(sorted(given))
-        _console.say(f"{of}() ignores what only wandb knows: {words}", once=f"{of} {words}")
+        _tell_of(tuple(sorted(given)), of=of, own=tuple(own))
+
+
+@functools.cache  # in a loop, too, the words are looked at once
+def _tell_of(words: tuple[str, ...], *, of: str, own: tuple[str, ...]) -> None:
+    import difflib
+
+    for word in words:
+        if near := difflib.get_close_matches(word, own, n=1, cutoff=NEAR):
+            raise TypeError(f"{of}() got an unexpected keyword argument {word!r}: did you mean {near[0]!r}?")
+    _console.say(f"{of}() ignores keywords that mean nothing here: {', '.join(words)}")
 
 
 def _notice(name: str) -> None:

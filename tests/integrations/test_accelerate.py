@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
@@ -15,7 +15,7 @@ from torch import nn
 import trainvitals as tv
 from tests.integrations.conftest import Kept, run_in_two, run_script
 from tests.real_server import RealServer
-from trainvitals.integrations.accelerate import TrainVitalsTracker
+from trainvitals.integrations.accelerate import TrainVitalsTracker, init_trackers
 
 pytestmark = pytest.mark.slow
 STEPS = 5
@@ -135,6 +135,32 @@ def test_of_several_processes_the_first_one_logs(kept: Kept) -> None:
     run_in_two("from tests.integrations.test_accelerate import *; a = begun(); train(a); a.end_training()")
     assert kept.steps("train/loss") == kept.sampled == list(range(STEPS))
     assert kept.layers == ["0", "1", "2"]
+
+
+def begun_everywhere() -> Accelerator:
+    accelerator = Accelerator(cpu=True, log_with="trainvitals", gradient_accumulation_steps=ACCUMULATED)
+    init_trackers(accelerator, "numbers", {"lr": 0.1}, {"trainvitals": {"name": "all"}})
+    return accelerator
+
+
+@pytest.mark.parametrize("how", ["learnt", "named"])
+def test_processes_whose_trackers_begin_together_are_one_run(how: str, several: Callable[[], list[Kept]]) -> None:
+    run_in_two(
+        "from tests.integrations.test_accelerate import *\n"
+        f"a = begun_everywhere(); train(a, name={how == 'named'}); a.end_training()"
+    )
+    first, second = sorted(several(), key=lambda kept: kept.start.rank)
+    assert [(kept.start.rank, kept.start.name, kept.end.status) for kept in (first, second)] == [
+        (0, "all", "finished"),
+        (1, "all", "finished"),
+    ]
+    assert first.frames[0].run_id == second.frames[0].run_id
+    assert first.sampled == first.steps("train/loss") == second.steps("grad_norm") == list(range(STEPS))
+    assert second.sampled == second.steps("train/loss") == []
+    assert second.points("seconds/forward")
+    assert [norm for _, norm in second.points("grad_norm")] == pytest.approx(
+        [norm for _, norm in first.points("grad_norm")], rel=1e-4
+    )
 
 
 def test_what_is_misspelt_is_refused() -> None:

@@ -12,7 +12,7 @@ import pytest
 import torch
 
 import trainvitals as tv
-from tests.integrations.conftest import Kept, run_script
+from tests.integrations.conftest import Kept, run_in_two, run_script
 from tests.real_server import RealServer
 from trainvitals.integrations.keras import TrainVitalsCallback
 
@@ -154,6 +154,22 @@ def test_a_training_that_breaks_off_has_failed_and_nothing_stays_behind(several:
     tv.finish()
     assert [run.end.status for run in several()] == ["failed", "finished"]
     assert torch.Tensor.backward is backward
+
+
+def test_processes_that_found_each_other_are_one_run(several: Callable[[], list[Kept]]) -> None:
+    run_in_two(
+        "from tests.integrations.test_keras import *\n"
+        "torch.distributed.init_process_group('gloo')\n"
+        "fit(network(), TrainVitalsCallback(watch={'every': 1}))\n"
+        "tv.finish()\n"
+        "torch.distributed.destroy_process_group()"
+    )
+    first, second = sorted(several(), key=lambda kept: kept.start.rank)
+    assert (first.start.rank, second.start.rank) == (0, 1)
+    assert first.frames[0].run_id == second.frames[0].run_id
+    assert first.sampled == second.steps("grad_norm") == second.steps("loss") == list(range(STEPS))
+    assert second.sampled == []
+    assert second.steps("val_loss") == first.steps("val_loss") == [BATCHES - 1, STEPS - 1]
 
 
 def test_only_the_first_process_logs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

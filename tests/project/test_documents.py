@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from trainvitals.scripts import SETTINGS
 from trainvitals_server.app import create_app
 from trainvitals_server.settings import settings_from
 from trainvitals_server.store.opening import open_store
@@ -16,6 +17,7 @@ ROOMS = ("client_sdk", "server", "dashboard", "migrations")
 CHECKS = ROOT / "client_sdk/trainvitals/preflight/checks"
 RULES = ROOT / "server/trainvitals_server/diagnosis/rules"
 HEADINGS = ["What it checks", "Why it matters", "How to confirm", "What to try", "When it is wrong", "Options"]
+UNSEEN = "docs/without-changing-the-script.md"
 VARIABLE = re.compile(r"TRAINVITALS_[A-Z][A-Z_]*[A-Z]")
 
 
@@ -33,6 +35,15 @@ def test_every_environment_variable_is_documented() -> None:
 
 def test_no_environment_variable_is_documented_that_nothing_reads() -> None:
     assert set(VARIABLE.findall(document("docs/environment.md"))) - set(VARIABLE.findall(sources())) == set()
+
+
+def test_options_of_a_script_are_documented_with_the_defaults_of_their_variables() -> None:
+    row = re.compile(r"^\| `(TRAINVITALS_\w+)` \|.* \| (.+) \|$", flags=re.MULTILINE)
+    defaults = dict(row.findall(document("docs/environment.md")))
+    options = re.compile(r"^\| `--([\w-]+)` \| `(\w+)` \| (.+) \|$", flags=re.MULTILINE)
+    found = {word.replace("-", "_"): rest for word, *rest in options.findall(document(UNSEEN))}
+
+    assert found == {word: [variable, defaults[variable]] for word, variable in SETTINGS.items()}
 
 
 def test_every_route_of_the_api_is_documented(tmp_path: Path) -> None:

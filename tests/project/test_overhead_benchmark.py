@@ -15,7 +15,10 @@ from torch.optim import Optimizer
 from benchmarks.overhead.__main__ import present
 from benchmarks.overhead.contestant import Calls, Contestant
 from benchmarks.overhead.contestants import bare, ours
+from benchmarks.overhead.device import chosen
 from benchmarks.overhead.racing import race
+
+CPU = torch.device("cpu")
 
 
 def small() -> tuple[nn.Module, Tensor]:
@@ -30,7 +33,7 @@ def broken(model: nn.Module, optimizer: Optimizer, folder: Path) -> Iterator[Cal
 
 def test_all_that_run_are_timed_and_who_fails_is_left_out(capsys: pytest.CaptureFixture[str]) -> None:
     fit = [replace(one, steps=20, warm_up=2) for one in (*bare.CONTESTANTS, *ours.CONTESTANTS)]
-    seconds = race([*fit, Contestant(name="broken", attach=broken)], small, rounds=2)
+    seconds = race([*fit, Contestant(name="broken", attach=broken)], small, rounds=2, device=CPU)
     assert list(seconds) == [one.name for one in fit]
     assert all(len(spent) == 2 and min(spent) > 0 for spent in seconds.values())
     assert "broken failed: OSError: no room" in capsys.readouterr().out
@@ -46,7 +49,7 @@ def test_steps_of_a_contestant_are_seen_before_and_after_the_optimizer() -> None
             after_step=lambda step, loss: seen.append(("after", step)),
         )
 
-    race([Contestant(name="listening", attach=listening, steps=10, warm_up=0)], small, rounds=1)
+    race([Contestant(name="listening", attach=listening, steps=10, warm_up=0)], small, rounds=1, device=CPU)
     assert seen[:4] == [("before", 0), ("after", 0), ("before", 1), ("after", 1)]
     assert len(seen) == 20
 
@@ -54,6 +57,29 @@ def test_steps_of_a_contestant_are_seen_before_and_after_the_optimizer() -> None
 def test_peers_that_are_not_installed_are_said_to_be_missing(capsys: pytest.CaptureFixture[str]) -> None:
     names = {one.name for one in present()}
     said = capsys.readouterr().out
-    assert {"bare", "bare, again", "trainvitals, defaults", "trainvitals, every step"} <= names
+    assert {
+        "bare",
+        "bare, again",
+        "trainvitals, defaults",
+        "trainvitals, every step",
+        "trainvitals, between samples",
+    } <= names
     for module, words in (("wandb_watch", "wandb"), ("trainscope_steps", "trainscope")):
         assert (f"missing: {module}" in said) != any(words in name for name in names)
+
+
+@pytest.mark.parametrize(
+    ("asked", "has_cuda", "device"),
+    [(None, True, "cuda"), (None, False, "cpu"), ("cpu", True, "cpu"), ("cuda:1", True, "cuda:1")],
+)
+def test_it_runs_on_cuda_where_there_is_one_unless_another_device_is_asked_for(
+    asked: str | None, has_cuda: bool, device: str
+) -> None:
+    assert chosen(asked, has_cuda=has_cuda) == torch.device(device)
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
+def test_all_of_ours_are_timed_on_cuda() -> None:
+    fit = [replace(one, steps=20, warm_up=2) for one in (*bare.CONTESTANTS, *ours.CONTESTANTS)]
+    seconds = race(fit, small, rounds=1, device=torch.device("cuda"))
+    assert list(seconds) == [one.name for one in fit]

@@ -10,10 +10,14 @@ from collections import defaultdict
 from pathlib import Path
 
 import pytest
+import torch
+from torch import Tensor
 
 import trainvitals
 from tests.sdk.conftest import frames_of, histograms_at, metric_points, records_in, stats_at
+from tests.sdk.distributed_training import BATCH, STEPS, WAYS, network
 from tests.sdk.small_models import CLOSE
+from tests.sdk.test_histograms import parts
 from trainvitals.spool import Record
 from trainvitals.wire import coding
 from trainvitals.wire.frame import Frame, decode_frame
@@ -49,6 +53,64 @@ def frames(records: list[Record]) -> list[Frame]:
 
 def metrics(of: list[Frame]) -> set[str]:
     return {points.metric for frame in of for points in frame.metrics}
+
+
+def outputs_of_rank_0(how: str) -> list[dict[str, Tensor]]:
+    """By step and layer, from hooks in one process that takes the steps that all take together."""
+    model = network(how)
+    optimizer = torch.optim.Adam(model.parameters(), lr=0.01)
+    batches = torch.Generator().manual_seed(1)
+    found: list[dict[str, Tensor]] = []
+    for _ in range(STEPS):
+        batch = torch.randn(BATCH, 4, generator=batches)
+        found.append({})
+        handles = [
+            layer.register_forward_hook(
+                lambda _, __, output, name=name: found[-1].update({name: part_of_rank_0(how, name, output.detach())})
+            )
+            for name, layer in model.named_children()
+        ]
+        model(batch)
+        for handle in handles:
+            handle.remove()
+        optimizer.zero_grad()
+        model(batch).square().mean().backward()
+        optimizer.step()
+    return found
+
+
+def part_of_rank_0(how: str, layer: str, output: Tensor) -> Tensor:
+    """Its rows of the batch; where a layer is shared by columns, its columns of all."""
+    if how != "tensor":
+        return output.chunk(WAYS[how][0])[0]
+    return output.chunk(2, dim=1)[0] if layer in ("0", "1") else output
+
+
+def of_outputs(output: Tensor, *, saturates: bool) -> dict[str, float]:
+    size = output.abs()
+    return {
+        "activation_mean": float(output.mean()),
+        "activation_std": float(output.std(correction=0)),
+        "activation_max": float(size.max()),
+        "zero_fraction": float((output == 0).float().mean()),
+        "saturated_fraction": float((size > 0.97).float().mean()) if saturates else math.nan,
+    }
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("how", ["ddp", "fsdp", "hybrid", "tensor"])
+def test_rank_0_tells_of_outputs_what_hooks_see_of_its_share(tmp_path: Path, how: str) -> None:
+    python(HERE / "distributed_training.py", how, tmp_path)
+    kept, expected = frames(by_rank(tmp_path / "several")[0]), outputs_of_rank_0(how)
+    for step, outputs in enumerate(expected):
+        found = stats_at(kept, step)
+        for layer, output in outputs.items():
+            ours = {stat: found[stat][layer] for stat in OF_THE_OUTPUTS}
+            theirs = of_outputs(output, saturates=layer == "1")
+            assert ours == pytest.approx(theirs, rel=1e-3, abs=1e-6, nan_ok=True), (step, layer)
+    for layer, output in expected[0].items():
+        cells = histograms_at(kept, 0)["activations"][layer]
+        assert cells.tolist() == pytest.approx(parts(output), abs=1), layer
 
 
 @pytest.mark.slow

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -102,8 +104,8 @@ def test_a_script_written_for_wandb_is_watched_to_its_end(server: RealServer, sc
 def test_what_is_ignored_or_left_out_is_said_once(script: Path, tmp_path: Path) -> None:
     said = python(script, folder=tmp_path).stderr
     once = [
-        "init() ignores what only wandb knows: entity, job_type, notes, save_code, settings",
-        "watch() ignores what only wandb knows: log",
+        "init() ignores keywords that mean nothing here: entity, job_type, notes, save_code, settings",
+        "watch() ignores keywords that mean nothing here: log",
         "Image is of wandb's",
         "Table is of wandb's",
         "Artifact is of wandb's",
@@ -126,13 +128,60 @@ def disabled(**more: Any) -> tv.Run:
     return tv.init(mode="disabled", **more)
 
 
-def test_a_slip_of_the_pen_is_no_word_of_wandb_s() -> None:
+def test_a_slip_of_the_pen_is_refused_with_the_word_that_was_meant() -> None:
     with pytest.raises(
         TypeError, match=r"init\(\) got an unexpected keyword argument 'projct'.*did you mean 'project'"
     ):
         disabled(projct="mine")
     with pytest.raises(TypeError, match=r"watch\(\) got an unexpected keyword argument 'evry'.*did you mean 'every'"):
         disabled().watch(torch.nn.Linear(1, 1), evry=3)
+    with pytest.raises(TypeError, match=r"log\(\) got an unexpected keyword argument 'stepp'.*did you mean 'step'"):
+        disabled().log({"loss": 1.0}, stepp=3)
+
+
+OF_WANDB = {  # that mean nothing here, as of 0.22 and a few versions before
+    "init": [
+        "allow_val_change", "anonymous", "config_exclude_keys", "config_include_keys", "dir", "entity", "force",
+        "fork_from", "id", "job_type", "magic", "monitor_gym", "notes", "reinit", "resume", "resume_from", "save_code",
+        "settings", "sync_tensorboard", "tensorboard",
+    ],
+    "watch": ["criterion", "idx", "log", "log_graph"],
+    "log": ["sync"],
+    "define_metric": ["hidden", "overwrite", "step_sync"],
+    "alert": ["wait_duration"],
+    "finish": ["quiet"],
+    "of_tomorrow": ["whatever_comes_next"],
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("of", "word"), [(of, word) for of, words in OF_WANDB.items() for word in words])
+def test_no_keyword_of_wandb_s_stops_a_script(of: str, word: str) -> None:
+    run = disabled()
+    calls: dict[str, Callable[..., object]] = {
+        "watch": partial(run.watch, torch.nn.Linear(1, 1)),
+        "log": partial(run.log, {"loss": 1.0}),
+        "define_metric": partial(run.define_metric, "loss"),
+        "alert": partial(run.alert, "low"),
+        "finish": run.finish,
+    }
+    calls.get(of, disabled)(**{word: None})
+
+
+def test_keywords_that_nobody_knows_are_ignored_with_one_notice(tmp_path: Path) -> None:
+    code = """
+import trainvitals as wandb
+with wandb.init(mode="disabled", colour="blue", altitude=3) as run:
+    for step in range(3):
+        wandb.log({"loss": 1.0}, sync=False)
+    wandb.finish(quiet=True)
+"""
+    done = python("-c", code, folder=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert [line for line in done.stderr.splitlines() if "ignores" in line] == [
+        "trainvitals: init() ignores keywords that mean nothing here: altitude, colour",
+        "trainvitals: log() ignores keywords that mean nothing here: sync",
+        "trainvitals: finish() ignores keywords that mean nothing here: quiet",
+    ]
 
 
 def test_a_name_that_nothing_stands_for_is_an_attribute_error() -> None:

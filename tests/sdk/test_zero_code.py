@@ -141,9 +141,20 @@ def test_a_script_that_cannot_be_compiled_is_told_of_by_its_own_line(tmp_path: P
     assert "scripts.py" not in done.stderr
 
 
-def test_a_setting_that_makes_no_sense_is_refused_before_the_script_runs(tmp_path: Path) -> None:
-    done = run(tmp_path, "--every", "0", "nothing.py")
-    assert (done.returncode, "TRAINVITALS_EVERY" in done.stderr) == (2, True)
+@pytest.mark.parametrize(("option", "value"), [("--every", "0"), ("--budget", "2")])
+def test_a_setting_that_makes_no_sense_is_refused_before_the_script_runs(
+    tmp_path: Path, option: str, value: str
+) -> None:
+    done = run(tmp_path, option, value, "nothing.py")
+    assert (done.returncode, f"TRAINVITALS_{option[2:].upper()}" in done.stderr) == (2, True)
+
+
+def test_how_often_it_is_sampled_can_be_said_for_a_script_that_does_not_say_it(tmp_path: Path) -> None:
+    (tmp_path / "asks.py").write_text(
+        "import trainvitals as tv\nwith tv.init() as run:\n    print(run.settings.budget, run.settings.every)\n"
+    )
+    assert run(tmp_path, "--budget", "0.1", "asks.py").stdout == "0.1 None\n"
+    assert run(tmp_path, "--every", "7", "asks.py").stdout == "0.02 7\n"
 
 
 def test_what_is_not_there_is_told_in_one_line(tmp_path: Path) -> None:

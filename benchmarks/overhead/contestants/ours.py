@@ -1,4 +1,5 @@
-"""trainvitals, offline: at its defaults, which keep to a budget, and at every step."""
+"""trainvitals, offline: at its defaults, which keep to a budget, at every step, and at none of those that are timed,
+which tells what a step costs that is not sampled."""
 
 from __future__ import annotations
 
@@ -14,6 +15,7 @@ import trainvitals as tv
 from benchmarks.overhead.contestant import Calls, Contestant
 
 BEYOND_DENSE_START = 67  # steps; the first fifty may be sampled densely
+NEVER_AGAIN = 10**9  # steps between snapshots: none once the dense start is over
 
 
 def watched(*, every: int | None) -> Callable[[nn.Module, Optimizer, Path], AbstractContextManager[Calls]]:
@@ -31,4 +33,5 @@ def watched(*, every: int | None) -> Callable[[nn.Module, Optimizer, Path], Abst
 CONTESTANTS = [
     Contestant(name="trainvitals, defaults", attach=watched(every=None), warm_up=BEYOND_DENSE_START),
     Contestant(name="trainvitals, every step", attach=watched(every=1), warm_up=BEYOND_DENSE_START),
+    Contestant(name="trainvitals, between samples", attach=watched(every=NEVER_AGAIN), warm_up=BEYOND_DENSE_START),
 ]

@@ -25,6 +25,7 @@ from torch import Tensor, nn
 from torch.utils.hooks import RemovableHandle
 
 from trainvitals.losses import Losses
+from trainvitals.ranks import find_place
 
 _console = Console()
 Hooks = OrderedDict[int, Callable[..., None]]
@@ -49,7 +50,7 @@ class TrainVitalsCallback(keras.callbacks.Callback):
     @harmless
     def on_train_begin(self, logs: Mapping[str, Any] | None = None) -> None:
         """Begin the run, at the step that the optimizer is at."""
-        if _is_another_rank():
+        if _is_none_of_the_run_s():
             return
         optimizer = self._optimizer = watched(self.model)
         done, planned = optimizer.steps_done, (self.params or {}).get("steps")
@@ -94,7 +95,7 @@ class TrainVitalsCallback(keras.callbacks.Callback):
     @harmless
     def on_test_end(self, logs: Mapping[str, Any] | None = None) -> None:
         """Results of an evaluation that is none of ``fit``'s."""
-        if self._optimizer is not None or _is_another_rank():
+        if self._optimizer is not None or _is_none_of_the_run_s():
             return
         self._hosted.join(config=lambda: _settings(self.model, self.params), project=project_or("keras"))
         step = watched(self.model).steps_done - 1
@@ -253,5 +254,6 @@ def _settings(model: Any, params: Mapping[str, Any] | None) -> dict[str, Any]:
     return {**given, "model": model.name, **(model.get_compile_config() or {}), "optimizer": optimizer}
 
 
-def _is_another_rank() -> bool:
-    return os.environ.get("RANK", "0") != "0"
+def _is_none_of_the_run_s() -> bool:
+    """Whether it is another process than the first, and none of its ranks."""
+    return os.environ.get("RANK", "0") != "0" and find_place().rank == 0
