@@ -253,7 +253,9 @@ window.tvLive = (() => {
       longest = Math.max(longest, shown.x.length + x.length);
     });
     if (!traces.length) return;
-    ends(plot, Math.max(...xs.flat()));
+    const newest = Math.max(...xs.flat());
+    ends(plot, newest);
+    plot.data.forEach(trace => { if (trace.meta && trace.meta.open) trace.x = [trace.x[0], Math.max(trace.x[1], newest)]; });
     Plotly.extendTraces(plot, {x: xs, y: ys}, traces);
     const axis = plot._fullLayout.yaxis, decades = Math.ceil((axis.range[1] - axis.range[0]) / LABELLED_DECADES);
     if (axis.type === 'log' && decades > axis.dtick) Plotly.relayout(plot, {'yaxis.dtick': decades});
