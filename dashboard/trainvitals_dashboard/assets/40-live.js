@@ -1,7 +1,7 @@
 // Live pages: one socket per page, updates merged per plot, one plot drawn per frame, and as much rest as drawing took.
 // A plot opts in by its figure's layout.meta.live: {lines: [{trace, metric, span?, log?, nonfinite?}], max} or {heat, log, layers, x0, dx, max}.
 window.tvLive = (() => {
-  const RELOAD_EVERY_MS = 3000, PANELS_EVERY_MS = 1500, SAME_FINDINGS_EVERY_MS = 15000, ROWS_EVERY_MS = 4000, RANKS_EVERY_MS = 5000, HEALTH_EVERY_MS = 15000, LABELLED_DECADES = 5, RECENT = 20, CLICK_SETTLES_MS = 400, REPLAYED_MS = 20000;
+  const RELOAD_EVERY_MS = 3000, PANELS_EVERY_MS = 1500, SAME_FINDINGS_EVERY_MS = 15000, ROWS_EVERY_MS = 4000, RANKS_EVERY_MS = 5000, HEALTH_EVERY_MS = 5000, LABELLED_DECADES = 5, RECENT = 20, CLICK_SETTLES_MS = 400, REPLAYED_MS = 20000;
   let socket = null, page = {}, seq = 0, retry = 0, timer = 0, rest = 0, scheduled = false, ended = false;
   const pending = new Map(), onScreen = new WeakSet(), known = new WeakSet(), elapsed = [], recent = [];
   const set = (id, props) => window.dash_clientside.set_props(id, props);
@@ -73,12 +73,17 @@ window.tvLive = (() => {
   const redrawOverlay = throttled(() => page.overlay && page.overlay.length && set('live-reload', {data: Date.now()}), ROWS_EVERY_MS);
 
   // ---- the server's own health, said on the page
+  let asking = false;
   async function checkHealth() {
+    if (asking) return;
+    asking = true;
     let said = '';
     try {
       const answer = await (await fetch('/healthz', {cache: 'no-store'})).json();
-      if (answer.status !== 'ok') said = `The server has trouble: ${answer.detail || answer.database || answer.status}. What the page shows may be old; nothing that was sent is lost.`;
+      if (answer.status !== 'ok') said = `The server has trouble (${answer.detail || answer.database || answer.status}). What the page shows may be old; nothing that was sent is lost.`;
     } catch { said = 'The server does not answer. The page shows what it had; it goes on by itself when the server is back.'; }
+    asking = false;
+    if (!said && document.querySelector('[data-again]')) return location.reload(); // opened while there was nothing to show
     const banner = document.getElementById('banner');
     if (banner && banner.textContent !== said) set('banner', {children: said});
   }
