@@ -41,8 +41,15 @@ window.tvLive = (() => {
       if (mine !== socket) return;
       state(ended ? 'ended' : 'off');
       checkHealth();
+      signIn();
       timer = setTimeout(connect, Math.min(15000, 500 * 2 ** retry++) * (.7 + .6 * Math.random()));
     };
+  }
+  // a socket that is refused does not say why: another way must tell whether the token is still accepted
+  function signIn() {
+    fetch('/api/v1/rules', {cache: 'no-store'}).then(answer => {
+      if (answer.status === 401) location.assign(`/login?next=${encodeURIComponent(location.pathname + location.search)}`);
+    }, () => {}); // nobody answers: checkHealth says so
   }
   const WORDS = {on: 'Live', off: 'Reconnecting', ended: 'Ended', none: ''};
   function state(name) {
