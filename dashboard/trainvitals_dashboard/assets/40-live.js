@@ -198,6 +198,9 @@ window.tvLive = (() => {
     const rows = update.runs || [];
     if (page.overlay) { if (rows.some(row => page.overlay.includes(row.run_id))) redrawOverlay(); return; }
     if (!document.getElementById('runs-grid')) { if (rows.length && document.querySelector('.tv-empty')) location.reload(); return; }
+    showRows(rows);
+  }
+  function showRows(rows) {
     rows.forEach(row => waitingRows.set(row.run_id, row));
     flushRows();
   }
@@ -314,7 +317,7 @@ window.tvLive = (() => {
   }
 
   document.addEventListener('visibilitychange', () => document.hidden || kick());
-  return {follow, stats: () => ({seq, pending: pending.size, rest})};
+  return {follow, showRows, stats: () => ({seq, pending: pending.size, rest})};
 })();
 
 window.dash_clientside = window.dash_clientside || {};
@@ -331,11 +334,6 @@ window.dash_clientside.trainvitals = {
       link.classList.toggle('on', href === '/' ? path === '/' || path.startsWith('/runs') : path.startsWith(href));
     });
     return [window.dash_clientside.no_update, false]; // no drawer stays open over another page
-  },
-  search: text => {
-    dash_ag_grid.getApiAsync('runs-grid').then(grid => grid.setGridOption('quickFilterText', text || ''));
-    remember('text', text);
-    return window.dash_clientside.no_update;
   },
   overlay: rows => {
     const chosen = (rows || []).slice(0, 5).map(row => row.run_id);
