@@ -147,20 +147,23 @@ def _pipeline(
     run_id: str,
     place: Place,
 ) -> Pipeline | None:
-    """None in mode disabled; also, with a word about it, where the spool cannot be written: the training goes on
-    without us."""
+    """None in mode disabled; also, with a word about it, offline where the spool cannot be written, for nobody could
+    ever read what is kept. Online all is held in memory then."""
     if settings.mode == "disabled":
         return None
     from trainvitals.pipeline import Pipeline
     from trainvitals.spool import Spool
 
+    folder, name, most = settings.spool_folder, f"{run_id}.{notes.writer}.spool", settings.spool_max_bytes
     try:
-        spool = Spool.create(
-            settings.spool_folder, run_id=run_id, writer=notes.writer, max_bytes=settings.spool_max_bytes
-        )
+        spool = Spool.create(folder, run_id=run_id, writer=notes.writer, max_bytes=most)
     except OSError as error:
-        console.say(f"the spool in {settings.directory} cannot be written ({error}): nothing is recorded")
-        return None
+        trouble = f"the spool in {settings.directory} cannot be written ({error})"
+        if settings.mode == "offline":
+            console.say(f"{trouble}: nothing is recorded")
+            return None
+        console.say(f"{trouble}: what the server has not taken yet is kept in memory alone", once="disk")
+        spool = Spool(folder / name, max_bytes=most)
     return Pipeline(settings, spool, console, notes, rank=place.rank, found=found)
 
 

@@ -109,7 +109,7 @@ class Delivery:
 
     @property
     def _folder(self) -> str:
-        return str(self.spool.path.parent)
+        return str(self.spool.path.parent) if self.spool.on_disk else "memory"
 
 
 def drain(delivery: Delivery, *, wait: Callable[[int, Answer], bool]) -> bool:

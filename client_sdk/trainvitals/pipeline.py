@@ -88,13 +88,14 @@ class Pipeline:
     def close(self, end: RunEnd, *, seconds: float) -> None:
         """Deliver what can be within the deadline; the rest stays in the spool, and the terminal says so."""
         deadline = time.monotonic() + seconds
+        on_disk = self._spool.on_disk
         self._recorder.close(coding.encode(end))
         recorded = self._recorder.join(seconds=seconds)
         delivered = False
         if self._sender is not None:
             delivered = self._sender.close(seconds=max(0.1, deadline - time.monotonic()))
         if not (recorded and delivered):
-            self._console.say(self._left_over())
+            self._console.say(self._left_over() if on_disk else self._lost())
         if self.outbox.drops:
             reasons = ", ".join(f"{count} ({reason})" for reason, count in self.outbox.drops.items())
             self._console.say(f"dropped: {reasons}")
@@ -113,13 +114,17 @@ class Pipeline:
             self._spool.remove()
             return
         if lost := self._spool.close():
-            self.outbox.drops["disk full"] += lost
+            self.outbox.drops["never on disk"] += lost
 
     def _left_over(self) -> str:
         directory, url = self._settings.directory, self._settings.server_url
         if self._settings.mode == "offline":
             return f"kept in {directory}; ship it with: trainvitals sync {directory} --server-url {url}"
         return f"not all has reached {url}; the rest waits in {directory}: the next run ships it, or `trainvitals sync`"
+
+    def _lost(self) -> str:
+        folder, url = self._settings.directory, self._settings.server_url
+        return f"not all has reached {url}, and what has not is lost: the spool in {folder} could not be written"
 
 
 def _nothing() -> None:

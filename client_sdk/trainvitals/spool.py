@@ -49,8 +49,9 @@ class Spool:
     """An append-only file of one run and writer: ``RUN_ID.WRITER.spool``, beside it ``.acked`` and ``.lock``.
 
     One thread appends, another reads and acknowledges. What the disk does not take is held in memory, up to 64 MiB, and
-    written when it does; meanwhile it is read like the rest. While the object lives its lock file is held (flock), so
-    that nobody else takes a living run's spool for one left behind. A torn last record reads as the end.
+    written when it does; meanwhile it is read like the rest. A spool that was never opened holds all there is. While
+    the object lives its lock file is held (flock), so that nobody else takes a living run's spool for one left behind.
+    A torn last record reads as the end.
     """
 
     def __init__(self, path: Path, *, max_bytes: int = 2**63) -> None:
@@ -110,19 +111,23 @@ class Spool:
                     self._let_go()
             except OSError as error:
                 while self._held_bytes > MAX_HELD_BYTES:
-                    self._let_go()
+                    self._let_go(self._oldest_growing())
                     self._lost += 1
                 return error
             return None
 
-    def _let_go(self) -> None:
-        _, payload = self._held.popleft()
-        self._held_bytes -= len(payload)
+    def _oldest_growing(self) -> int:
+        """Without its first records a run cannot be understood; of frames there are many."""
+        return next((place for place, (kind, _) in enumerate(self._held) if kind in GROWING), 0)
+
+    def _let_go(self, place: int = 0) -> None:
+        self._held_bytes -= len(self._held[place][1])
+        del self._held[place]
 
     def _write(self, kind: Kind, payload: bytes) -> None:
         """All or nothing. Raises OSError."""
         if self._file is None:
-            raise OSError(f"spool {self.path} is closed")
+            raise OSError(f"spool {self.path} is not open")
         number = KINDS.index(kind)
         record = _HEADER.pack(len(payload), zlib.crc32(payload, number), number) + payload
         written = 0
@@ -163,6 +168,11 @@ class Spool:
                 self._size = 0
                 return
             self._write_acked()
+
+    @property
+    def on_disk(self) -> bool:
+        """Whether it is open, so that what is appended can outlive the process."""
+        return self._file is not None
 
     @property
     def unacknowledged_bytes(self) -> int:

@@ -3,19 +3,15 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from pathlib import Path
 
 import httpx2
 import pytest
-from fastapi import FastAPI
 from playwright.sync_api import BrowserContext, Page, expect
 
 from tests.browser.training import LAYERS, Training
 from tests.faults.conftest import Server
 from tests.postgres import free_port
-from trainvitals_server.composition import create_whole
-from trainvitals_server.settings import Settings
 
 pytestmark = [
     pytest.mark.slow,
@@ -121,17 +117,6 @@ def test_hover_text_can_be_read(page: Page, address: str) -> None:
     text = page.locator("#g-loss .hoverlayer .hovertext text").first
     expect(text).to_contain_text("loss")
     assert text.evaluate("at => getComputedStyle(at).fillOpacity") == "1"
-
-
-def test_a_page_behind_a_token_asks_for_it(page: Page, tmp_path: Path, serve: Callable[[FastAPI], str]) -> None:
-    settings = Settings(database=f"sqlite:///{tmp_path / 'runs.sqlite3'}", token="a long secret")
-    address = serve(create_whole(settings))
-    page.goto(f"{address}/runs/nobody")
-    page.get_by_label("Token").fill("a long secret")
-    page.get_by_role("button").click()
-    expect(page.get_by_text("no run 'nobody'", exact=False)).to_be_visible()
-    page.goto(address)
-    expect(page.get_by_text("No runs yet")).to_be_visible()
 
 
 def test_says_that_the_server_is_gone_and_goes_on_when_it_is_back(context: BrowserContext, tmp_path: Path) -> None:

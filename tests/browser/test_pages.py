@@ -66,6 +66,20 @@ def test_a_finding_shows_while_one_looks(page: Page, address: str, artefacts: Pa
     page.screenshot(path=artefacts / "finding.png")
 
 
+def test_an_open_finding_is_drawn_as_far_as_the_curve_while_one_looks(page: Page, address: str) -> None:
+    training = Training(address, "lane")
+    training.train(120, loss=lambda step: float("nan") if step > 60 else 1.0)
+    page.goto(f"{address}/runs/lane")
+    plot = "document.querySelector('#g-loss .js-plotly-plot')"
+    lane = f"{plot}?.data.find(trace => trace.meta && trace.meta.open)"
+    page.wait_for_function(f"() => {lane}?.x[1] === 119")
+    training.train(30)
+    page.wait_for_function(f"() => {lane}?.x[1] === 149")  # with the findings, of which the page knows now
+    training.train(30)
+    page.wait_for_function(f"() => {plot}._fullData[1].x.at(-1) === 179")
+    assert page.evaluate(f"() => {lane}.x[1]") == 179
+
+
 def test_an_overlay_shows_two_curves(page: Page, address: str, artefacts: Path) -> None:
     for name in ("one", "two"):
         Training(address, name).train(100)

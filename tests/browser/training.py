@@ -20,8 +20,16 @@ LAYERS = [f"blocks.{block}.{part}" for block in range(4) for part in ("attn", "m
 class Training:
     """One run with eight layers; every frame has loss, learning rate, gradient norm and what ``more`` computes."""
 
-    def __init__(self, address: str, run_id: str, *, more: dict[str, Callable[[int], float]] | None = None) -> None:
+    def __init__(
+        self,
+        address: str,
+        run_id: str,
+        *,
+        more: dict[str, Callable[[int], float]] | None = None,
+        token: str | None = None,
+    ) -> None:
         self.run_id, self.sent, self.step, self.more = run_id, 0, 0, more or {}
+        self.headers = HEADERS | ({"Authorization": f"Bearer {token}"} if token else {})
         self.base = f"{address}/api/v1/runs/{run_id}"
         config = {"optimizer": {"lr": 0.001}, "batch size": 64}
         start = RunStart(project="pages", name=f"net {run_id}", started_at=time.time(), tags=["test"], config=config)
@@ -43,7 +51,7 @@ class Training:
         ]
         stats = LayerStats(steps=at, layers=LAYERS, sections=sections)
         frame = Frame(run_id=self.run_id, writer=1, seq=self.sent, layer_stats=stats, metrics=metrics)
-        httpx2.post(f"{self.base}/frames", content=encode_frame(frame), headers=HEADERS).raise_for_status()
+        httpx2.post(f"{self.base}/frames", content=encode_frame(frame), headers=self.headers).raise_for_status()
         self.sent, self.step = self.sent + 1, self.step + steps
 
     def end(self) -> None:
@@ -51,4 +59,4 @@ class Training:
         self._put("/end", RunEnd(status="finished", ended_at=time.time()))
 
     def _put(self, path: str, message: object) -> None:
-        httpx2.put(f"{self.base}{path}", content=coding.encode(message), headers=HEADERS).raise_for_status()
+        httpx2.put(f"{self.base}{path}", content=coding.encode(message), headers=self.headers).raise_for_status()

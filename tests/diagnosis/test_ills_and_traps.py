@@ -209,3 +209,9 @@ def test_where_no_gradient_comes_back_small_updates_are_not_the_ill() -> None:
     dead[:, 1:] = 0.0
     found = list(rules()["updates_too_small"](window(loss=flat(), update_ratio=1e-8, grad_norm=dead)))
     assert found == []
+
+
+def test_where_gradients_fade_the_advice_is_not_a_larger_learning_rate() -> None:
+    found = spoken(window(loss=flat(), grad_norm=FADED, update_ratio=1e-3 * FADED))
+    assert "vanishing_gradients" in found
+    assert "updates_too_small" not in found

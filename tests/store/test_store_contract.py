@@ -271,6 +271,7 @@ def test_sorts_runs_by_a_metric_with_those_without_it_last(store: Store) -> None
     assert [row.run_id for row in falling.runs] == ["run-4", "run-0", "run-2"]
     assert (falling.total, falling.runs[0].last["loss"].value, falling.runs[1].last["loss"].step) == (5, "Infinity", 2)
     assert [row.run_id for row in store.runs(RunQuery(text="0%")).runs] == ["run-2"]
+    assert [row.run_id for row in store.runs(RunQuery(text="0% TESTS")).runs] == ["run-2"]
     assert falling.runs[1].sparkline.tolist() == [9.0, 0.5]
 
 

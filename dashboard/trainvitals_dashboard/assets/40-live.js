@@ -1,7 +1,7 @@
 // Live pages: one socket per page, updates merged per plot, one plot drawn per frame, and as much rest as drawing took.
 // A plot opts in by its figure's layout.meta.live: {lines: [{trace, metric, span?, log?, nonfinite?}], max} or {heat, log, layers, x0, dx, max}.
 window.tvLive = (() => {
-  const RELOAD_EVERY_MS = 3000, PANELS_EVERY_MS = 1500, SAME_FINDINGS_EVERY_MS = 15000, ROWS_EVERY_MS = 4000, RANKS_EVERY_MS = 5000, HEALTH_EVERY_MS = 15000, LABELLED_DECADES = 5, RECENT = 20, CLICK_SETTLES_MS = 400, REPLAYED_MS = 20000;
+  const RELOAD_EVERY_MS = 3000, PANELS_EVERY_MS = 1500, SAME_FINDINGS_EVERY_MS = 15000, ROWS_EVERY_MS = 4000, RANKS_EVERY_MS = 5000, HEALTH_EVERY_MS = 5000, LABELLED_DECADES = 5, RECENT = 20, CLICK_SETTLES_MS = 400, REPLAYED_MS = 20000;
   let socket = null, page = {}, seq = 0, retry = 0, timer = 0, rest = 0, scheduled = false, ended = false;
   const pending = new Map(), onScreen = new WeakSet(), known = new WeakSet(), elapsed = [], recent = [];
   const set = (id, props) => window.dash_clientside.set_props(id, props);
@@ -41,8 +41,15 @@ window.tvLive = (() => {
       if (mine !== socket) return;
       state(ended ? 'ended' : 'off');
       checkHealth();
+      signIn();
       timer = setTimeout(connect, Math.min(15000, 500 * 2 ** retry++) * (.7 + .6 * Math.random()));
     };
+  }
+  // a socket that is refused does not say why: another way must tell whether the token is still accepted
+  function signIn() {
+    fetch('/api/v1/rules', {cache: 'no-store'}).then(answer => {
+      if (answer.status === 401) location.assign(`/login?next=${encodeURIComponent(location.pathname + location.search)}`);
+    }, () => {}); // nobody answers: checkHealth says so
   }
   const WORDS = {on: 'Live', off: 'Reconnecting', ended: 'Ended', none: ''};
   function state(name) {
@@ -73,12 +80,17 @@ window.tvLive = (() => {
   const redrawOverlay = throttled(() => page.overlay && page.overlay.length && set('live-reload', {data: Date.now()}), ROWS_EVERY_MS);
 
   // ---- the server's own health, said on the page
+  let asking = false;
   async function checkHealth() {
+    if (asking) return;
+    asking = true;
     let said = '';
     try {
       const answer = await (await fetch('/healthz', {cache: 'no-store'})).json();
-      if (answer.status !== 'ok') said = `The server has trouble: ${answer.detail || answer.database || answer.status}. What the page shows may be old; nothing that was sent is lost.`;
+      if (answer.status !== 'ok') said = `The server has trouble (${answer.detail || answer.database || answer.status}). What the page shows may be old; nothing that was sent is lost.`;
     } catch { said = 'The server does not answer. The page shows what it had; it goes on by itself when the server is back.'; }
+    asking = false;
+    if (!said && document.querySelector('[data-again]')) return location.reload(); // opened while there was nothing to show
     const banner = document.getElementById('banner');
     if (banner && banner.textContent !== said) set('banner', {children: said});
   }
@@ -186,6 +198,9 @@ window.tvLive = (() => {
     const rows = update.runs || [];
     if (page.overlay) { if (rows.some(row => page.overlay.includes(row.run_id))) redrawOverlay(); return; }
     if (!document.getElementById('runs-grid')) { if (rows.length && document.querySelector('.tv-empty')) location.reload(); return; }
+    showRows(rows);
+  }
+  function showRows(rows) {
     rows.forEach(row => waitingRows.set(row.run_id, row));
     flushRows();
   }
@@ -253,7 +268,9 @@ window.tvLive = (() => {
       longest = Math.max(longest, shown.x.length + x.length);
     });
     if (!traces.length) return;
-    ends(plot, Math.max(...xs.flat()));
+    const newest = Math.max(...xs.flat());
+    ends(plot, newest);
+    plot.data.forEach(trace => { if (trace.meta && trace.meta.open) trace.x = [trace.x[0], Math.max(trace.x[1], newest)]; });
     Plotly.extendTraces(plot, {x: xs, y: ys}, traces);
     const axis = plot._fullLayout.yaxis, decades = Math.ceil((axis.range[1] - axis.range[0]) / LABELLED_DECADES);
     if (axis.type === 'log' && decades > axis.dtick) Plotly.relayout(plot, {'yaxis.dtick': decades});
@@ -300,7 +317,7 @@ window.tvLive = (() => {
   }
 
   document.addEventListener('visibilitychange', () => document.hidden || kick());
-  return {follow, stats: () => ({seq, pending: pending.size, rest})};
+  return {follow, showRows, stats: () => ({seq, pending: pending.size, rest})};
 })();
 
 window.dash_clientside = window.dash_clientside || {};
@@ -317,11 +334,6 @@ window.dash_clientside.trainvitals = {
       link.classList.toggle('on', href === '/' ? path === '/' || path.startsWith('/runs') : path.startsWith(href));
     });
     return [window.dash_clientside.no_update, false]; // no drawer stays open over another page
-  },
-  search: text => {
-    dash_ag_grid.getApiAsync('runs-grid').then(grid => grid.setGridOption('quickFilterText', text || ''));
-    remember('text', text);
-    return window.dash_clientside.no_update;
   },
   overlay: rows => {
     const chosen = (rows || []).slice(0, 5).map(row => row.run_id);

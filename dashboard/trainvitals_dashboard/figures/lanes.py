@@ -22,7 +22,8 @@ def add_lanes(figure: go.Figure, findings: Sequence[Finding], *, last_step: int)
         token, symbol = SYMBOLS[finding.severity]
         colour = TOKENS[token][0]
         height = 1 - (index % LANES + 0.5) / LANES
-        end = finding.last_step if finding.state == "resolved" else max(last_step, finding.last_step)
+        is_open = finding.state != "resolved"
+        end = max(last_step, finding.last_step) if is_open else finding.last_step
         figure.add_scatter(
             x=[finding.first_step, end],
             y=[height, height],
@@ -31,8 +32,9 @@ def add_lanes(figure: go.Figure, findings: Sequence[Finding], *, last_step: int)
             uid=f"{token}-lane-{finding.finding_id}",
             name=finding.rule,
             customdata=[finding.finding_id] * 2,
+            meta={"open": is_open},  # an open one grows with the curve while one looks
             line={"color": colour, "width": 3},
-            opacity=0.55 if finding.state == "resolved" else 0.9,
+            opacity=0.9 if is_open else 0.55,
             marker={"symbol": [symbol, "line-ns"], "size": [11, 0], "color": colour, "opacity": 1},
             hovertemplate=f"<b>{finding.rule}</b> {finding.where}<extra></extra>",
             cliponaxis=False,

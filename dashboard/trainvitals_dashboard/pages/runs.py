@@ -6,7 +6,7 @@ from typing import Final
 
 import dash
 import dash_mantine_components as dmc
-from dash import ClientsideFunction, Dash, Input, Output, dcc, html
+from dash import ClientsideFunction, Dash, Input, Output, State, dcc, html
 
 from trainvitals.wire.answers import RunPage
 from trainvitals_dashboard.api import Api
@@ -38,7 +38,10 @@ def register(app: Dash, api: Api) -> None:
 
     dash.register_page("trainvitals.runs", path="/", layout=layout, title="Runs · trainvitals")
     app.clientside_callback(
-        ClientsideFunction("trainvitals", "search"), Output("runs-count", "title"), Input("runs-text", "value")
+        ClientsideFunction("trainvitals", "search"),
+        Output("runs-count", "title"),
+        Input("runs-text", "value"),
+        State("runs-partly", "data"),
     )
     app.clientside_callback(
         ClientsideFunction("trainvitals", "overlay"),
@@ -60,12 +63,21 @@ def body(found: RunPage, *, text: str) -> list[Piece]:
         **{"aria-label": "Search"},
     )
     link = dcc.Link("Select runs to overlay", id="overlay-link", href="/overlay", className="tv-button tv-off")
-    count = html.Span(f"{found.total:,} runs" if found.total != 1 else "1 run", id="runs-count", className="tv-sub")
+    count = html.Span(counted(found), id="runs-count", className="tv-sub")
     title = html.Div([html.H1("Runs", className="tv-h1"), count], className="tv-title")
+    partly = dcc.Store(id="runs-partly", data=counted(found) if len(found.runs) < found.total else None)
     return [
+        partly,
         html.Div([title, html.Div([search, link], className="tv-head-r")], className="tv-runhead tv-runhead-runs"),
         html.Section(runs_grid(found), className="tv-card tv-gridcard", **{"aria-label": "Runs"}),
     ]
+
+
+def counted(found: RunPage) -> str:
+    """How many runs there are, and which of them the table has."""
+    if len(found.runs) < found.total:
+        return f"newest {len(found.runs):,} of {found.total:,} runs; search finds the others"
+    return "1 run" if found.total == 1 else f"{found.total:,} runs"
 
 
 def empty() -> list[Piece]:

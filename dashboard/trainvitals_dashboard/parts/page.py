@@ -40,6 +40,10 @@ def plainly(layout: Layout) -> Layout:
             missing = error.status == HTTPStatus.NOT_FOUND
             title = "Not here" if missing else "The server cannot answer just now"
             text = str(error)[:1].upper() + str(error)[1:]
-            return page([notice(title, text, kind="info" if missing else "critical")])
+            said: Piece = text
+            if error.status == HTTPStatus.SERVICE_UNAVAILABLE:
+                # by its mark the browser knows that the page is to be asked for again when the server is well
+                said = [text, html.Br(), html.Span("The page comes by itself when that is over.", **{"data-again": ""})]
+            return page([notice(title, said, kind="info" if missing else "critical")])
 
     return guarded

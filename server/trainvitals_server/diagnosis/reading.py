@@ -17,6 +17,8 @@ FEWEST_POINTS: Final = 20
 EPS: Final = 1e-12
 LEAST_START: Final = 1e-2
 BLOWN_UP: Final = 1 / 3
+DEPTH: Final = 4  # fewer layers have no depth for gradients to fade over
+FADED: Final = 1e-3  # the line of vanishing_gradients
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -141,6 +143,13 @@ def depth_profile(window: Window, gradients: Floats32) -> tuple[NDArray[np.intp]
     rms = typical(gradients[:, columns]) / sizes
     alive = np.isfinite(rms) & (rms > 0)
     return columns[alive], rms[alive]
+
+
+def fades(window: Window, gradients: Floats32) -> bool:
+    """Whether gradients get lost on their way to the first layers, for which no learning rate makes up."""
+    _, rms = depth_profile(window, gradients)
+    third = max(1, len(rms) // 3)
+    return len(rms) >= DEPTH and bool(np.median(rms[:third]) < FADED * np.median(rms[-third:]))
 
 
 def fading(window: Window, columns: NDArray[np.intp], third: int) -> NDArray[np.float64]:

@@ -116,8 +116,8 @@ class ReceivedFrame:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunQuery:
     """Which rows of the runs table, in which order. ``sort_by``: "created", "name", "status", "health", "heartbeat", or
-    "metric:<name>"; rows without the value come last. ``text`` is looked for in name, project, group and tags. Of
-    ``run_ids``, where given, those that there are."""
+    "metric:<name>"; rows without the value come last. Each word of ``text`` is looked for in name, project, group and
+    tags. Of ``run_ids``, where given, those that there are."""
 
     project: str | None = None
     text: str = ""

@@ -163,8 +163,8 @@ def runs(connection: Connection, query: RunQuery) -> RunPage:
         conditions.append(run.c.status == _text(query.status))
     if query.run_ids is not None:
         conditions.append(run.c.uid.in_(sorted(map(_text, query.run_ids))))
-    if query.text:
-        conditions.append(run.c.search.contains(_text(query.text.lower()), autoescape=True))
+    for word in _text(query.text.lower()).split():
+        conditions.append(run.c.search.contains(word, autoescape=True))
     total = connection.execute(sa.select(sa.func.count()).select_from(run).where(*conditions)).scalar_one()
     rows = _page(connection, query, conditions)
     return RunPage(runs=_summaries(connection, rows), total=total)

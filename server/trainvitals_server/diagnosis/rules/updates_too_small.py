@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from trainvitals.wire.messages import Evidence
-from trainvitals_server.diagnosis.reading import learning_rate, loss_trend, recent, since, typical, weighted
+from trainvitals_server.diagnosis.reading import fades, learning_rate, loss_trend, recent, since, typical, weighted
 from trainvitals_server.diagnosis.symptom import Symptom
 from trainvitals_server.diagnosis.window import Window
 
@@ -16,7 +16,8 @@ def updates_too_small(
     window: Window, *, ratio: float = 1e-5, loss_fallen: float = 0.1, samples: int = 24
 ) -> Iterator[Symptom]:
     """The median update ratio ‖Δw‖/‖w‖ over layers under ``ratio`` (and not zero) in the newest ``samples`` snapshots,
-    with gradients alive and less than ``loss_fallen`` of the loss gone. Silent in warm-up and in a schedule's tail.
+    with gradients alive, not fading over depth, and less than ``loss_fallen`` of the loss gone. Silent in warm-up and
+    in a schedule's tail.
 
     Source: CS231n notes, "Babysitting the learning process" (about 1e-3 is healthy).
     """
@@ -30,7 +31,7 @@ def updates_too_small(
     if not len(moving) or alive < 0.5 or trend.fallen > loss_fallen:
         return  # where nothing comes back, no learning rate helps
     middle = float(np.median(moving))
-    if middle >= ratio:
+    if middle >= ratio or fades(window, gradients):
         return
     layers = tuple(window.layers[column] for column in columns[np.nan_to_num(every_ratio) < ratio])
     every = window.stats["update_ratio"][:, columns]
