@@ -13,7 +13,7 @@ from trainvitals.collector.plan import Plan
 from trainvitals.collector.sampling import FIRST_INTERVAL, Sampling
 from trainvitals.collector.steps import StepCounter
 from trainvitals.console import Console
-from trainvitals.ranks import Place, meeting_place
+from trainvitals.ranks import Place, find_place, meeting_place
 from trainvitals.settings import Settings
 
 if TYPE_CHECKING:
@@ -191,6 +191,7 @@ class Watching:
             emit=self._emit,
             tell=self._console.say,
             attention=self._attention(inners, layers, optimizers, options),
+            is_alone=self._place.ranks == find_place().ranks == 1,  # the others may have come since the run began
             leads=self._place.leads,
             shards=shards,
         )

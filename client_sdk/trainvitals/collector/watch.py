@@ -44,7 +44,8 @@ class Watch:
     A layer that is called several times in a step (shared, or under gradient accumulation) counts as one with all the
     values together. Of an optimizer that steps several times in one step of the first, the first time is recorded.
     ``emit`` gets the snapshot, the learning rates and the seconds that watching has cost since the one before. Of
-    several ranks one ``leads`` and ships layers; where they are sharded, ``shards`` puts together what each holds.
+    several ranks one ``leads`` and ships layers; where they are sharded, ``shards`` puts together what each holds. One
+    that ``is_alone`` has gradients of its own examples and no others.
     """
 
     def __init__(
@@ -57,6 +58,7 @@ class Watch:
         sampling: Sampling,
         emit: Callable[[Pending, dict[str, float | Tensor], float], None],
         tell: Callable[[str], None],
+        is_alone: bool = True,
         leads: bool = True,
         shards: Shards | None = None,
         attention: AttentionWatch | None = None,
@@ -84,7 +86,7 @@ class Watch:
         self._schedules = Schedules(optimizers)
         self._loss_scale: Tensor | None = None
         self._skipped: int | None = None  # steps, by a GradScaler; None without one
-        is_plain = len(self._roots) == len(self._optimizers) == 1 and leads and shards is None
+        is_plain = len(self._roots) == len(self._optimizers) == 1 and is_alone
         self._accumulation = Accumulation(layers.parameters, is_plain=is_plain)
         self._unheard = 0  # snapshots in a row without an output
         self._snapshots = 0
