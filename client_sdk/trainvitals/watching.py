@@ -109,6 +109,11 @@ class Watching:
         watch = self._watch
         return ("not watched", 0) if watch is None else watch.capture()
 
+    def logged(self, seconds: float) -> None:
+        """``log()`` has taken so long: what it costs is told with what watching costs."""
+        if (watch := self._watch) is not None:
+            watch.logged(seconds)
+
     def stop(self) -> None:
         """Remove every hook, and let go of models and optimizers; the snapshot that was begun is handed over."""
         watch, self._watch = self._watch, None
