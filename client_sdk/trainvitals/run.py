@@ -109,6 +109,7 @@ class Run(Noting, Shown):
         pipeline = self._pipeline
         if pipeline is None:
             return
+        started = time.perf_counter()
         try:
             at = None if step is None else checked_step(step)
             values = self._intake.take(metrics)
@@ -117,6 +118,7 @@ class Run(Noting, Shown):
             pipeline.outbox.put_points([Point(name, at, value) for name, value in values.items()])
         except Exception as error:  # noqa: BLE001  # the border: no error of ours may reach the training
             self._console.say(f"log() left values out: {error}", once=f"log {type(error).__name__}")
+        self._watching.logged(time.perf_counter() - started)
         self.check_findings()
 
     def check_findings(self) -> None:

@@ -13,7 +13,7 @@ from trainvitals.collector.plan import Plan
 from trainvitals.collector.sampling import FIRST_INTERVAL, Sampling
 from trainvitals.collector.steps import StepCounter
 from trainvitals.console import Console
-from trainvitals.ranks import Place, meeting_place
+from trainvitals.ranks import Place, find_place, meeting_place
 from trainvitals.settings import Settings
 
 if TYPE_CHECKING:
@@ -109,6 +109,11 @@ class Watching:
         watch = self._watch
         return ("not watched", 0) if watch is None else watch.capture()
 
+    def logged(self, seconds: float) -> None:
+        """``log()`` has taken so long: what it costs is told with what watching costs."""
+        if (watch := self._watch) is not None:
+            watch.logged(seconds)
+
     def stop(self) -> None:
         """Remove every hook, and let go of models and optimizers; the snapshot that was begun is handed over."""
         watch, self._watch = self._watch, None
@@ -191,6 +196,7 @@ class Watching:
             emit=self._emit,
             tell=self._console.say,
             attention=self._attention(inners, layers, optimizers, options),
+            is_alone=self._place.ranks == find_place().ranks == 1,  # the others may have come since the run began
             leads=self._place.leads,
             shards=shards,
         )

@@ -1,6 +1,7 @@
 """The same training in one process and in several that share its batches.
 
-Run as: distributed_training.py HOW FOLDER, which gets folders "one" and "several". HOW: ddp, fsdp, hybrid or tensor.
+Run as: distributed_training.py HOW FOLDER, which gets folders "one" and "several". HOW: ddp, fsdp, hybrid, tensor, or
+accumulating (ddp, each step's gradient from two passes).
 """
 
 from __future__ import annotations
@@ -42,10 +43,14 @@ def tensor_parallel(model: nn.Module) -> nn.Module:
 
 WAYS: dict[str, tuple[int, Callable[[nn.Module], nn.Module]]] = {
     "ddp": (2, DistributedDataParallel),
+    "accumulating": (2, DistributedDataParallel),
     "fsdp": (2, sharded),
     "hybrid": (4, hybrid),
     "tensor": (2, tensor_parallel),
 }
+
+
+PASSES = {"accumulating": 2}
 
 
 def network(how: str) -> nn.Module:
@@ -54,7 +59,16 @@ def network(how: str) -> nn.Module:
     return nn.Sequential(nn.Linear(4, hidden), nn.Tanh(), nn.Linear(hidden, 1))
 
 
-def train(called: nn.Module, folder: Path, *, rank: int, parts: int, steps: int = STEPS, every: int | None = 1) -> None:
+def train(
+    called: nn.Module,
+    folder: Path,
+    *,
+    rank: int,
+    parts: int,
+    steps: int = STEPS,
+    every: int | None = 1,
+    passes: int = 1,
+) -> None:
     """``parts`` of each batch, of which this rank has its own."""
     optimizer = torch.optim.Adam(called.parameters(), lr=0.01)
     run = tv.init(mode="offline", directory=folder, project="ranks")
@@ -63,8 +77,9 @@ def train(called: nn.Module, folder: Path, *, rank: int, parts: int, steps: int 
     for _ in range(steps):
         batch = torch.randn(BATCH, 4, generator=batches)
         optimizer.zero_grad()
-        loss = called(batch.chunk(parts)[rank % parts]).square().mean()
-        loss.backward()
+        for micro_batch in batch.chunk(parts)[rank % parts].chunk(passes):
+            loss = called(micro_batch).square().mean()
+            (loss / passes).backward()
         optimizer.step()
         run.log({"loss": loss})
     run.finish()
@@ -73,13 +88,19 @@ def train(called: nn.Module, folder: Path, *, rank: int, parts: int, steps: int 
 def one_of_several(rank: int, how: str, folder: Path, meeting: str) -> None:
     ranks, spread = WAYS[how]
     distributed.init_process_group("gloo", init_method=f"file://{meeting}", rank=rank, world_size=ranks)
-    train(spread(network(how)), folder / "several", rank=rank, parts=1 if how == "tensor" else ranks)
+    train(
+        spread(network(how)),
+        folder / "several",
+        rank=rank,
+        parts=1 if how == "tensor" else ranks,
+        passes=PASSES.get(how, 1),
+    )
     distributed.barrier()
     distributed.destroy_process_group()
 
 
 if __name__ == "__main__":
     way, target = sys.argv[1], Path(sys.argv[2])
-    train(network(way), target / "one", rank=0, parts=1)
+    train(network(way), target / "one", rank=0, parts=1, passes=PASSES.get(way, 1))
     with tempfile.TemporaryDirectory() as shared:
         mp.spawn(one_of_several, args=(way, target, f"{shared}/meeting"), nprocs=WAYS[way][0])

@@ -164,6 +164,19 @@ def test_all_ranks_are_one_run_and_each_tells_what_is_its_own(tmp_path: Path, ho
 
 
 @pytest.mark.slow
+def test_the_noise_scale_is_told_by_a_process_alone_and_not_by_ranks_that_average(tmp_path: Path) -> None:
+    python(HERE / "distributed_training.py", "accumulating", tmp_path)
+    one, several = frames_of(tmp_path / "one"), by_rank(tmp_path / "several")
+    assert metric_points(one, "gradient_noise_scale")
+    norms = metric_points(one, "grad_norm")
+    for records in several.values():
+        assert "gradient_noise_scale" not in metrics(frames(records))
+        assert metric_points(frames(records), "grad_norm") == [
+            (step, pytest.approx(norm, rel=CLOSE)) for step, norm in norms
+        ]
+
+
+@pytest.mark.slow
 def test_sharded_ranks_sample_the_same_steps_by_the_budget(tmp_path: Path) -> None:
     said = python(HERE / "sharded_training.py", tmp_path, "every rank")
     assert "come" not in said

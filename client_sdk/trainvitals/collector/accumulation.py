@@ -14,7 +14,7 @@ from trainvitals.collector.stats.gradients import square_norm
 class Accumulation:
     """Looks at the gradients between the first two passes, when they are those of the first alone: all that the
     gradient noise scale takes beside the norm that the optimizer sees. ``is_plain``: one model and one optimizer, so
-    that every pass adds to the same gradient."""
+    that every pass adds to the same gradient, and one process: what ranks average among them, and when, is not seen."""
 
     def __init__(self, parameters: Sequence[Tensor], *, is_plain: bool) -> None:
         self._parameters = parameters

@@ -10,6 +10,8 @@ from typing import Any, Final
 import torch
 from torch.jit._trace import is_tracing as _is_tracing
 
+from trainvitals.collector.toll import Toll
+
 MAX_ERRORS: Final = 10
 
 
@@ -34,13 +36,15 @@ class Faults:
 
 
 class Hook:
-    """A forward or optimizer hook. In copies and pickles of what carries it, it is a function that does nothing."""
+    """A forward or optimizer hook. In copies and pickles of what carries it, it is a function that does nothing. One
+    that stays at all steps has its ``toll``."""
 
-    __slots__ = ("_body", "_faults")
+    __slots__ = ("_body", "_faults", "_toll")
 
-    def __init__(self, body: Callable[..., None], faults: Faults) -> None:
+    def __init__(self, body: Callable[..., None], faults: Faults, toll: Toll | None = None) -> None:
         self._body = body
         self._faults = faults
+        self._toll = toll
 
     def __call__(self, *arguments: Any) -> None:  # Any: whatever torch hands to hooks
         if torch.compiler.is_compiling():
@@ -48,7 +52,10 @@ class Hook:
         if _is_tracing() or self._faults.too_many:
             return
         try:
-            self._body(*arguments)
+            if self._toll is not None and self._toll.is_due:
+                self._toll.time(self._body, arguments)
+            else:
+                self._body(*arguments)
         except Exception as error:  # noqa: BLE001  # the border: no error of ours may reach the training
             self._faults.add(error)
 

@@ -28,7 +28,7 @@ class Phases:
         """A phase begins, and the one before it ends; ``examples`` go in with a forward pass."""
         now = time.perf_counter()
         if self._phase is not None:
-            self._seconds[self._phase] += now - self._since
+            self._seconds[self._phase] += max(0.0, now - self._since)  # log() in another thread may have taken longer
         self._phase, self._since = phase, now
         self._examples += examples
 

@@ -32,6 +32,7 @@ from trainvitals.collector.schedules import Schedules
 from trainvitals.collector.shards import Shards
 from trainvitals.collector.snapshots import Pending, pack
 from trainvitals.collector.steps import StepCounter
+from trainvitals.collector.toll import Toll
 from trainvitals.collector.turns import Turns
 from trainvitals.wire.capture import CaptureOutcome
 
@@ -44,7 +45,8 @@ class Watch:
     A layer that is called several times in a step (shared, or under gradient accumulation) counts as one with all the
     values together. Of an optimizer that steps several times in one step of the first, the first time is recorded.
     ``emit`` gets the snapshot, the learning rates and the seconds that watching has cost since the one before. Of
-    several ranks one ``leads`` and ships layers; where they are sharded, ``shards`` puts together what each holds.
+    several ranks one ``leads`` and ships layers; where they are sharded, ``shards`` puts together what each holds. One
+    that ``is_alone`` has gradients of its own examples and no others.
     """
 
     def __init__(
@@ -57,6 +59,7 @@ class Watch:
         sampling: Sampling,
         emit: Callable[[Pending, dict[str, float | Tensor], float], None],
         tell: Callable[[str], None],
+        is_alone: bool = True,
         leads: bool = True,
         shards: Shards | None = None,
         attention: AttentionWatch | None = None,
@@ -64,18 +67,18 @@ class Watch:
         self._roots = list(roots)
         self._layers = layers
         self._optimizers = list(optimizers)
-        self._steps = steps
-        self._sampling = sampling
+        self._steps, self._sampling = steps, sampling
         self._emit = emit
         self._tell = tell
         self._leads = leads
         self._shards = shards
+        self._toll = Toll()
         self._counting = Faults(tell)  # of its own: steps are counted even when measuring has failed for good
         self._faults = Faults(tell)
         self._attention = attention
         self._device = clock_of(layers.parameters[0])
         self._forward = ForwardWatch(layers.modules, faults=self._faults, device=self._device, attention=attention)
-        self._parts = self._split()
+        self._parts = _split(layers, self._optimizers, leads=leads, shards=shards)
         self._known = {id(parameter) for parameter in layers.parameters}
         self._clock = StepClock()
         self._turns = Turns(len(self._optimizers))
@@ -84,7 +87,7 @@ class Watch:
         self._schedules = Schedules(optimizers)
         self._loss_scale: Tensor | None = None
         self._skipped: int | None = None  # steps, by a GradScaler; None without one
-        is_plain = len(self._roots) == len(self._optimizers) == 1 and leads and shards is None
+        is_plain = is_alone and len(self._roots) == len(self._optimizers) == 1
         self._accumulation = Accumulation(layers.parameters, is_plain=is_plain)
         self._unheard = 0  # snapshots in a row without an output
         self._snapshots = 0
@@ -94,7 +97,7 @@ class Watch:
         self._sampled = False
         self._permanent: list[RemovableHandle] = []
         self._seconds = 0.0  # spent since the last boundary of steps
-        self._unreported = 0.0  # spent since the last snapshot was handed over
+        self._unreported = 0.0  # spent since the last snapshot was handed over, on whatever
         self._blind = not leads or all(is_compiled(root) for root in self._roots)
 
     def start(self) -> None:
@@ -115,13 +118,18 @@ class Watch:
         listen(self)
         if self._attention is not None and not self._blind:
             self._attention.start()
+
+        def staying(body: Callable[..., None]) -> Hook:
+            return Hook(body, self._counting, self._toll)
+
+        self._toll.calibrate(staying(lambda *_: None))
         keep = self._permanent.append
         for root in self._roots:
-            keep(root.register_forward_pre_hook(Hook(self._enter_root, self._counting)))
-            keep(root.register_forward_hook(Hook(self._leave_root, self._counting), always_call=True))
+            keep(root.register_forward_pre_hook(staying(self._enter_root)))
+            keep(root.register_forward_hook(staying(self._leave_root), always_call=True))
         for index, optimizer in enumerate(self._optimizers):
-            keep(optimizer.register_step_pre_hook(Hook(self._before(index), self._counting)))
-            keep(optimizer.register_step_post_hook(Hook(self._after(index), self._counting)))
+            keep(optimizer.register_step_pre_hook(staying(self._before(index))))
+            keep(optimizer.register_step_post_hook(staying(self._after(index))))
         self._prepare_once()
 
     def stop(self) -> None:
@@ -141,6 +149,11 @@ class Watch:
     def capture(self) -> tuple[CaptureOutcome, int]:
         """See ``Sampling.capture``."""
         return self._sampling.capture(self._steps.upcoming)
+
+    def logged(self, seconds: float) -> None:
+        """``log()`` has taken so long."""
+        self._unreported += seconds
+        self._phases.leave_out(seconds)
 
     def clipped(self, parameters: Sequence[Tensor], *, norm: Tensor, max_norm: float | Tensor) -> None:
         """See ``instruments.Listener``."""
@@ -163,25 +176,6 @@ class Watch:
             step = self._sample.step
             self._sample = None
             self._guarded(lambda: self._begin_sample(step))
-
-    def _split(self) -> list[OptimizerWatch | GradientWatch]:
-        """Each parameter to the optimizer that has it, those that none has to the first."""
-        optimizer_of = {
-            id(parameter): index
-            for index, optimizer in enumerate(self._optimizers)
-            for group in optimizer.param_groups
-            for parameter in group["params"]
-        }
-        pairs: list[list[tuple[nn.Parameter, int]]] = [[] for _ in self._optimizers]
-        for parameter, owner in zip(self._layers.parameters, self._layers.owners, strict=True):
-            if self._shards is None or is_ours_to_tell(parameter, leads=self._leads):
-                pairs[optimizer_of.get(id(parameter), 0)].append((parameter, owner))
-        return [
-            OptimizerWatch(optimizer, pairs=own)
-            if self._leads or self._shards is not None
-            else GradientWatch(optimizer, [parameter for parameter, _ in own])
-            for optimizer, own in zip(self._optimizers, pairs, strict=True)
-        ]
 
     def _enter_root(self, module: nn.Module, arguments: object) -> None:
         if not module.training or not torch.is_grad_enabled():
@@ -295,6 +289,7 @@ class Watch:
         spent, self._seconds = self._seconds, 0.0
         self._phases.step_ended()
         self._clipping.step_ended()
+        self._unreported += self._toll.step_ended()
         cost = self._clock.step_ended(cost_seconds=spent if self._sampled else None)
         if self._sampled:
             cost += self._device.ended(counted_seconds=cost)
@@ -312,7 +307,9 @@ class Watch:
                 measure()
         except Exception as error:  # noqa: BLE001
             self._faults.add(error)
-        self._spend(time.perf_counter() - started)
+        seconds = time.perf_counter() - started
+        self._toll.leave_out(seconds)
+        self._spend(seconds)
 
     def _spend(self, seconds: float) -> None:
         self._seconds += seconds
@@ -323,6 +320,28 @@ class Watch:
         self._blind = True
         stats = "activation stats" if self._attention is None else "activation and attention stats"
         self._tell(f"outputs of layers are not seen, for {why}: {stats} are left out, all others are recorded")
+
+
+def _split(
+    layers: Layers, optimizers: list[Optimizer], *, leads: bool, shards: Shards | None
+) -> list[OptimizerWatch | GradientWatch]:
+    """Each parameter to the optimizer that has it, those that none has to the first."""
+    optimizer_of = {
+        id(parameter): index
+        for index, optimizer in enumerate(optimizers)
+        for group in optimizer.param_groups
+        for parameter in group["params"]
+    }
+    pairs: list[list[tuple[nn.Parameter, int]]] = [[] for _ in optimizers]
+    for parameter, owner in zip(layers.parameters, layers.owners, strict=True):
+        if shards is None or is_ours_to_tell(parameter, leads=leads):
+            pairs[optimizer_of.get(id(parameter), 0)].append((parameter, owner))
+    return [
+        OptimizerWatch(optimizer, pairs=own)
+        if leads or shards is not None
+        else GradientWatch(optimizer, [parameter for parameter, _ in own])
+        for optimizer, own in zip(optimizers, pairs, strict=True)
+    ]
 
 
 def _tell_of_compiled_parts(roots: Sequence[nn.Module], tell: Callable[[str], None]) -> None:
