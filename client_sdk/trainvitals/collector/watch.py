@@ -21,8 +21,11 @@ from trainvitals.collector.dtensors import is_ours_to_tell, is_sharded
 from trainvitals.collector.forward_watch import ForwardWatch
 from trainvitals.collector.gradient_watch import GradientWatch
 from trainvitals.collector.hooks import Faults, Hook
+from trainvitals.collector.input_facts import facts_of_inputs
 from trainvitals.collector.instruments import leave, listen
 from trainvitals.collector.layers import Layers
+from trainvitals.collector.loss_watch import LossWatch
+from trainvitals.collector.modes import Modes
 from trainvitals.collector.optimizer_watch import OptimizerWatch
 from trainvitals.collector.phases import Phases, examples_in
 from trainvitals.collector.roots import compiled_parts, is_compiled
@@ -35,6 +38,7 @@ from trainvitals.collector.steps import StepCounter
 from trainvitals.collector.turns import Turns
 from trainvitals.wire.capture import CaptureOutcome
 
+FACTS_FIRST: Final = 20  # snapshots with facts of batch and loss; later on only those that look in depth
 MOST_UNHEARD: Final = 3  # snapshots: the first may have begun after its forward pass
 
 
@@ -61,9 +65,7 @@ class Watch:
         shards: Shards | None = None,
         attention: AttentionWatch | None = None,
     ) -> None:
-        self._roots = list(roots)
-        self._layers = layers
-        self._optimizers = list(optimizers)
+        self._roots, self._layers, self._optimizers = list(roots), layers, list(optimizers)
         self._steps = steps
         self._sampling = sampling
         self._emit = emit
@@ -75,6 +77,8 @@ class Watch:
         self._attention = attention
         self._device = clock_of(layers.parameters[0])
         self._forward = ForwardWatch(layers.modules, faults=self._faults, device=self._device, attention=attention)
+        self._losses = LossWatch(self._guarded)
+        self._modes = Modes()
         self._parts = self._split()
         self._known = {id(parameter) for parameter in layers.parameters}
         self._clock = StepClock()
@@ -89,6 +93,7 @@ class Watch:
         self._unheard = 0  # snapshots in a row without an output
         self._snapshots = 0
         self._sample: Sample | None = None
+        self._with_facts = False  # of this sample's batch and loss
         self._waiting: set[int] = set()  # optimizers that have not stepped in the sampled step
         self._prepared: int | None = None  # the step that forward hooks are there for, or not there
         self._sampled = False
@@ -113,6 +118,8 @@ class Watch:
                 part.prepare()
         self._steps.drive()
         listen(self)
+        if self._leads:
+            self._losses.start()
         if self._attention is not None and not self._blind:
             self._attention.start()
         keep = self._permanent.append
@@ -127,6 +134,7 @@ class Watch:
     def stop(self) -> None:
         """Remove every hook; the model is as it was. The snapshot that was begun is handed over."""
         leave(self)
+        self._losses.stop()
         self._steps.release()
         self._guarded(self._close)
         if self._shards is not None:
@@ -184,15 +192,20 @@ class Watch:
         ]
 
     def _enter_root(self, module: nn.Module, arguments: object) -> None:
-        if not module.training or not torch.is_grad_enabled():
+        has_gradients = torch.is_grad_enabled()
+        self._modes.enter(is_training=module.training, has_gradients=has_gradients)
+        if not module.training or not has_gradients:
             return
         if self._turns.forward():
             self._steps.begin()
             self._prepare_once()
         self._forward.enter_root()
         examples = examples_in(arguments)
-        if self._sample is not None:
+        sample = self._sample
+        if sample is not None:
             self._guarded(lambda: self._accumulation.count(examples))
+            if self._with_facts and "input_checksum" not in sample.facts and not _capturing():
+                self._guarded(lambda: sample.facts.update(facts_of_inputs(arguments)))
         self._phases.enter("forward", examples=examples)
 
     def _leave_root(self, module: nn.Module, arguments: object, output: object) -> None:
@@ -258,6 +271,9 @@ class Watch:
         self._waiting = set(range(len(self._optimizers)))
         if not self._blind:
             self._forward.begin(self._sample)
+        self._with_facts = self._leads and (self._sample.in_depth or self._snapshots < FACTS_FIRST)
+        if self._with_facts:
+            self._losses.begin(self._sample)
 
     def _close(self) -> None:
         """Hand the snapshot over, if a gradient was seen."""
@@ -265,6 +281,7 @@ class Watch:
         if sample is None:
             return
         self._forward.end()
+        self._losses.end()
         stepped = len(self._waiting) < len(self._optimizers)  # other ranks may count on a part without a gradient
         if "gradients" not in sample.kinds and not (stepped and self._shards is not None):
             return
@@ -285,6 +302,7 @@ class Watch:
             rates["lr" if index == 0 else f"lr/{index}"] = rate.detach().clone() if isinstance(rate, Tensor) else rate
         seconds, self._unreported = self._unreported, 0.0  # packing is on the next snapshot's account
         layers = self._layers if self._attention is None else self._attention.layers
+        sample.facts.update(self._modes.facts() if self._leads else {})
         pending = pack(sample, layers=layers.names, ships_layers=self._leads, shards=self._shards)
         self._emit(pending, rates, seconds)
 
@@ -295,6 +313,7 @@ class Watch:
         spent, self._seconds = self._seconds, 0.0
         self._phases.step_ended()
         self._clipping.step_ended()
+        self._modes.step_ended()
         cost = self._clock.step_ended(cost_seconds=spent if self._sampled else None)
         if self._sampled:
             cost += self._device.ended(counted_seconds=cost)
