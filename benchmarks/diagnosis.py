@@ -92,9 +92,8 @@ def main() -> None:
         judge.take(history, life, [frame], now=0.0, is_moment=False, is_last=False)
         costs.append(time.perf_counter() - began)
     found = sorted({finding.rule for finding in life.findings.values()})
-    print(
-        f"{len(rules())} rules, {LAYERS} layers, {len(STATS)} stats and {len(STATS_IN_DEPTH)} in depth, {steps:,} steps, {len(costs):,} frames"
-    )
+    print(f"{len(rules())} rules, {LAYERS} layers, {len(STATS)} stats and {len(STATS_IN_DEPTH)} in depth,", end=" ")
+    print(f"{steps:,} steps, {len(costs):,} frames")
     print(
         f"a frame: median {1e3 * statistics.median(costs):.2f} ms, mean {1e3 * statistics.mean(costs):.2f} ms,", end=" "
     )

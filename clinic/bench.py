@@ -30,7 +30,7 @@ class Bench:
         batches: Batches,
         *,
         steps: int,
-        loss_fn: Loss = nn.functional.cross_entropy,
+        loss_fn: Loss | None = None,
         schedule: Any = None,  # Any: torch's schedulers share no base that is public
         clip: float | None = None,
         accumulate: int = 1,
@@ -41,8 +41,9 @@ class Bench:
         attention: bool = False,
     ) -> None:
         """Train as most scripts do: forward, backward, clip, step, log. ``before_step`` is called between backward
-        and the optimizer's step."""
+        and the optimizer's step. The loss is cross entropy if none is given."""
         model.train()
+        loss_fn = loss_fn or nn.CrossEntropyLoss()
         self.run.watch(model, optimizer, attention=attention)
         for step in range(steps):
             optimizer.zero_grad()

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from trainvitals.wire.answers import Curve, Heatmap, RunDetail, Snapshot
+from trainvitals.wire.facts import is_fact
 from trainvitals.wire.floats import Floats
 from trainvitals.wire.messages import Finding
 from trainvitals_dashboard import words
@@ -140,7 +141,7 @@ def parts_of_loss(detail: RunDetail) -> list[str]:
 
 def is_own(metric: str) -> bool:
     """Whether the SDK logs it by itself; a user's "lr/head" is the user's."""
-    listed = metric in OWN_METRICS or metric in LOOP_METRICS
+    listed = metric in OWN_METRICS or metric in LOOP_METRICS or is_fact(metric)
     return listed or _GROUP_RATE.fullmatch(metric) is not None or words.gpu_metric(metric) is not None
 
 

@@ -97,6 +97,11 @@ def test_what_only_sounds_like_the_sdks_own_is_drawn() -> None:
     ]
 
 
+def test_facts_are_for_the_rules_and_not_drawn() -> None:
+    assert gathered(detail("loss", "facts/accuracy", "facts/input_std", "accuracy")).others == ["accuracy"]
+    assert loss_metric(detail("facts/loss", "reward")) == "reward"
+
+
 def test_without_a_loss_the_first_metric_of_the_users_own_stands_in() -> None:
     assert loss_metric(detail("elapsed_seconds", "lr", "lr/1", "reward")) == "reward"
     assert gathered(detail("reward", "length")).others == ["length"]

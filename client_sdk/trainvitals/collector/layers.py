@@ -10,6 +10,7 @@ from typing import Any, Final
 from torch import nn
 from torch.optim import Optimizer
 
+from trainvitals.collector.declared import initial_weights, settings_of
 from trainvitals.plain import plain
 from trainvitals.wire.messages import LayerInfo, ModelInfo, OptimizerInfo, ParameterGroup
 
@@ -96,6 +97,7 @@ def describe(layers: Layers, optimizers: Sequence[Optimizer]) -> ModelInfo:
         sizes[owner] += parameter.numel()
         trainable[owner] += parameter.numel() if parameter.requires_grad else 0
         in_optimizer[owner] &= id(parameter) in optimized
+    initial = initial_weights(layers.parameters, layers.owners)
     infos = [
         LayerInfo(
             name=name,
@@ -104,6 +106,8 @@ def describe(layers: Layers, optimizers: Sequence[Optimizer]) -> ModelInfo:
             trainable=trainable[index],
             in_optimizer=in_optimizer[index],
             source=_source(module),
+            settings=settings_of(module),
+            initial=initial.get(index),
         )
         for index, (name, module) in enumerate(zip(layers.names, layers.modules, strict=True))
     ]

@@ -33,6 +33,7 @@ class Sample:
         self.with_histograms = with_histograms
         self.kinds: dict[str, Columns] = {}
         self.decays: list[Decay] = []  # of each parameter, in the order of the columns of "updates"
+        self.facts: dict[str, float | Tensor] = {}  # by name, without the prefix
 
     def add(self, kind: str, piece: Tensor, *, owners: Sequence[int], sizes: Sequence[int]) -> None:
         """One more piece [rows, columns]."""

@@ -28,6 +28,7 @@ from trainvitals.collector.stats import (
     updates,
     weights,
 )
+from trainvitals.wire.facts import FACTS
 from trainvitals.wire.histograms import VALUE_KINDS, ValueKind
 
 
@@ -72,7 +73,8 @@ SHARDED: Final[Sequence[str]] = (
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pending:
     """A snapshot whose numbers are being copied to the host, with owners and sizes of each kind's columns. ``shards``
-    puts it together with what other ranks hold of it; ``ships_layers``: False where another rank does."""
+    puts it together with what other ranks hold of it; ``ships_layers``: False where another rank does. ``facts`` that
+    are None are on their way, too."""
 
     step: int
     in_depth: bool
@@ -83,6 +85,7 @@ class Pending:
     owners: dict[str, list[int]]
     sizes: dict[str, list[int]]
     decays: list[Decay]
+    facts: dict[str, float | None]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -115,11 +118,13 @@ class Measured:
     noise: Estimate | None = None
     histograms: Cells | None = None
     penalties: dict[str, float] = field(default_factory=dict)
+    facts: dict[str, float] = field(default_factory=dict)
 
 
 def pack(sample: Sample, *, layers: list[str], ships_layers: bool = True, shards: Shards | None = None) -> Pending:
     """Start the one copy of a sample to the host."""
     pieces = {kind: torch.cat(on_one_device(of.pieces), dim=1) for kind, of in sample.kinds.items()}
+    pieces |= {FACTS + name: value for name, value in sample.facts.items() if isinstance(value, Tensor)}
     return Pending(
         step=sample.step,
         in_depth=sample.in_depth,
@@ -130,14 +135,17 @@ def pack(sample: Sample, *, layers: list[str], ships_layers: bool = True, shards
         owners={kind: columns.owners for kind, columns in sample.kinds.items()},
         sizes={kind: columns.sizes for kind, columns in sample.kinds.items()},
         decays=sample.decays,
+        facts={FACTS + name: None if isinstance(value, Tensor) else value for name, value in sample.facts.items()},
     )
 
 
 def measure(pending: Pending) -> Measured:
     """The stats of a snapshot. Waits for the device, and for other ranks; belongs on the background thread."""
+    received = receive(pending.parcel)
+    facts = {name: float(received.pop(name)) if value is None else value for name, value in pending.facts.items()}
     held = {
         kind: Held(columns=columns, owners=pending.owners[kind], sizes=pending.sizes[kind])
-        for kind, columns in receive(pending.parcel).items()
+        for kind, columns in received.items()
     }
     if pending.shards is not None:
         own = {kind: held.pop(kind) for kind in SHARDED if kind in held}
@@ -152,6 +160,7 @@ def measure(pending: Pending) -> Measured:
         noise=_noise(held.get("noise"), norm),
         histograms=_histograms(pending.step, held, layers=pending.layers) if pending.ships_layers else None,
         penalties=_penalties(held.get("updates"), pending.decays),
+        facts=facts,
     )
 
 

@@ -21,8 +21,11 @@ from trainvitals.collector.dtensors import is_ours_to_tell, is_sharded
 from trainvitals.collector.forward_watch import ForwardWatch
 from trainvitals.collector.gradient_watch import GradientWatch
 from trainvitals.collector.hooks import Faults, Hook
+from trainvitals.collector.input_facts import facts_of_inputs
 from trainvitals.collector.instruments import leave, listen
 from trainvitals.collector.layers import Layers
+from trainvitals.collector.loss_watch import LossWatch
+from trainvitals.collector.modes import Modes
 from trainvitals.collector.optimizer_watch import OptimizerWatch
 from trainvitals.collector.phases import Phases, examples_in
 from trainvitals.collector.roots import compiled_parts, is_compiled
@@ -36,6 +39,7 @@ from trainvitals.collector.toll import Toll
 from trainvitals.collector.turns import Turns
 from trainvitals.wire.capture import CaptureOutcome
 
+FACTS_FIRST: Final = 20  # snapshots with facts of batch and loss; later on only those that look in depth
 MOST_UNHEARD: Final = 3  # snapshots: the first may have begun after its forward pass
 
 
@@ -64,9 +68,7 @@ class Watch:
         shards: Shards | None = None,
         attention: AttentionWatch | None = None,
     ) -> None:
-        self._roots = list(roots)
-        self._layers = layers
-        self._optimizers = list(optimizers)
+        self._roots, self._layers, self._optimizers = list(roots), layers, list(optimizers)
         self._steps, self._sampling = steps, sampling
         self._emit = emit
         self._tell = tell
@@ -78,6 +80,8 @@ class Watch:
         self._attention = attention
         self._device = clock_of(layers.parameters[0])
         self._forward = ForwardWatch(layers.modules, faults=self._faults, device=self._device, attention=attention)
+        self._losses = LossWatch(self._guarded)
+        self._modes = Modes()
         self._parts = _split(layers, self._optimizers, leads=leads, shards=shards)
         self._known = {id(parameter) for parameter in layers.parameters}
         self._clock = StepClock()
@@ -92,6 +96,7 @@ class Watch:
         self._unheard = 0  # snapshots in a row without an output
         self._snapshots = 0
         self._sample: Sample | None = None
+        self._with_facts = False  # of this sample's batch and loss
         self._waiting: set[int] = set()  # optimizers that have not stepped in the sampled step
         self._prepared: int | None = None  # the step that forward hooks are there for, or not there
         self._sampled = False
@@ -116,6 +121,8 @@ class Watch:
                 part.prepare()
         self._steps.drive()
         listen(self)
+        if self._leads:
+            self._losses.start()
         if self._attention is not None and not self._blind:
             self._attention.start()
 
@@ -135,6 +142,7 @@ class Watch:
     def stop(self) -> None:
         """Remove every hook; the model is as it was. The snapshot that was begun is handed over."""
         leave(self)
+        self._losses.stop()
         self._steps.release()
         self._guarded(self._close)
         if self._shards is not None:
@@ -178,15 +186,20 @@ class Watch:
             self._guarded(lambda: self._begin_sample(step))
 
     def _enter_root(self, module: nn.Module, arguments: object) -> None:
-        if not module.training or not torch.is_grad_enabled():
+        has_gradients = torch.is_grad_enabled()
+        self._modes.enter(is_training=module.training, has_gradients=has_gradients)
+        if not module.training or not has_gradients:
             return
         if self._turns.forward():
             self._steps.begin()
             self._prepare_once()
         self._forward.enter_root()
         examples = examples_in(arguments)
-        if self._sample is not None:
+        sample = self._sample
+        if sample is not None:
             self._guarded(lambda: self._accumulation.count(examples))
+            if self._with_facts and "input_checksum" not in sample.facts and not _capturing():
+                self._guarded(lambda: sample.facts.update(facts_of_inputs(arguments)))
         self._phases.enter("forward", examples=examples)
 
     def _leave_root(self, module: nn.Module, arguments: object, output: object) -> None:
@@ -252,6 +265,9 @@ class Watch:
         self._waiting = set(range(len(self._optimizers)))
         if not self._blind:
             self._forward.begin(self._sample)
+        self._with_facts = self._leads and (self._sample.in_depth or self._snapshots < FACTS_FIRST)
+        if self._with_facts:
+            self._losses.begin(self._sample)
 
     def _close(self) -> None:
         """Hand the snapshot over, if a gradient was seen."""
@@ -259,6 +275,7 @@ class Watch:
         if sample is None:
             return
         self._forward.end()
+        self._losses.end()
         stepped = len(self._waiting) < len(self._optimizers)  # other ranks may count on a part without a gradient
         if "gradients" not in sample.kinds and not (stepped and self._shards is not None):
             return
@@ -279,6 +296,7 @@ class Watch:
             rates["lr" if index == 0 else f"lr/{index}"] = rate.detach().clone() if isinstance(rate, Tensor) else rate
         seconds, self._unreported = self._unreported, 0.0  # packing is on the next snapshot's account
         layers = self._layers if self._attention is None else self._attention.layers
+        sample.facts.update(self._modes.facts() if self._leads else {})
         pending = pack(sample, layers=layers.names, ships_layers=self._leads, shards=self._shards)
         self._emit(pending, rates, seconds)
 
@@ -289,6 +307,7 @@ class Watch:
         spent, self._seconds = self._seconds, 0.0
         self._phases.step_ended()
         self._clipping.step_ended()
+        self._modes.step_ended()
         self._unreported += self._toll.step_ended()
         cost = self._clock.step_ended(cost_seconds=spent if self._sampled else None)
         if self._sampled:

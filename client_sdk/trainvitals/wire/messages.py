@@ -28,8 +28,19 @@ class RunStart(msgspec.Struct, frozen=True, kw_only=True):
     ranks: int = 1
 
 
+class InitialWeights(msgspec.Struct, frozen=True, kw_only=True):
+    """The first weight matrix of a layer when watching began: standard deviation and absolute maximum, how many inputs
+    a unit has, and whether all of its rows, the units, were equal. Of a large one a few values stand for all."""
+
+    std: float
+    largest: float
+    fan_in: int
+    equal_rows: bool = False
+
+
 class LayerInfo(msgspec.Struct, frozen=True, kw_only=True):
-    """A layer as the model declares it. ``kind`` is the module's class name; ``parameters`` counts its own scalars."""
+    """A layer as the model declares it. ``kind`` is the module's class name; ``parameters`` counts its own scalars.
+    ``settings`` are numbers that the module was made with, by their names in PyTorch (p, eps, out_features …)."""
 
     name: str
     kind: str
@@ -37,6 +48,8 @@ class LayerInfo(msgspec.Struct, frozen=True, kw_only=True):
     trainable: int = 0
     in_optimizer: bool = True
     source: str | None = None  # "file:line" where known
+    settings: dict[str, float] = {}
+    initial: InitialWeights | None = None
 
 
 class ParameterGroup(msgspec.Struct, frozen=True, kw_only=True):

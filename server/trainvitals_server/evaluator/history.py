@@ -8,6 +8,7 @@ from typing import Final
 
 import numpy as np
 
+from trainvitals.wire.facts import is_fact
 from trainvitals.wire.frame import Frame, LayerStats, matrix_of
 from trainvitals.wire.messages import LayerInfo, ModelInfo
 from trainvitals_server.diagnosis.window import LEARNING_RATE, LOSS_NAMES, Floats32, Window
@@ -27,6 +28,7 @@ FAR_BEHIND_STEPS: Final = 200  # when a run is recalled: a rank so far behind ma
 NEVER: Final = 2**62  # a step beyond all steps
 ALWAYS_KEPT: Final = frozenset({*LOSS_NAMES, LEARNING_RATE})
 MOST_METRICS: Final = 32
+FACT_POINTS: Final = 64  # the newest, and as many of the past
 MOST_STATS: Final = 64
 MOST_VALUES: Final = 4_000_000  # of the newest snapshots, and of the past
 FEWEST_SNAPSHOTS: Final = 16  # which rules need, however large they are
@@ -45,6 +47,7 @@ class History:
         self._layers: tuple[str, ...] = ()
         self._snapshots: Thinned[dict[str, Floats32]] = Thinned(newest=NEWEST_SNAPSHOTS, past=PAST_SNAPSHOTS)
         self._metrics: dict[str, Thinned[float]] = {}
+        self._others = 0  # metrics that are no facts
         self._ranks = RankPoints()
         self._lineup = Lineup()
         self._step = -1
@@ -131,10 +134,14 @@ class History:
     def add_point(self, metric: str, step: int, value: float) -> None:
         """Take a metric's point in, if it is one that rules read, or there is room for it."""
         self._step = max(self._step, step)
-        if metric not in self._metrics and metric not in ALWAYS_KEPT and len(self._metrics) >= MOST_METRICS:
-            return
-        known = self._metrics.setdefault(metric, Thinned(newest=NEWEST_POINTS, past=PAST_POINTS))
-        known.add(step, value)
+        if metric not in self._metrics:
+            if not is_kept(metric) and self._others >= MOST_METRICS:
+                return
+            of_fact = is_fact(metric)
+            self._others += not of_fact
+            newest, past = (FACT_POINTS, FACT_POINTS) if of_fact else (NEWEST_POINTS, PAST_POINTS)
+            self._metrics[metric] = Thinned(newest=newest, past=past)
+        self._metrics[metric].add(step, value)
 
     def add_snapshot(self, step: int, layers: tuple[str, ...], stats: dict[str, Floats32]) -> None:
         """Take a snapshot in: stat → float32 [layers]. Other layers than before begin the layer history anew."""
@@ -175,6 +182,11 @@ class History:
             optimizers=tuple(self._model.optimizers),
             planned_steps=self.planned_steps,
         )
+
+
+def is_kept(metric: str) -> bool:
+    """Whether rules read it, however many others there are."""
+    return metric in ALWAYS_KEPT or is_fact(metric)
 
 
 class _Stats(Mapping[str, Floats32]):

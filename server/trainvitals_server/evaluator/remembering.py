@@ -10,6 +10,7 @@ from typing import Final, Protocol, TypeVar
 import numpy as np
 
 from trainvitals.wire.answers import Curve, Heatmap, RunDetail
+from trainvitals.wire.facts import is_fact
 from trainvitals.wire.messages import ModelInfo
 from trainvitals_server.diagnosis.window import Floats32
 from trainvitals_server.evaluator.history import (
@@ -55,9 +56,10 @@ def remembered(store: Store, run_id: str) -> tuple[History, Life]:
 
 def _recall(store: Store, history: History, detail: RunDetail, *, last: int) -> None:
     """Up to ``last``, so that questions asked one after another see the same although more arrives between them."""
-    known = sorted(detail.metrics, key=lambda metric: metric not in ALWAYS_KEPT)
+    facts = [metric for metric in detail.metrics if is_fact(metric)]
+    others = sorted((one for one in detail.metrics if not is_fact(one)), key=lambda metric: metric not in ALWAYS_KEPT)
     points: dict[int, list[tuple[str, float]]] = defaultdict(list)
-    for metric in known[:MOST_METRICS]:
+    for metric in [*others[:MOST_METRICS], *facts]:
         for step, value in _points(store, history.run_id, metric, rank=0, last=last):
             points[step].append((metric, value))
         for rank in range(1, min(detail.summary.ranks, MOST_RANKS)) if metric in TOLD_BY_RANKS else ():

@@ -1,0 +1,111 @@
+"""Calls of PyTorch's loss functions, under whatever name a module has imported them, told to who wants to know; when
+nobody does any more, all is as it was."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from types import ModuleType
+from typing import Any, Final, Protocol
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from trainvitals.wire.facts import LOSS_FUNCTIONS
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LossCall:
+    """A call of the loss ``function``, by the names of its parameters, and its answer."""
+
+    function: str
+    given: dict[str, Any]  # Any: the function's own arguments, defaults among them
+    answer: Tensor
+
+    @property
+    def prediction(self) -> Tensor:
+        """What the network says."""
+        return self.given["input"]  # type: ignore[no-any-return]  # see given
+
+    @property
+    def target(self) -> Tensor:
+        """What it should say."""
+        return self.given["target"]  # type: ignore[no-any-return]  # see given
+
+
+class Listener(Protocol):
+    """Who wants to know. Must not raise."""
+
+    def wants_losses(self) -> bool:
+        """Whether to tell of the call that is just being made."""
+
+    def lost(self, call: Callable[[], LossCall]) -> None:
+        """A loss function was called."""
+
+
+_listeners: list[Listener] = []
+_replaced: list[tuple[ModuleType, str, object, object]] = []  # module, name, ours, theirs
+
+
+def listen(listener: Listener) -> None:
+    """Report to it from now on."""
+    if not _listeners:
+        ours = {id(theirs): (theirs, _reporting(name, theirs)) for name, theirs in _functions()}
+        for module, key, theirs, replacement in list(_names_of(ours)):
+            setattr(module, key, replacement)
+            _replaced.append((module, key, replacement, theirs))
+    _listeners.append(listener)
+
+
+def leave(listener: Listener) -> None:
+    """Report to it no more."""
+    if listener in _listeners:
+        _listeners.remove(listener)
+    if not _listeners:
+        while _replaced:
+            module, key, replacement, theirs = _replaced.pop()
+            if getattr(module, key, None) is replacement:  # else somebody has put theirs around it
+                setattr(module, key, theirs)
+
+
+def _functions() -> Iterator[tuple[str, Callable[..., Any]]]:
+    for name in LOSS_FUNCTIONS:
+        if (function := getattr(functional, name, None)) is not None:
+            yield name, function
+
+
+def _reporting(name: str, original: Callable[..., Any]) -> Callable[..., Any]:
+    signature: Final = inspect.signature(original)
+
+    @functools.wraps(original)
+    def loss(*arguments: Any, **named: Any) -> Any:
+        answer = original(*arguments, **named)
+        if not torch.compiler.is_compiling():
+            for listener in list(_listeners):
+                if listener.wants_losses():
+                    listener.lost(lambda: _call(name, signature, arguments, named, answer))
+        return answer
+
+    # so that TorchScript compiles what calls it as it always did
+    loss.__prepare_scriptable__ = lambda: original  # type: ignore[attr-defined]  # TorchScript's own
+    return loss
+
+
+def _call(name: str, signature: inspect.Signature, arguments: Any, named: Any, answer: Tensor) -> LossCall:
+    bound = signature.bind(*arguments, **named)
+    bound.apply_defaults()
+    return LossCall(function=name, given=dict(bound.arguments), answer=answer)
+
+
+def _names_of(ours: dict[int, tuple[Any, Any]]) -> Iterator[tuple[ModuleType, str, Any, Any]]:
+    """Global names of all loaded modules that stand for one of the functions, in one pass over them: some 10 ms."""
+    for module in list(sys.modules.values()):
+        if isinstance(module, ModuleType):
+            for key, value in list(vars(module).items()):
+                found = ours.get(id(value))
+                if found is not None and found[0] is value:
+                    yield module, key, *found
