@@ -70,18 +70,15 @@ class Watch:
     ) -> None:
         self._roots, self._layers, self._optimizers = list(roots), layers, list(optimizers)
         self._steps, self._sampling = steps, sampling
-        self._emit = emit
-        self._tell = tell
-        self._leads = leads
-        self._shards = shards
+        self._emit, self._tell = emit, tell
+        self._leads, self._shards = leads, shards
         self._toll = Toll()
         self._counting = Faults(tell)  # of its own: steps are counted even when measuring has failed for good
         self._faults = Faults(tell)
         self._attention = attention
         self._device = clock_of(layers.parameters[0])
         self._forward = ForwardWatch(layers.modules, faults=self._faults, device=self._device, attention=attention)
-        self._losses = LossWatch(self._guarded)
-        self._modes = Modes()
+        self._losses, self._modes = LossWatch(self._guarded), Modes()
         self._parts = _split(layers, self._optimizers, leads=leads, shards=shards)
         self._known = {id(parameter) for parameter in layers.parameters}
         self._clock = StepClock()
