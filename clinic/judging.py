@@ -6,13 +6,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from clinic.case import Case
-from clinic.recording import Recording
-from trainvitals.wire.frame import Frame
 from trainvitals.wire.messages import Finding
+from trainvitals.wire.recording import Recording
 from trainvitals_server.diagnosis.symptom import Rule
-from trainvitals_server.evaluator.history import History
-from trainvitals_server.evaluator.judging import Judge
-from trainvitals_server.evaluator.lifecycle import Life
+from trainvitals_server.evaluator.replaying import replay
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,21 +45,13 @@ class Verdict:
 
 
 def judge(case: Case, seed: int, recording: Recording, rules: Mapping[str, Rule]) -> Verdict:
-    """Feed it to the rules, frame by frame."""
-    history = History(recording.run_id, planned_steps=recording.start.planned_steps)
-    life, judge_ = Life(recording.run_id), Judge(rules)
+    """What is found in a recorded run; of a finding that comes and goes, or grows graver, its first alarm."""
     worst: dict[str, Finding] = {}
 
-    def look(frames: list[Frame], *, is_last: bool = False) -> None:
-        for found in judge_.take(history, life, frames, now=0.0, is_moment=False, is_last=is_last):
-            known = worst.get(found.finding_id)
-            is_graver = known is not None and known.severity == "info"
-            worst[found.finding_id] = found if known is None or is_graver else known
+    def note(found: Finding) -> None:
+        known = worst.get(found.finding_id)
+        is_graver = known is not None and known.severity == "info"
+        worst[found.finding_id] = found if known is None or is_graver else known
 
-    for message in recording.messages:
-        if isinstance(message, Frame):
-            look([message])
-        else:
-            history.describe(message)
-    look([], is_last=True)
+    replay(recording, rules, on_finding=note)
     return Verdict(case=case, seed=seed, steps=recording.steps, findings=tuple(worst.values()))

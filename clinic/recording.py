@@ -6,40 +6,22 @@ import contextlib
 import io
 import tempfile
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 import msgspec
 import torch
-import zstandard
 
 import trainvitals as tv
 from clinic.bench import Bench
 from clinic.case import Case
 from trainvitals.spool import Spool
 from trainvitals.wire import coding
-from trainvitals.wire.frame import Frame, decode_frame, encode_frame
-from trainvitals.wire.messages import ModelInfo, RunEnd, RunStart
+from trainvitals.wire.frame import decode_frame, encode_frame
+from trainvitals.wire.messages import ModelInfo, RunStart
+from trainvitals.wire.recording import SUFFIX, Recording, pack, unpack
 
 RECORDED: Final = Path(__file__).parent / "recorded"
-SUFFIX: Final = ".run.zst"
-LEVEL: Final = 19
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Recording:
-    """A run as it came: ``messages`` are model descriptions and frames in their order."""
-
-    run_id: str
-    start: RunStart
-    messages: tuple[ModelInfo | Frame, ...]
-    end: RunEnd | None
-
-    @property
-    def steps(self) -> int:
-        """How many steps it had."""
-        return (self.end.last_step or 0) + 1 if self.end is not None else 0
 
 
 def path_of(case: Case, seed: int) -> Path:
@@ -63,36 +45,20 @@ def record(case: Case, seed: int) -> None:
         with contextlib.redirect_stderr(io.StringIO()):  # where runs lie for a moment helps nobody
             spool = Spool(train(case, seed, Path(folder)))
         assert spool.open(), "nobody else has this folder"
-        records = [(kind, payload) for kind, payload in _kept(spool)]
+        packed = pack(path_of(case, seed).name.removesuffix(SUFFIX), _kept(spool))
         spool.close()
-    packed = zstandard.ZstdCompressor(level=LEVEL).compress(msgspec.msgpack.encode(records))
     RECORDED.mkdir(exist_ok=True)
     path_of(case, seed).write_bytes(packed)
 
 
 def load(path: Path) -> Recording:
     """A recorded run. Raises FileNotFoundError: record it first."""
-    packed = zstandard.ZstdDecompressor().decompress(path.read_bytes())
-    records = msgspec.msgpack.decode(packed, type=list[tuple[str, bytes]])
-    start: RunStart | None = None
-    end: RunEnd | None = None
-    messages: list[ModelInfo | Frame] = []
-    for kind, payload in records:
-        if kind == "start":
-            start = coding.decode(payload, RunStart)
-        elif kind == "model":
-            messages.append(coding.decode(payload, ModelInfo))
-        elif kind == "frame":
-            messages.append(decode_frame(payload))
-        elif kind == "end":
-            end = coding.decode(payload, RunEnd)
-    assert start is not None, f"{path} has no beginning"
-    return Recording(run_id=path.name.removesuffix(SUFFIX), start=start, messages=tuple(messages), end=end)
+    return unpack(path.read_bytes())
 
 
 def _kept(spool: Spool) -> Iterator[tuple[str, bytes]]:
     """All that rules read: no histograms, and nothing of the machine on which it was recorded."""
-    while (found := spool.next()) is not None:
+    for found in spool.records():
         payload = found.payload
         if found.kind == "start":
             payload = coding.encode(msgspec.structs.replace(coding.decode(payload, RunStart), environment={}))
@@ -101,7 +67,6 @@ def _kept(spool: Spool) -> Iterator[tuple[str, bytes]]:
         elif found.kind == "frame":
             payload = encode_frame(msgspec.structs.replace(decode_frame(payload), histograms=None, checksum=-1))
         yield found.kind, payload
-        spool.acknowledge(found)
 
 
 def _anonymous(model: ModelInfo) -> ModelInfo:

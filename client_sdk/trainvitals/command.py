@@ -9,6 +9,7 @@ from importlib import metadata
 from pathlib import Path
 
 from trainvitals.preflight.command import preflight_command
+from trainvitals.recorded import SUFFIX, as_recording
 from trainvitals.scripts import run
 from trainvitals.settings import OFFLINE, folder_of, read_settings
 from trainvitals.sync import adopt
@@ -27,6 +28,26 @@ def main(argv: Sequence[str] | None = None) -> int:
         return run(arguments[1:])
     if arguments[:1] == ["preflight"]:
         return preflight_command(arguments[1:])
+    spools = [word for word in arguments[1:] if word.endswith(SUFFIX)] if arguments[:1] == ["diagnose"] else []
+    if spools:
+        return _diagnose(arguments, Path(spools[0]))
+    return _of_the_server(arguments)
+
+
+def _diagnose(arguments: list[str], spool: Path) -> int:
+    """The server judges recorded runs, and knows nothing of spools."""
+    if not spool.is_file():
+        print(f"trainvitals: there is no file {spool}", file=sys.stderr)
+        return 1
+    try:
+        with as_recording(spool) as file:
+            return _of_the_server([str(file) if word == str(spool) else word for word in arguments])
+    except OSError as error:
+        print(f"trainvitals: {error}", file=sys.stderr)
+        return 1
+
+
+def _of_the_server(arguments: list[str]) -> int:
     found = list(metadata.entry_points(group="trainvitals.commands", name="server"))
     try:
         server = found[0].load() if found else None

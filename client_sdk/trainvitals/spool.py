@@ -149,6 +149,13 @@ class Spool:
                 return Record(kind=kind, payload=payload, end=HELD)
             return record
 
+    def records(self) -> Iterator[Record]:
+        """All records that are still on disk, acknowledged or not, oldest first."""
+        position = 0
+        while (record := self._read_at(position)) is not None:
+            yield record
+            position = record.end
+
     def acknowledge(self, record: Record) -> None:
         """Never read this record again."""
         with self._guard:

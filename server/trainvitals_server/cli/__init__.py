@@ -1,4 +1,4 @@
-"""The server's commands: ``serve``, ``demo``, ``rule``, and the SDK's ``run`` and ``sync``."""
+"""The server's commands: ``serve``, ``demo``, ``rule``, ``diagnose``, and the SDK's ``run`` and ``sync``."""
 
 from __future__ import annotations
 
@@ -6,11 +6,12 @@ import os
 import subprocess
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
 from trainvitals_server.api.rulebook import rule_page, rule_titles
+from trainvitals_server.cli.diagnosing import CannotDiagnose, as_json, as_text, findings_of, is_sick
 from trainvitals_server.cli.serving import CannotServe, serve_until_stopped
 from trainvitals_server.demo import run_demo
 from trainvitals_server.settings import DEFAULT_PORT, SettingsError, settings_from
@@ -18,6 +19,7 @@ from trainvitals_server.settings import DEFAULT_PORT, SettingsError, settings_fr
 commands = typer.Typer(add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False)
 NOT_DONE = 1
 NOT_UNDERSTOOD = 2
+SICK = 3
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -91,3 +93,22 @@ def rule(name: Annotated[str, typer.Argument(help="A rule's name, as findings gi
         typer.echo(f"trainvitals: no rule {name!r}; there are: {known}", err=True)
         raise typer.Exit(NOT_DONE)
     typer.echo(page)
+
+
+@commands.command()
+def diagnose(
+    what: Annotated[str, typer.Argument(help="A run's id, or the file of a spool or of a recorded run.")],
+    output: Annotated[Literal["text", "json"], typer.Option("--format", help="For people, or for programs.")] = "text",
+    fail_on: Annotated[
+        Literal["info", "warning", "critical"], typer.Option(help="Exit 3 if a finding is as grave.")
+    ] = "warning",
+    server_url: Annotated[str | None, typer.Option(help="TRAINVITALS_SERVER_URL, else this machine's.")] = None,
+) -> None:
+    """Tell what is wrong with a run. Exit 0: nothing is; 3: something is; 1: it cannot be told."""
+    try:
+        findings = findings_of(what, os.environ, server_url=server_url)
+    except CannotDiagnose as error:
+        typer.echo(f"trainvitals: {error}", err=True)
+        raise typer.Exit(NOT_DONE) from None
+    typer.echo(as_json(findings) if output == "json" else as_text(findings))
+    raise typer.Exit(SICK if is_sick(findings, at=fail_on) else 0)

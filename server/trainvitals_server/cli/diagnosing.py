@@ -1,0 +1,98 @@
+"""Tells the diagnosis of a run, for terminals and for CI."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Final
+from urllib.parse import quote
+
+import httpx2
+import msgspec
+
+from trainvitals.wire import coding
+from trainvitals.wire.answers import FindingList
+from trainvitals.wire.errors import WireError
+from trainvitals.wire.messages import Finding, Severity
+from trainvitals.wire.recording import unpack
+from trainvitals_server.diagnosis.catalogue import rules
+from trainvitals_server.evaluator.replaying import replay
+
+DEFAULT_URL: Final = "http://127.0.0.1:7360"
+TIMEOUT_SECONDS: Final = 30.0
+GRAVITY: Final[dict[Severity, int]] = {"critical": 2, "warning": 1, "info": 0}
+
+
+class CannotDiagnose(Exception):
+    """There is nothing to tell; the text says why and what to do."""
+
+
+def findings_of(what: str, environment: Mapping[str, str], *, server_url: str | None) -> list[Finding]:
+    """Of a recorded run in a file, judged now; or of a run on a server, as it was judged there. Raises
+    CannotDiagnose."""
+    path = Path(what)
+    if path.is_file():
+        try:
+            return arranged(replay(unpack(path.read_bytes()), rules()))
+        except (OSError, WireError) as error:
+            raise CannotDiagnose(f"{what} cannot be read: {error}") from error
+    if path.suffix or "/" in what:
+        raise CannotDiagnose(f"there is no file {what}")
+    return arranged(_asked(what, environment, server_url=server_url))
+
+
+def arranged(findings: Sequence[Finding]) -> list[Finding]:
+    """Those that stand, the gravest first; what follows from another behind it."""
+    standing = [finding for finding in findings if finding.state != "resolved"]
+    gravest = sorted(standing, key=lambda one: (-GRAVITY[one.severity], one.first_step, one.rule))
+    known = {finding.finding_id for finding in standing}
+    roots = [finding for finding in gravest if finding.cause_id not in known]
+    return [one for root in roots for one in (root, *_beneath(root, gravest))]
+
+
+def is_sick(findings: Sequence[Finding], *, at: Severity) -> bool:
+    """Whether one stands that is as grave."""
+    return any(GRAVITY[finding.severity] >= GRAVITY[at] for finding in findings)
+
+
+def as_text(findings: Sequence[Finding]) -> str:
+    """For people."""
+    if not findings:
+        return "Nothing found."
+    known = {finding.finding_id for finding in findings}
+    return "\n".join(line for finding in findings for line in _lines(finding, is_beneath=finding.cause_id in known))
+
+
+def as_json(findings: Sequence[Finding]) -> str:
+    """For programs: the findings as the API has them."""
+    return msgspec.json.format(coding.encode(FindingList(findings=list(findings)), media_type=coding.JSON)).decode()
+
+
+def _beneath(cause: Finding, findings: Sequence[Finding]) -> list[Finding]:
+    near = [finding for finding in findings if finding.cause_id == cause.finding_id]
+    return [one for finding in near for one in (finding, *_beneath(finding, findings))]
+
+
+def _lines(finding: Finding, *, is_beneath: bool) -> list[str]:
+    where = f" in {finding.where}" if finding.where else ""
+    head = f"{finding.severity} since step {finding.first_step:,}: {finding.rule}{where}"
+    if is_beneath:
+        return [f"  which brings {head}"]
+    advice = [f"  → {line}" for line in finding.advice[:2]]
+    return [head, f"  {finding.summary}", *advice, f"  more: trainvitals rule {finding.rule}"]
+
+
+def _asked(run_id: str, environment: Mapping[str, str], *, server_url: str | None) -> list[Finding]:
+    url = (server_url or environment.get("TRAINVITALS_SERVER_URL") or DEFAULT_URL).rstrip("/")
+    token = environment.get("TRAINVITALS_TOKEN")
+    headers = {"Accept": coding.MSGPACK} | ({"Authorization": f"Bearer {token}"} if token else {})
+    path = f"{url}/api/v1/runs/{quote(run_id, safe='')}/findings"
+    try:
+        answer = httpx2.get(path, headers=headers, timeout=TIMEOUT_SECONDS)
+    except httpx2.HTTPError as error:
+        raise CannotDiagnose(
+            f"{url} does not answer ({error}): is the server there? --server-url names another"
+        ) from error
+    if answer.status_code != httpx2.codes.OK:
+        raise CannotDiagnose(f"{url} answered {answer.status_code} when asked for run {run_id!r}: {answer.text[:200]}")
+    return coding.decode(answer.content, FindingList).findings

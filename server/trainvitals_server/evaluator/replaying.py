@@ -1,0 +1,34 @@
+"""A recorded run, judged as the server would have judged it, without a store."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+from trainvitals.wire.frame import Frame
+from trainvitals.wire.messages import Finding
+from trainvitals.wire.recording import Recording
+from trainvitals_server.diagnosis.symptom import Rule
+from trainvitals_server.evaluator.history import History
+from trainvitals_server.evaluator.judging import Judge
+from trainvitals_server.evaluator.lifecycle import Life
+
+
+def replay(
+    recording: Recording, rules: Mapping[str, Rule], *, on_finding: Callable[[Finding], None] = lambda finding: None
+) -> list[Finding]:
+    """The findings that stand at the run's end, and those that were resolved. ``on_finding`` is called whenever one
+    opens, changes or is resolved."""
+    history = History(recording.run_id, planned_steps=recording.start.planned_steps)
+    life, judge = Life(recording.run_id), Judge(rules)
+
+    def look(frames: list[Frame], *, is_last: bool = False) -> None:
+        for found in judge.take(history, life, frames, now=0.0, is_moment=False, is_last=is_last):
+            on_finding(found)
+
+    for message in recording.messages:
+        if isinstance(message, Frame):
+            look([message])
+        else:
+            history.describe(message)
+    look([], is_last=True)
+    return list(life.findings.values())

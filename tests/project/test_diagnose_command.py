@@ -1,0 +1,71 @@
+"""`trainvitals diagnose`: a run's findings for people and for programs, and an exit status for CI."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+import trainvitals as tv
+from tests.real_server import serving, wait_until
+from trainvitals.command import main
+
+LOSSES = {"well": [2.0 / (1 + step / 20) for step in range(100)], "sick": [1.0, float("nan"), float("nan")]}
+
+
+def spool_of(name: str, folder: Path) -> str:
+    """What an offline run leaves behind."""
+    with tv.init(mode="offline", directory=folder, project="tests", name=name) as run:
+        for loss in LOSSES[name]:
+            run.log({"loss": loss})
+    (spool,) = folder.rglob("*.spool")
+    return str(spool)
+
+
+@pytest.mark.parametrize(("name", "status", "words"), [("well", 0, "Nothing found."), ("sick", 3, "non_finite_values")])
+def test_a_spool_is_judged_without_a_server(
+    name: str, status: int, words: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    spool = spool_of(name, tmp_path)
+    before = Path(spool).read_bytes()
+
+    assert main(["diagnose", spool]) == status
+    assert words in capsys.readouterr().out
+    assert Path(spool).read_bytes() == before
+
+
+def test_programs_are_told_in_json(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    main(["diagnose", spool_of("sick", tmp_path), "--format", "json"])
+
+    (finding,) = json.loads(capsys.readouterr().out)["findings"]
+    assert (finding["rule"], finding["severity"], finding["first_step"]) == ("non_finite_values", "critical", 1)
+
+
+def test_a_run_is_told_as_its_server_judged_it(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with serving(tmp_path) as server:
+        with tv.init(server_url=server.url, directory=tmp_path / "spool", project="tests", name="sick") as run:
+            for loss in LOSSES["sick"]:
+                run.log({"loss": loss})
+        wait_until(lambda: server.store.findings(run.run_id), what="the finding")
+
+        assert main(["diagnose", run.run_id, "--server-url", server.url]) == 3
+        assert main(["diagnose", "nobody", "--server-url", server.url]) == 1
+
+    said = capsys.readouterr()
+    assert "trainvitals rule non_finite_values" in said.out
+    assert "nobody" in said.err
+
+
+@pytest.mark.parametrize("what", ["gone.spool", "gone.run.zst", "a/b"])
+def test_what_is_not_there_is_said(what: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["diagnose", what]) == 1
+    assert f"there is no file {what}" in capsys.readouterr().err
+
+
+def test_what_is_no_recorded_run_is_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file = tmp_path / "odd.run.zst"
+    file.write_bytes(b"not compressed at all")
+
+    assert main(["diagnose", str(file)]) == 1
+    assert "cannot be read" in capsys.readouterr().err
