@@ -12,6 +12,9 @@ help:  ## what there is to make
 setup:  ## the virtual environment with pinned packages, and what the system lacks
 	@scripts/setup.sh
 
+# neither needs a browser or PostgreSQL
+demo serve: export SETUP = demo
+
 demo: setup  ## server and three real trainings, live (ARGS=--exit: end with them and check what came of it)
 	.venv/bin/trainvitals demo $(ARGS)
 

@@ -20,6 +20,7 @@ import uvicorn
 
 from trainvitals.wire import coding
 from trainvitals.wire.answers import RunDetail
+from trainvitals.wire.capture import Capture
 from trainvitals.wire.frame import Frame, LayerStats, encode_frame, sealed, section
 from trainvitals.wire.messages import Finding, RunStart
 from trainvitals_server.composition import create_whole
@@ -55,6 +56,10 @@ class NullStore(SqlStore):
         """There is none; what is fed is judged all the same, as it is with a store."""
         raise RunNotFound(run_id)
 
+    def capture(self, run_id: str) -> Capture | None:
+        """Nobody asks for a close look."""
+        return None
+
     def merge(self, *, force: bool = False) -> int:
         """Nothing waits."""
         return 0
@@ -67,6 +72,16 @@ class NullStore(SqlStore):
     def unjudged(self) -> list[str]:
         """Nothing was kept."""
         return []
+
+    def mark_lost(self, *, silent_since: float) -> list[str]:
+        """Nothing was kept."""
+        return []
+
+    def ping(self) -> None:
+        """It is always well."""
+
+    def close(self) -> None:
+        """Nothing is open."""
 
 
 def main(argv: list[str] | None = None) -> int:

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Sets this checkout up: what the system lacks, the virtual environment, the pinned packages, the project itself.
 # Repeated calls are fast; a changed lock or pyproject.toml installs again.
+# SETUP=demo: without the browser and the PostgreSQL that only tests and `make team` need.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -8,6 +9,7 @@ TORCH_VERSION=2.13.0
 CPU_TORCH_INDEX=https://download.pytorch.org/whl/cpu
 VENV=.venv
 STAMP=$VENV/.trainvitals-setup
+SETUP=${SETUP:-all}
 
 say() { printf '\033[1msetup:\033[0m %s\n' "$*"; }
 fail() { printf 'setup: %s\n' "$*" >&2; exit 1; }
@@ -21,15 +23,28 @@ has_postgres() {
     compgen -G '/usr/lib/postgresql/*/bin/initdb' >/dev/null
 }
 
-has_chromium() { command -v chromium || command -v chromium-browser || command -v google-chrome; }
+is_ubuntu() { grep -qiE '^ID(_LIKE)?=.*ubuntu' /etc/os-release 2>/dev/null; }
+
+has_chromium() {
+    compgen -G "${PLAYWRIGHT_BROWSERS_PATH:-${HOME:-}/.cache/ms-playwright}/chromium-*/chrome-linux*/chrome" >/dev/null && return 0
+    command -v google-chrome >/dev/null && return 0
+    # Ubuntu's chromium is a snap, which cannot be driven in a container, nor by root
+    ! is_ubuntu && { command -v chromium || command -v chromium-browser; } >/dev/null
+}
 
 has_venv() { "$(has_python)" -c 'import ensurepip, venv' 2>/dev/null; }
 
+venv_package() { "$(has_python)" -c 'import sys; print("python%d.%d-venv" % sys.version_info[:2])'; }
+
 missing_packages() {
+    if ! has_python >/dev/null; then
+        echo python3 python3-venv
+    elif ! has_venv; then
+        venv_package
+    fi
+    [ "$SETUP" = demo ] && return 0
     command -v git >/dev/null || echo git
-    has_python >/dev/null || echo python3
-    { has_python >/dev/null && has_venv; } || echo python3-venv
-    has_chromium >/dev/null || echo chromium
+    has_chromium || is_ubuntu || echo chromium
     has_postgres || echo postgresql
 }
 
@@ -70,9 +85,7 @@ install_torch() {
         $VENV/bin/pip install -q "torch==$TORCH_VERSION+cpu" --extra-index-url $CPU_TORCH_INDEX
 }
 
-main() {
-    install_system_packages
-    create_venv
+install_packages() {
     local state
     state=$(wanted_state)
     [ "$(cat $STAMP 2>/dev/null || true)" = "$state" ] && return 0
@@ -83,6 +96,22 @@ main() {
     $VENV/bin/pip install -q --no-deps -e .
     echo "$state" >$STAMP
     say "done"
+}
+
+install_browser() {
+    if [ "$SETUP" = demo ] || has_chromium; then
+        return 0
+    fi
+    say "installing Playwright's Chromium, and the system's packages that it needs"
+    $VENV/bin/playwright install --with-deps chromium >/dev/null ||
+        fail "no Chromium: run '$VENV/bin/playwright install --with-deps chromium' as root, or install google-chrome"
+}
+
+main() {
+    install_system_packages
+    create_venv
+    install_packages
+    install_browser
 }
 
 main

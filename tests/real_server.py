@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import uvicorn
 
@@ -54,9 +55,9 @@ class RealServer:
 
 
 @contextmanager
-def serving(folder: Path) -> Iterator[RealServer]:
-    """Until the block ends."""
-    settings = Settings(database=f"sqlite:///{folder}/server.sqlite3")
+def serving(folder: Path, **more: Any) -> Iterator[RealServer]:
+    """Until the block ends; ``more``: other settings than the defaults."""
+    settings = Settings(database=f"sqlite:///{folder}/server.sqlite3", **more)
     store = open_store(settings.database)
     server = uvicorn.Server(uvicorn.Config(create_app(settings, store=store), port=0, log_level="warning"))
     thread = threading.Thread(target=server.run)

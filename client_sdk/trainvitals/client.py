@@ -24,9 +24,10 @@ FIRST_DELAY_SECONDS: Final = 0.25
 LONGEST_DELAY_SECONDS: Final = 15.0
 REFUSED_DELAY_SECONDS: Final = 30.0
 RETRIED: Final = frozenset({408, 425, 429})
-REFUSALS: Final = frozenset({400, 409, 413, 415, 422})  # of this very record; sending it again is of no use
+TOO_LARGE: Final = 413
+REFUSALS: Final = frozenset({400, 409, 415, 422})  # of this very record; sending it again is of no use
 
-Outcome = Literal["taken", "unreachable", "busy", "unauthorized", "unknown run", "misled", "refused"]
+Outcome = Literal["taken", "unreachable", "busy", "unauthorized", "unknown run", "misled", "refused", "too large"]
 _PATHS: Final = {
     "start": "",
     "model": "/model",
@@ -103,6 +104,8 @@ def _understand(response: BaseHTTPResponse, *, path: str) -> Answer:
         return Answer(outcome="busy", detail=detail, wait_seconds=_retry_after(response))
     if status in (401, 403):
         return Answer(outcome="unauthorized", detail=detail)
+    if status == TOO_LARGE:  # of the server, or of a proxy before it
+        return Answer(outcome="too large", detail=detail)
     if problem is not None and problem.type.endswith("run-not-found"):
         return Answer(outcome="unknown run", detail=detail)
     if problem is not None and status in REFUSALS:
@@ -152,6 +155,6 @@ def delay(failures: int, answer: Answer) -> float:
     """Seconds until the next try: what the server asks for, else doubling with jitter."""
     if answer.wait_seconds is not None:
         return answer.wait_seconds * random.uniform(1.0, 1.2)
-    if answer.outcome in ("unauthorized", "unknown run", "misled"):
+    if answer.outcome in ("unauthorized", "unknown run", "misled", "too large"):
         return REFUSED_DELAY_SECONDS
     return min(LONGEST_DELAY_SECONDS, FIRST_DELAY_SECONDS * 2.0 ** min(failures, 10)) * random.uniform(0.5, 1.0)

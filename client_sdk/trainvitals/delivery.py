@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections import Counter
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Final, Literal
 
 from trainvitals.client import Answer, Client, Outcome
@@ -47,9 +48,9 @@ class Delivery:
             return "empty"
         if record.kind in ("start", "model", "preflight"):
             self._introductions[record.kind] = record
-        answer = self.last = self._client.send(record.kind, self.spool.run_id, record.payload)
+        answer = self.last = self._send(record)
         if answer.outcome == "unknown run" and self._introduce_again():
-            answer = self.last = self._client.send(record.kind, self.spool.run_id, record.payload)
+            answer = self.last = self._send(record)
         if answer.outcome == "refused":
             self._drops["refused by the server"] += 1
             self._console.say(f"the server refused a {record.kind} ({answer.detail}): it is dropped", once="refused")
@@ -68,6 +69,25 @@ class Delivery:
         self.spool.acknowledge(record)
         self.heed(answer)
         return "ended" if record.kind == "end" else "sent"
+
+    def _send(self, record: Record) -> Answer:
+        answer = self._client.send(record.kind, self.spool.run_id, record.payload)
+        if answer.outcome == "too large" and record.kind == "frame":
+            return self._send_halves(record, answer)
+        return answer
+
+    def _send_halves(self, record: Record, refusal: Answer) -> Answer:
+        """All of a frame's parts, or the first answer that is no success: then they are sent again with the frame,
+        under the same numbers."""
+        from trainvitals.halving import halves
+
+        answer, findings = refusal, list[Finding]()
+        for payload in halves(record.payload):
+            answer = self._send(replace(record, payload=payload))
+            if answer.outcome != "taken":
+                return answer
+            findings += answer.findings
+        return replace(answer, findings=tuple(findings))
 
     def heed(self, answer: Answer) -> None:
         """Do what an answer asks the training for."""
@@ -92,6 +112,11 @@ class Delivery:
             say(f"{url} wants another token ({answer.detail}): set TRAINVITALS_TOKEN; data wait in {self._folder}")
         elif answer.outcome == "misled":
             say(f"{url} does not answer like a trainvitals server ({answer.detail}); data wait in {self._folder}")
+        elif answer.outcome == "too large":
+            say(
+                f"{url}, or a proxy before it, does not take what is as large as this ({answer.detail}): raise "
+                f"TRAINVITALS_MAX_FRAME_BYTES there, or the proxy's limit; data wait in {self._folder}"
+            )
         elif answer.outcome == "unknown run":
             say(f"{url} does not know run {self.spool.run_id} (deleted there?); its data wait in {self._folder}")
         else:

@@ -35,7 +35,7 @@ def adopt(directories: Sequence[Path], server_url: str, token: str | None) -> tu
 
 
 def _patiently(failures: int, answer: Answer) -> bool:
-    if failures >= ATTEMPTS or answer.outcome in ("unauthorized", "unknown run", "misled"):
+    if failures >= ATTEMPTS or answer.outcome in ("unauthorized", "unknown run", "misled", "too large"):
         return False
     time.sleep(delay(failures, answer))
     return True

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
@@ -59,6 +60,7 @@ def run_demo(*, port: int, exit_when_done: bool, data: Path | None = None, steps
             os.environ.pop("TRAINVITALS_DATABASE", None)
         client = stack.enter_context(httpx2.Client(base_url=url, headers=_authorization(), timeout=30.0))
         try:
+            _expect_free(port)
             server = stack.enter_context(_serving(port=port, data=folder))
             _await_server(client, server)
             trainings = [
@@ -77,6 +79,19 @@ def run_demo(*, port: int, exit_when_done: bool, data: Path | None = None, steps
         except DemoFailed as error:
             console.print(f"[bold red]{error}[/bold red]")
             return 1
+
+
+def _expect_free(port: int) -> None:
+    # asked before the server starts: whoever listens there may answer /healthz, too, and be taken for it
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # as the server does
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError as error:
+            reason = os.strerror(error.errno) if error.errno else str(error)
+            raise DemoFailed(
+                f"port {port} of this machine cannot be had ({reason}): another server has it? Try --port {port + 1}"
+            ) from error
 
 
 def _authorization() -> dict[str, str]:

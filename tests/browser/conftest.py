@@ -14,12 +14,12 @@ from typing import Any
 import pytest
 import uvicorn
 from fastapi import FastAPI
-from playwright.sync_api import Page
+from playwright.sync_api import BrowserType, Page
 
 from trainvitals_server.composition import create_whole
 from trainvitals_server.settings import Settings
 
-BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+BROWSERS = ("google-chrome", "google-chrome-stable", "chromium", "chromium-browser")  # Ubuntu's chromium is a snap
 FLAGS = (
     "--no-sandbox",
     "--disable-gpu",
@@ -33,13 +33,14 @@ ARTEFACTS = Path(__file__).parents[2] / "artefacts"
 
 
 @pytest.fixture(scope="session")
-def browser_type_launch_args(browser_type_launch_args: dict[str, Any]) -> dict[str, Any]:
-    """The system's Chromium. None: skipped on a laptop, a failure in CI."""
-    path = next(filter(None, map(shutil.which, BROWSERS)), None)
+def browser_type_launch_args(browser_type_launch_args: dict[str, Any], browser_type: BrowserType) -> dict[str, Any]:
+    """Playwright's Chromium, where it is installed, else the system's. None: skipped on a laptop, a failure in CI."""
+    own = [path for path in [browser_type.executable_path] if Path(path).exists()]
+    path = next(filter(None, [*own, *map(shutil.which, BROWSERS)]), None)
     if path is None and os.environ.get("CI") == "true":
-        pytest.fail("no Chromium on this machine: install the package chromium")
+        pytest.fail("no Chromium on this machine: run `make setup`")
     if path is None:
-        pytest.skip("no Chromium on this machine: install the package chromium")
+        pytest.skip("no Chromium on this machine: run `make setup`")
     return {**browser_type_launch_args, "executable_path": path, "args": list(FLAGS)}
 
 

@@ -13,6 +13,7 @@ import urllib3
 
 from tests.faults.conftest import wait_until
 from tests.postgres import free_port
+from tests.real_server import serving
 from trainvitals_server.demo import run_demo
 
 ENOUGH_STEPS = 300  # for the sick one's finding
@@ -41,6 +42,15 @@ def test_ctrl_c_stops_trainings_and_server_without_a_fuss(tmp_path: Path) -> Non
     assert "Traceback" not in said
     assert said.count(": stopped, with health ") == 3  # the server went last
     assert not [path for path in (tmp_path / "spool").rglob("*") if path.is_file()]
+
+
+@pytest.mark.slow
+def test_the_demo_does_not_take_another_server_for_its_own(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with serving(tmp_path) as other:
+        port = int(other.url.rsplit(":", 1)[1])
+        assert run_demo(port=port, exit_when_done=True, data=tmp_path / "demo", steps=1) == 1
+        assert other.runs == []
+    assert f"port {port} of this machine cannot be had" in capsys.readouterr().out
 
 
 def heed_ctrl_c() -> None:
