@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final, Protocol
 
@@ -67,6 +67,7 @@ SHARDED: Final[Sequence[str]] = (
     HISTOGRAM + "weights",
     HISTOGRAM + "gradients",
 )  # kinds of which ranks hold parts
+METRIC: Final = "metric/"  # before the name of a number of the whole run, among what is copied
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -107,7 +108,7 @@ class Cells:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Measured:
     """A snapshot as numbers, and the global gradient norm: NaN if no gradient was seen, None where it is not known, or
-    of no account as the step was skipped."""
+    of no account as the step was skipped. ``metrics``: those that lay on the device."""
 
     step: int
     tables: list[Table]
@@ -115,11 +116,20 @@ class Measured:
     noise: Estimate | None = None
     histograms: Cells | None = None
     penalties: dict[str, float] = field(default_factory=dict)
+    metrics: dict[str, float] = field(default_factory=dict)
 
 
-def pack(sample: Sample, *, layers: list[str], ships_layers: bool = True, shards: Shards | None = None) -> Pending:
-    """Start the one copy of a sample to the host."""
+def pack(
+    sample: Sample,
+    *,
+    layers: list[str],
+    ships_layers: bool = True,
+    shards: Shards | None = None,
+    metrics: Mapping[str, Tensor],
+) -> Pending:
+    """Start the one copy to the host: of a sample, and of ``metrics``, one-element tensors, of the same step."""
     pieces = {kind: torch.cat(on_one_device(of.pieces), dim=1) for kind, of in sample.kinds.items()}
+    pieces |= {METRIC + name: value.detach() for name, value in metrics.items()}
     return Pending(
         step=sample.step,
         in_depth=sample.in_depth,
@@ -135,15 +145,17 @@ def pack(sample: Sample, *, layers: list[str], ships_layers: bool = True, shards
 
 def measure(pending: Pending) -> Measured:
     """The stats of a snapshot. Waits for the device, and for other ranks; belongs on the background thread."""
+    received = receive(pending.parcel)
+    metrics = {name.removeprefix(METRIC): float(value) for name, value in received.items() if name.startswith(METRIC)}
     held = {
-        kind: Held(columns=columns, owners=pending.owners[kind], sizes=pending.sizes[kind])
-        for kind, columns in receive(pending.parcel).items()
+        kind: Held(columns=received[kind], owners=owners, sizes=pending.sizes[kind])
+        for kind, owners in pending.owners.items()
     }
     if pending.shards is not None:
         own = {kind: held.pop(kind) for kind in SHARDED if kind in held}
         held |= pending.shards.exchange(pending.step, own, in_depth=pending.in_depth)
     if "skipped" in held and bool(held["skipped"].columns.ne(0).any()):
-        return Measured(step=pending.step, tables=[], grad_norm=None)
+        return Measured(step=pending.step, tables=[], grad_norm=None, metrics=metrics)
     norm = _norm(held.get("gradients"))
     return Measured(
         step=pending.step,
@@ -152,6 +164,7 @@ def measure(pending: Pending) -> Measured:
         noise=_noise(held.get("noise"), norm),
         histograms=_histograms(pending.step, held, layers=pending.layers) if pending.ships_layers else None,
         penalties=_penalties(held.get("updates"), pending.decays),
+        metrics=metrics,
     )
 
 
