@@ -168,8 +168,8 @@ class Recorder:
         for snapshot in measured:
             if snapshot.noise is not None and (scale := self._noise.add(snapshot.noise)) is not None:
                 points.append(Point("gradient_noise_scale", snapshot.step, scale))
-            own = snapshot.penalties | snapshot.facts
-            points += [Point(name, snapshot.step, value) for name, value in own.items()]
+            points += [Point(name, snapshot.step, value) for name, value in snapshot.penalties.items()]
+            points += [Point(name, snapshot.step, value) for name, value in snapshot.metrics.items()]
         drops = self._outbox.drops
         if measured and drops != self._reported:
             self._reported = Counter(drops)

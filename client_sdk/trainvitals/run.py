@@ -19,8 +19,6 @@ from trainvitals.wandb_words import ignore, is_optimizer, of_watch
 from trainvitals.watching import Watching
 
 if TYPE_CHECKING:
-    from torch import Tensor
-
     from trainvitals.collector.snapshots import Pending
     from trainvitals.console import Console
     from trainvitals.joint_end import JointEnd
@@ -270,7 +268,7 @@ class Run(Noting, Shown):
     def __deepcopy__(self, memo: dict[int, Any]) -> Run:  # Any: as the protocol has it
         return self
 
-    def _hand_over(self, pending: Pending, metrics: dict[str, float | Tensor]) -> None:
+    def _hand_over(self, pending: Pending, metrics: dict[str, float]) -> None:
         if (pipeline := self._pipeline) is not None:
             pipeline.outbox.put_snapshot(pending)
             pipeline.outbox.put_points([Point(name, pending.step, value) for name, value in metrics.items()])

@@ -17,7 +17,7 @@ from trainvitals.ranks import Place, find_place, meeting_place
 from trainvitals.settings import Settings
 
 if TYPE_CHECKING:
-    from torch import Tensor, nn
+    from torch import nn
     from torch.optim import Optimizer
 
     from trainvitals.collector.attention_watch import AttentionWatch
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 OVERHEAD_SNAPSHOTS: Final = 20  # that the overhead is told over: single ones wait for other processes
 
-HandOver = Callable[["Pending", "dict[str, float | Tensor]"], None]
+HandOver = Callable[["Pending", dict[str, float]], None]
 
 
 class Watching:
@@ -215,7 +215,7 @@ class Watching:
         finally:
             self._in_step = False
 
-    def _emit(self, pending: Pending, rates: dict[str, float | Tensor], seconds: float) -> None:
+    def _emit(self, pending: Pending, rates: dict[str, float], seconds: float) -> None:
         now = time.perf_counter()
         self._shares.append((seconds, now - self._reported_at))
         self._reported_at = now

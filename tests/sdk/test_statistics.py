@@ -114,6 +114,39 @@ def test_units_are_dead_that_fire_for_no_example_of_several_batches(offline: Any
     assert math.isnan(watched.stats["dead_fraction"]["0"])
 
 
+def test_a_unit_that_has_fired_long_ago_is_dead_when_the_window_has_passed(offline: Any) -> None:
+    model = nn.Sequential(nn.Linear(2, 2, bias=False), nn.ReLU(), nn.Linear(2, 1))
+    with torch.no_grad():
+        model[0].weight.copy_(torch.eye(2))
+    at_first, later = torch.tensor([[1.0, 1.0]]), torch.tensor([[1.0, -1.0]])
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.0)
+    Watched(offline, model, optimizer, [at_first, *[later] * 20])  # every fifth snapshot ends a part of the window
+    told = [offline.stats(step)["dead_fraction"]["1"] for step in (0, 5, 10, 15, 20)]
+    assert told == [0, 0, 0, 0, 0.5]
+
+
+SQUASHING = {  # a layer, and whether it is saturated by what goes into it
+    "sigmoid": (nn.Sigmoid(), lambda inputs: inputs.abs() > math.log(0.985 / 0.015)),
+    "tanh": (nn.Tanh(), lambda inputs: inputs.abs() > math.atanh(0.97)),
+    "softsign": (nn.Softsign(), lambda inputs: inputs.abs() > 0.97 / 0.03),
+    "hardtanh": (nn.Hardtanh(-2.0, 4.0), lambda inputs: (inputs <= -2) | (inputs >= 4)),
+    "hardsigmoid": (nn.Hardsigmoid(), lambda inputs: inputs.abs() >= 3),
+}
+
+
+@pytest.mark.parametrize("name", SQUASHING)
+def test_outputs_are_saturated_by_what_goes_into_a_layer(offline: Any, name: str) -> None:
+    layer, is_saturated = SQUASHING[name]
+    scale = nn.Linear(6, 6, bias=False)
+    nn.init.eye_(scale.weight)
+    batch = torch.randn(64, 6) * (30 if name == "softsign" else 4)
+    model = nn.Sequential(scale, layer)
+    watched = Watched(offline, model, torch.optim.SGD(model.parameters(), lr=0.0), [batch])
+    expected = is_saturated(batch).float().mean().item()
+    assert 0.1 < expected < 0.9
+    assert watched.stats["saturated_fraction"]["1"] == pytest.approx(expected)
+
+
 def test_channels_of_a_convolution_are_its_units(offline: Any) -> None:
     model = nn.Sequential(nn.Conv2d(1, 4, 3), nn.ReLU(), nn.Flatten(), nn.Linear(16, 2), nn.ReLU())
     with torch.no_grad():

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final, Protocol
 
@@ -28,7 +28,6 @@ from trainvitals.collector.stats import (
     updates,
     weights,
 )
-from trainvitals.wire.facts import FACTS
 from trainvitals.wire.histograms import VALUE_KINDS, ValueKind
 
 
@@ -68,13 +67,13 @@ SHARDED: Final[Sequence[str]] = (
     HISTOGRAM + "weights",
     HISTOGRAM + "gradients",
 )  # kinds of which ranks hold parts
+METRIC: Final = "metric/"  # before the name of a number of the whole run, among what is copied
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pending:
     """A snapshot whose numbers are being copied to the host, with owners and sizes of each kind's columns. ``shards``
-    puts it together with what other ranks hold of it; ``ships_layers``: False where another rank does. ``facts`` that
-    are None are on their way, too."""
+    puts it together with what other ranks hold of it; ``ships_layers``: False where another rank does."""
 
     step: int
     in_depth: bool
@@ -85,7 +84,6 @@ class Pending:
     owners: dict[str, list[int]]
     sizes: dict[str, list[int]]
     decays: list[Decay]
-    facts: dict[str, float | None]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -110,7 +108,7 @@ class Cells:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Measured:
     """A snapshot as numbers, and the global gradient norm: NaN if no gradient was seen, None where it is not known, or
-    of no account as the step was skipped."""
+    of no account as the step was skipped. ``metrics``: those that lay on the device."""
 
     step: int
     tables: list[Table]
@@ -118,13 +116,20 @@ class Measured:
     noise: Estimate | None = None
     histograms: Cells | None = None
     penalties: dict[str, float] = field(default_factory=dict)
-    facts: dict[str, float] = field(default_factory=dict)
+    metrics: dict[str, float] = field(default_factory=dict)
 
 
-def pack(sample: Sample, *, layers: list[str], ships_layers: bool = True, shards: Shards | None = None) -> Pending:
-    """Start the one copy of a sample to the host."""
+def pack(
+    sample: Sample,
+    *,
+    layers: list[str],
+    ships_layers: bool = True,
+    shards: Shards | None = None,
+    metrics: Mapping[str, Tensor],
+) -> Pending:
+    """Start the one copy to the host: of a sample, and of ``metrics``, one-element tensors, of the same step."""
     pieces = {kind: torch.cat(on_one_device(of.pieces), dim=1) for kind, of in sample.kinds.items()}
-    pieces |= {FACTS + name: value for name, value in sample.facts.items() if isinstance(value, Tensor)}
+    pieces |= {METRIC + name: value.detach() for name, value in metrics.items()}
     return Pending(
         step=sample.step,
         in_depth=sample.in_depth,
@@ -135,23 +140,22 @@ def pack(sample: Sample, *, layers: list[str], ships_layers: bool = True, shards
         owners={kind: columns.owners for kind, columns in sample.kinds.items()},
         sizes={kind: columns.sizes for kind, columns in sample.kinds.items()},
         decays=sample.decays,
-        facts={FACTS + name: None if isinstance(value, Tensor) else value for name, value in sample.facts.items()},
     )
 
 
 def measure(pending: Pending) -> Measured:
     """The stats of a snapshot. Waits for the device, and for other ranks; belongs on the background thread."""
     received = receive(pending.parcel)
-    facts = {name: float(received.pop(name)) if value is None else value for name, value in pending.facts.items()}
+    metrics = {name.removeprefix(METRIC): float(value) for name, value in received.items() if name.startswith(METRIC)}
     held = {
-        kind: Held(columns=columns, owners=pending.owners[kind], sizes=pending.sizes[kind])
-        for kind, columns in received.items()
+        kind: Held(columns=received[kind], owners=owners, sizes=pending.sizes[kind])
+        for kind, owners in pending.owners.items()
     }
     if pending.shards is not None:
         own = {kind: held.pop(kind) for kind in SHARDED if kind in held}
         held |= pending.shards.exchange(pending.step, own, in_depth=pending.in_depth)
     if "skipped" in held and bool(held["skipped"].columns.ne(0).any()):
-        return Measured(step=pending.step, tables=[], grad_norm=None)
+        return Measured(step=pending.step, tables=[], grad_norm=None, metrics=metrics)
     norm = _norm(held.get("gradients"))
     return Measured(
         step=pending.step,
@@ -160,7 +164,7 @@ def measure(pending: Pending) -> Measured:
         noise=_noise(held.get("noise"), norm),
         histograms=_histograms(pending.step, held, layers=pending.layers) if pending.ships_layers else None,
         penalties=_penalties(held.get("updates"), pending.decays),
-        facts=facts,
+        metrics=metrics,
     )
 
 

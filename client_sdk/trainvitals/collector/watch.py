@@ -38,6 +38,7 @@ from trainvitals.collector.steps import StepCounter
 from trainvitals.collector.toll import Toll
 from trainvitals.collector.turns import Turns
 from trainvitals.wire.capture import CaptureOutcome
+from trainvitals.wire.facts import FACTS
 
 FACTS_FIRST: Final = 20  # snapshots with facts of batch and loss; later on only those that look in depth
 MOST_UNHEARD: Final = 3  # snapshots: the first may have begun after its forward pass
@@ -48,7 +49,7 @@ class Watch:
 
     A layer that is called several times in a step (shared, or under gradient accumulation) counts as one with all the
     values together. Of an optimizer that steps several times in one step of the first, the first time is recorded.
-    ``emit`` gets the snapshot, the learning rates and the seconds that watching has cost since the one before. Of
+    ``emit`` gets the snapshot, metrics of its step and the seconds that watching has cost since the one before. Of
     several ranks one ``leads`` and ships layers; where they are sharded, ``shards`` puts together what each holds. One
     that ``is_alone`` has gradients of its own examples and no others.
     """
@@ -61,7 +62,7 @@ class Watch:
         *,
         steps: StepCounter,
         sampling: Sampling,
-        emit: Callable[[Pending, dict[str, float | Tensor], float], None],
+        emit: Callable[[Pending, dict[str, float], float], None],
         tell: Callable[[str], None],
         is_alone: bool = True,
         leads: bool = True,
@@ -287,15 +288,16 @@ class Watch:
         rates: dict[str, float | Tensor] = {**self._phases.metrics(), **self._clipping.metrics()}
         rates |= self._schedules.metrics()
         if self._loss_scale is not None and self._skipped is not None:
-            rates |= {"loss_scale": self._loss_scale.detach().clone(), "skipped_steps": self._skipped}
+            rates |= {"loss_scale": self._loss_scale, "skipped_steps": self._skipped}
         for index, group in enumerate(group for optimizer in self._optimizers for group in optimizer.param_groups):
-            rate = group.get("lr", float("nan"))
-            rates["lr" if index == 0 else f"lr/{index}"] = rate.detach().clone() if isinstance(rate, Tensor) else rate
+            rates["lr" if index == 0 else f"lr/{index}"] = group.get("lr", float("nan"))
         seconds, self._unreported = self._unreported, 0.0  # packing is on the next snapshot's account
         layers = self._layers if self._attention is None else self._attention.layers
         sample.facts.update(self._modes.facts() if self._leads else {})
-        pending = pack(sample, layers=layers.names, ships_layers=self._leads, shards=self._shards)
-        self._emit(pending, rates, seconds)
+        rates |= {FACTS + name: fact for name, fact in sample.facts.items()}
+        on_device = {name: rate for name, rate in rates.items() if isinstance(rate, Tensor)}
+        pending = pack(sample, layers=layers.names, ships_layers=self._leads, shards=self._shards, metrics=on_device)
+        self._emit(pending, {name: rate for name, rate in rates.items() if not isinstance(rate, Tensor)}, seconds)
 
     def _end_step(self) -> None:
         """A boundary between steps: what this one cost decides when the next is sampled."""

@@ -1,0 +1,69 @@
+"""What watching takes of memory is no more than the README says, at the worst moment."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from itertools import accumulate
+from typing import Any
+
+import pytest
+import torch
+from torch import nn
+from torch.profiler import ProfilerActivity, profile
+
+import trainvitals
+
+COPIES, MORE_FOR_A_MOMENT = 4, 2
+PARAMETER_BYTES = 128 * 1024  # of a copy, at most
+OUTPUT_BYTES = 64 * 1024  # of a layer's output, at most …
+TIMES_WHILE_REDUCED = 4
+WAY_BYTES = 2 * 1024  # of a layer, in each snapshot on its way
+BATCH = 64
+STEPS = 2  # the first with all stats and histograms
+
+
+def one_large() -> nn.Sequential:
+    return nn.Sequential(nn.Linear(1024, 4096), nn.ReLU(), nn.Linear(4096, 1))
+
+
+def many_small() -> nn.Sequential:
+    return nn.Sequential(*(nn.Linear(16, 16) for _ in range(200)))
+
+
+def most_bytes(make: Callable[[], nn.Sequential], run: trainvitals.Run | None) -> int:
+    """Held at the worst moment of a training, by PyTorch's own account, beyond the model's parameters."""
+    model = make()
+    optimizer = torch.optim.Adam(model.parameters(), lr=1e-4)
+    inputs = torch.ones(BATCH, model[0].in_features)
+    with profile(activities=[ProfilerActivity.CPU], profile_memory=True, acc_events=True) as profiled:
+        if run is not None:
+            run.watch(model, optimizer, every=1)
+        for _ in range(STEPS):
+            optimizer.zero_grad()
+            model(inputs).square().mean().backward()
+            optimizer.step()
+    events = profiled.profiler.kineto_results.events()  # type: ignore[union-attr]  # it has run
+    return max(accumulate(event.nbytes() for event in events if event.name() == "[memory]"))
+
+
+def bytes_that_are_said(model: nn.Sequential) -> int:
+    layers = [module for module in model if isinstance(module, (nn.Linear, nn.ReLU))]
+    widths = [layer.out_features if isinstance(layer, nn.Linear) else model[0].out_features for layer in layers]
+    copy = sum(min(4 * parameter.numel(), PARAMETER_BYTES) for parameter in model.parameters())
+    outputs = sum(min(4 * BATCH * width, OUTPUT_BYTES) for width in widths)
+    way = STEPS * WAY_BYTES * len(layers)
+    return COPIES * copy + max(MORE_FOR_A_MOMENT * copy, TIMES_WHILE_REDUCED * outputs) + way
+
+
+@pytest.mark.parametrize("make", [one_large, many_small])
+def test_watching_takes_no_more_memory_than_is_said(offline: Any, make: Callable[[], nn.Sequential]) -> None:
+    bare = most_bytes(make, None)
+    run = offline.init()
+    watched = most_bytes(make, run)
+    run.finish()
+    assert watched - bare <= bytes_that_are_said(make())
+
+
+def test_of_a_large_parameter_no_copy_is_kept() -> None:
+    model = one_large()
+    assert bytes_that_are_said(model) < 4 * model[0].weight.numel() / 10
