@@ -216,7 +216,7 @@ def introduced(offline: Any, model: nn.Module) -> dict[str, LayerInfo]:
 
 def test_layers_declare_their_numbers_and_the_weights_that_they_begin_with(offline: Any) -> None:
     model = nn.Sequential(nn.Linear(6, 5), nn.Dropout(0.3), nn.BatchNorm1d(5, momentum=0.2), nn.Linear(5, 2))
-    nn.init.constant_(model[3].weight, 0.25)
+    nn.init.constant_(model[3].weight, 0.05)
     found = introduced(offline, model)
 
     assert found["1"].settings == {"p": pytest.approx(0.3)}
@@ -226,4 +226,4 @@ def test_layers_declare_their_numbers_and_the_weights_that_they_begin_with(offli
     assert last is not None
     assert first.std == pytest.approx(float(model[0].weight.detach().std(correction=0)))
     assert (first.fan_in, first.equal_rows) == (6, False)
-    assert (last.std, last.largest, last.fan_in, last.equal_rows) == (0.0, 0.25, 5, True)
+    assert (last.std, last.largest, last.fan_in, last.equal_rows) == (0.0, pytest.approx(0.05), 5, True)

@@ -64,7 +64,11 @@ def initial_weights(parameters: Sequence[nn.Parameter], owners: Sequence[int]) -
 def _told(weight: Tensor) -> Tensor:
     few = PARAMETERS.of(weight).float()
     rows = weight.flatten(1)[:: max(1, len(weight) // ROWS), :COLUMNS]
-    return torch.stack([few.std(correction=0), few.abs().max(), rows.eq(rows[:1]).all().float()])
+    lowest, largest = few.aminmax()
+    spread = few.std(correction=0) * lowest.ne(
+        largest
+    )  # the deviation of equal numbers is rounding, and not quite zero
+    return torch.stack([spread, few.abs().max(), rows.eq(rows[:1]).all().float()])
 
 
 def _has_values(parameter: Tensor) -> bool:

@@ -1,0 +1,145 @@
+"""What several rules read of the facts that the SDK records; older runs have none, and are judged without."""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from trainvitals.wire.facts import FACTS, LOSS_FUNCTIONS
+from trainvitals.wire.messages import LayerInfo
+from trainvitals_server.diagnosis.window import Floats32, Series, Window
+
+CLASSIFIERS: Final = frozenset({"cross_entropy", "nll_loss"})
+BINARY: Final = frozenset({"binary_cross_entropy", "binary_cross_entropy_with_logits"})
+UNITS: Final = ("out_features", "out_channels")
+LEAST_FALL: Final = 0.02  # of the loss, between the third and the last quarter of the run
+FEWEST_LOSSES: Final = 40
+HIGH: Final = 1.5  # times chance, and …
+MARGIN: Final = 0.5  # … nats on top: where PyTorch's own initialisation never begins
+_VALIDATION: Final = re.compile(r"(^|[/_.\-])(val|valid|validation|eval|test)([/_.\-]|$)")
+
+
+def fact(window: Window, name: str) -> Series | None:
+    """All points of a fact."""
+    return window.metrics.get(FACTS + name)
+
+
+def newest(window: Window, name: str, samples: int) -> Floats32 | None:
+    """The newest ``samples`` points; None if there are fewer."""
+    found = fact(window, name)
+    return None if found is None or len(found.values) < samples else found.values[-samples:]
+
+
+def middle(window: Window, name: str, samples: int = 5) -> float | None:
+    """The median of the newest finite points, as many as there are up to ``samples``."""
+    found = fact(window, name)
+    if found is None:
+        return None
+    values = found.values[np.isfinite(found.values)][-samples:]
+    return float(np.median(values)) if len(values) else None
+
+
+def ill_since(series: Series, is_ill: NDArray[np.bool_]) -> int:
+    """The step since which all points have been ill."""
+    well = np.flatnonzero(~is_ill)
+    return int(series.steps[min(well[-1] + 1, len(is_ill) - 1) if len(well) else 0])
+
+
+def loss_function(window: Window) -> str | None:
+    """By which the network is trained, as far as it was seen."""
+    code = middle(window, "loss_function", samples=1)
+    return None if code is None else LOSS_FUNCTIONS[int(code)]
+
+
+def classifies(window: Window) -> bool:
+    """Whether labels of classes are learnt: by a last layer with a unit for each class (or the weights of an embedding
+    in its place), for the logits of a contrastive loss come of no such layer; or decisions between two, in one call of
+    the loss and by one optimizer, for a GAN's critic sees real and false examples apart."""
+    function = loss_function(window)
+    if function in BINARY:
+        return middle(window, "loss_calls") == 1.0 and len(window.optimizers) <= 1
+    classes = middle(window, "classes")
+    layers = [layer.settings for layer in window.info.values()]
+    units = [settings[unit] for settings in layers for unit in UNITS if unit in settings]
+    tied = [settings["num_embeddings"] for settings in layers if "num_embeddings" in settings]
+    return function in CLASSIFIERS and classes in [*units[-1:], *tied]
+
+
+def first_loss_and_chance(window: Window) -> tuple[float, float] | None:
+    """The loss of the first steps and that of knowing nothing; None where they were not seen, or chance is unknown."""
+    losses, chance = fact(window, "loss"), middle(window, "chance")
+    if losses is None or chance is None or losses.steps[0] > 5 or not classifies(window):
+        return None
+    return float(losses.values[0]), chance
+
+
+def begins_far_off(window: Window) -> bool:
+    """Whether the first loss is far above chance; of a regression, whether its first guesses are all over the place."""
+    known = first_loss_and_chance(window)
+    if known is not None:
+        return not known[0] <= HIGH * known[1] + MARGIN
+    ours, theirs = fact(window, "prediction_std"), fact(window, "target_std")
+    if ours is None or theirs is None or ours.steps[0] > 5:
+        return False
+    return not ours.values[0] <= 10 * max(float(theirs.values[0]), 1e-6)
+
+
+def nothing_learnt(window: Window, *, after_steps: int) -> bool:
+    """Whether after so many steps the loss is still that of knowing nothing: of a classifier chance, of a regression
+    the variance of its targets."""
+    loss, chance = middle(window, "loss"), middle(window, "chance")
+    if window.step < after_steps or loss is None:
+        return False
+    if chance is not None:
+        return classifies(window) and not loss < 0.9 * chance
+    spread = middle(window, "target_std")
+    return loss_function(window) == "mse_loss" and spread is not None and not loss < 0.9 * spread**2
+
+
+def is_stuck(window: Window, *, after_steps: int) -> bool:
+    """Whether the loss no longer falls: medians of the third and the last quarter of the run."""
+    loss = window.loss or fact(window, "loss")
+    if loss is None or window.step < after_steps:
+        return False
+    values = loss.values[np.isfinite(loss.values)]
+    if len(values) < FEWEST_LOSSES:
+        return False
+    _, _, third, last = np.array_split(values, 4)
+    before, now = float(np.median(third)), float(np.median(last))
+    return before - now < LEAST_FALL * abs(before)
+
+
+def validation_metrics(window: Window) -> list[str]:
+    """Metrics that a validation has logged, by their names."""
+    return [name for name in window.metrics if _VALIDATION.search(name)]
+
+
+def validation_loss(window: Window) -> float | None:
+    """The newest loss of a validation."""
+    found = [window.metrics[name].values for name in validation_metrics(window) if "loss" in name]
+    return float(found[0][-1]) if found and len(found[0]) else None
+
+
+def differs_by_mode(window: Window) -> list[str]:
+    """Layers that do something else in training than in evaluation: dropout, and batch norm with running statistics."""
+    return [
+        layer.name
+        for layer in window.info.values()
+        if ("Dropout" in layer.kind and layer.settings.get("p", 0.5) > 0) or "BatchNorm" in layer.kind
+    ]
+
+
+def matrices(window: Window) -> list[LayerInfo]:
+    """Layers whose first weights are known and all train, in forward order, but for embeddings and norms: units of
+    theirs see all inputs."""
+    return [
+        layer
+        for layer in window.info.values()
+        if layer.initial is not None
+        and 0 < layer.parameters == layer.trainable
+        and "Norm" not in layer.kind
+        and "Embedding" not in layer.kind
+    ]

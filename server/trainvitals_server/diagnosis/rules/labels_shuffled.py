@@ -1,0 +1,78 @@
+"""Labels that seem to have nothing to do with the inputs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+from numpy.typing import NDArray
+
+from trainvitals.wire.messages import Evidence
+from trainvitals_server.diagnosis.facts import classifies, fact, is_stuck, middle, newest, nothing_learnt
+from trainvitals_server.diagnosis.reading import recent, typical, weighted
+from trainvitals_server.diagnosis.symptom import Symptom
+from trainvitals_server.diagnosis.window import Floats32, Window
+
+CAUSES = (
+    "inputs and labels shuffled apart, or joined in different orders",
+    "a target that the inputs do not tell",
+    "a plateau that ends later",
+)
+ADVICE = (
+    "Print ten inputs with their labels just before they enter the network, and look whether they fit.",
+    "Overfit one batch: if that works, network and loss are sound, and the data are not.",
+)
+
+
+def labels_shuffled(
+    window: Window,
+    *,
+    samples: int = 8,
+    after_steps: int = 120,
+    gained: float = 0.05,
+    least_update: float = 1e-5,
+    most_update: float = 0.03,
+) -> Iterator[Symptom]:
+    """After ``after_steps`` steps a classifier's loss is at chance and falls no more, and over ``samples`` looks it is
+    right hardly more often than who always says the commonest label (``gained``), although gradients come and updates
+    are neither tiny nor huge (medians of the layers within ``least_update`` and ``most_update``).
+
+    Weak evidence: it is what is left when nothing else is wrong, and so no more than worth knowing. Source: Zhang et
+    al., "Understanding deep learning requires rethinking generalization", 2017; Karpathy's recipe (2019).
+    """
+    accuracy, majority = newest(window, "accuracy", samples), newest(window, "label_majority", samples)
+    first, ratios = fact(window, "loss"), recent(window, "update_ratio")
+    if accuracy is None or majority is None or first is None or ratios is None or not classifies(window):
+        return
+    if not (nothing_learnt(window, after_steps=after_steps) and is_stuck(window, after_steps=after_steps)):
+        return
+    update = _median(ratios, weighted(window))
+    if not least_update < update < most_update or accuracy.mean() > majority.mean() + gained or majority.mean() > 0.9:
+        return
+    loss, chance = middle(window, "loss", samples), middle(window, "chance")
+    yield Symptom(
+        rule="labels_shuffled",
+        severity="info",
+        summary=f"Nothing is learnt after {window.step:,} steps (accuracy {accuracy.mean():.0%}, loss {loss:.3g} where "
+        f"chance has {chance:.3g}) although gradients and updates are sound: perhaps labels do not belong to inputs",
+        first_step=int(first.steps[0]),
+        last_step=window.step,
+        evidence=Evidence(
+            metric="loss",
+            value=loss,
+            threshold=chance,
+            first_step=int(first.steps[0]),
+            last_step=window.step,
+            numbers={
+                "accuracy": f"{accuracy.mean():.1%}",
+                "of the commonest label": f"{majority.mean():.1%}",
+                "typical update ratio": update,
+            },
+        ),
+        causes=CAUSES,
+        advice=ADVICE,
+    )
+
+
+def _median(ratios: Floats32, columns: NDArray[np.intp]) -> float:
+    return float(np.nanmedian(typical(ratios)[columns])) if len(columns) else np.nan
