@@ -179,7 +179,7 @@ CASES = [
     healthy("normalised-inside", "mlp", normalised_inside),
     healthy("learn-one-batch", "mlp", learn_one_batch),
     healthy("all-at-once", "mlp", all_at_once),
-    healthy("large-targets", "mlp", large_targets),
-    healthy("reconstruction", "autoencoder", reconstruction),
+    healthy("targets-of-hundreds", "mlp", large_targets),
+    healthy("pictures-again", "autoencoder", reconstruction),
     healthy("augmented", "convolutional", augmented),
 ]  # fmt: skip

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import re
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -144,6 +145,8 @@ TRAPS = {
     "a loss that begins at zero": window(
         loss=1e-4 + 0.5 * (1 - np.exp(-np.arange(400) / 9)) - np.linspace(0, 0.4, 400)
     ),
+    "a policy's loss about zero": window(loss=0.1 * np.random.default_rng(1).standard_normal(400)),
+    "warm-up over the first steps of a long run": window(loss=flat(150), lr=np.linspace(0, 1e-3, 150)),
     "too few points to say anything": window(loss=flat(10), grad_norm=1.0),
 }
 
@@ -178,6 +181,42 @@ def test_a_layer_outside_the_optimizer_is_told_from_one_without_gradient() -> No
     (symptom,) = rules()["layer_not_learning"](window(info=stray, update_ratio=still, weight_norm=norms))
 
     assert (symptom.layers, symptom.key) == (("fc1",), "not in the optimizer")
+
+
+def test_an_explosion_is_seen_before_clipping() -> None:
+    found = window(loss=risen(), grad_norm=1.0)
+    clipped = dict(found.metrics) | {
+        "grad_norm_before_clipping": Series(steps=found.steps, values=late_explosion()[:, 0].astype(np.float32))
+    }
+
+    assert list(rules()["exploding_gradients"](found)) == []
+    assert list(rules()["exploding_gradients"](replace(found, metrics=clipped)))
+
+
+def test_a_loss_that_settles_at_chance_at_once_has_not_decreased() -> None:
+    (symptom,) = rules()["loss_not_decreasing"](window(loss=[2.4, 2.38, *flat(300, level=2.3)]))
+
+    assert symptom.severity == "warning"
+
+
+def test_a_loss_that_stands_for_a_short_while_is_no_warning_yet() -> None:
+    (symptom,) = rules()["loss_not_decreasing"](window(loss=flat(150)))
+
+    assert symptom.severity == "info"
+
+
+def test_a_single_high_point_at_the_end_is_no_warning_yet() -> None:
+    (symptom,) = rules()["loss_spike"](window(loss=[*falling(399, noise=0.01), 4.0]))
+
+    assert symptom.severity == "info"
+
+
+def test_steps_that_blow_the_loss_up_at_once_are_judged_by_the_loss_before_them() -> None:
+    first = [2.3, 3.9, 7.5, 9.3, 13.0, *flat(55, level=4.4, noise=0.5)]
+
+    (symptom,) = rules()["updates_too_large"](window(loss=first, update_ratio=blown()))
+
+    assert (symptom.severity, symptom.evidence.numbers["loss before"]) == ("critical", pytest.approx(2.3))
 
 
 HEADINGS = ["What it checks", "Why it matters", "How to confirm", "What to try", "When it is wrong", "Options"]

@@ -19,17 +19,21 @@ LEAST_START: Final = 1e-2
 BLOWN_UP: Final = 1 / 3
 DEPTH: Final = 4  # fewer layers have no depth for gradients to fade over
 FADED: Final = 1e-3  # the line of vanishing_gradients
+SIGNS: Final = 0.05
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LossTrend:
-    """Medians of the loss's finite points: the first tenth, the last tenth, the lowest tenth of ten; ``noise`` is the
-    robust standard deviation within the last tenth's neighbourhood."""
+    """Medians of the loss's finite points: the first of them, the second tenth, the last, the lowest of ten; ``noise``
+    is the robust standard deviation within the last tenth's neighbourhood. ``has_two_signs``: it is now above zero, now
+    below, like that of a policy gradient, and its size tells nothing."""
 
     start: float
+    early: float
     now: float
     lowest: float
     noise: float
+    has_two_signs: bool
 
     @property
     def fallen(self) -> float:
@@ -66,7 +70,25 @@ def _trend_of(loss: Series) -> LossTrend | None:
     start = float(np.median(values[: max(3, len(values) // 50)]))
     if 0 < values[0] < BLOWN_UP * start:
         start = float(values[0])  # it blew up within these first points
-    return LossTrend(start=start, now=medians[-1], lowest=min(medians), noise=noise)
+    return LossTrend(
+        start=start,
+        early=medians[1],
+        now=medians[-1],
+        lowest=min(medians),
+        noise=noise,
+        has_two_signs=bool(SIGNS < (values < 0).mean() < 1 - SIGNS),
+    )
+
+
+def suffers(window: Window, *, newest: int = 8, noises: float = 6.0) -> bool:
+    """Whether the loss of the newest points is worse than its best tenth, beyond its noise; True where none is told."""
+    loss, trend = window.loss, loss_trend(window.loss)
+    if loss is None or trend is None:
+        return True
+    values = loss.values[np.isfinite(loss.values)].astype(np.float64)
+    best = min(np.array_split(values, 10), key=np.median)
+    noise = MAD_TO_SIGMA * float(np.median(np.abs(np.diff(best)))) / math.sqrt(2)
+    return float(np.median(values[-newest:])) > trend.lowest + noises * noise
 
 
 def weighted(window: Window, *, least: int = 2) -> NDArray[np.intp]:
@@ -159,3 +181,19 @@ def fading(window: Window, columns: NDArray[np.intp], third: int) -> NDArray[np.
     rms = np.nan_to_num(window.stats["grad_norm"][:, columns].astype(np.float64)) / sizes
     last = np.maximum(np.median(rms[:, -third:], axis=1), EPS)
     return np.asarray(np.median(rms[:, :third], axis=1) / last)
+
+
+def before_clipping(window: Window, norms: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The norm of each snapshot as it was before it was clipped, where it was; 0 where it is not finite."""
+    told = window.metrics.get("grad_norm_before_clipping")
+    if told is None or not len(told.steps):
+        return norms
+    places = np.searchsorted(told.steps, window.steps).clip(max=len(told.steps) - 1)
+    before = np.nan_to_num(told.values[places].astype(np.float64), posinf=0.0)
+    return np.where(told.steps[places] == window.steps, before, norms)
+
+
+def is_warming_up(window: Window, *, samples: int = 3) -> bool:
+    """Whether the learning rate has risen over the newest ``samples`` snapshots."""
+    rate = learning_rate(window)
+    return rate is not None and len(rate.values) >= samples and bool(rate.values[-1] > 1.001 * rate.values[-samples])

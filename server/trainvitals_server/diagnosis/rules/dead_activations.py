@@ -14,7 +14,7 @@ from trainvitals_server.diagnosis.window import Window
 RECTIFIERS = frozenset({"ReLU", "ReLU6", "Threshold"})
 
 
-def dead_activations(window: Window, *, zeros: float = 0.995, samples: int = 16) -> Iterator[Symptom]:
+def dead_activations(window: Window, *, zeros: float = 0.995, samples: int = 5) -> Iterator[Symptom]:
     """A rectifier whose outputs are zero in more than ``zeros`` of all places in each of the newest ``samples``
     snapshots. 50 to 90 % of zeros are healthy, and only rectifiers are judged: dropout and pooling have zeros by
     design.

@@ -7,10 +7,11 @@ from collections.abc import Iterator
 import numpy as np
 
 from trainvitals.wire.messages import Evidence
-from trainvitals_server.diagnosis.reading import MAD_TO_SIGMA, loss_trend, weighted
+from trainvitals_server.diagnosis.reading import MAD_TO_SIGMA, before_clipping, suffers, weighted
 from trainvitals_server.diagnosis.symptom import Symptom
 from trainvitals_server.diagnosis.window import Window
 
+MOST_LINE = 2.5  # decades: beyond them it is an explosion, however restless the norm was
 CAUSES = (
     "a learning rate too high for this phase",
     "no gradient clipping in a deep or recurrent network",
@@ -25,10 +26,10 @@ ADVICE = (
 
 
 def exploding_gradients(
-    window: Window, *, growth: float = 100.0, sigmas: float = 6.0, samples: int = 3, past: int = 16
+    window: Window, *, growth: float = 100.0, sigmas: float = 6.0, samples: int = 2, past: int = 16
 ) -> Iterator[Symptom]:
-    """The gradient norm over all layers above ``growth`` times its median and ``sigmas`` robust deviations (log scale)
-    for the newest ``samples`` snapshots, while the loss is worse than it was at its best.
+    """The gradient norm over all layers, before clipping, above ``growth`` times its median and ``sigmas`` robust
+    deviations (log scale) for the newest ``samples`` snapshots, while the loss is worse than it was at its best.
 
     Source: Pascanu, Mikolov & Bengio, ICML 2013; robust deviations on the log scale because norms are log-normal.
     """
@@ -38,15 +39,17 @@ def exploding_gradients(
         return
     squares = np.square(norms[:, columns].astype(np.float64))
     squares[~np.isfinite(squares)] = 0.0
-    total = np.sqrt(squares.sum(axis=1))
-    logs = np.log10(np.maximum(total, 1e-30))
+    total = before_clipping(window, np.sqrt(squares.sum(axis=1)))
+    finite = total > 0
+    if finite.sum() < samples + past:
+        return
+    steps, total, squares = window.steps[finite], total[finite], squares[finite]
+    logs = np.log10(total)
     before, newest = logs[:-samples], logs[-samples:]
     middle = float(np.median(before))
     spread = max(MAD_TO_SIGMA * float(np.median(np.abs(before - middle))), 0.05)
-    trend = loss_trend(window.loss)
-    suffers = trend is None or trend.now > trend.lowest + 3 * trend.noise
-    line = max(np.log10(growth), sigmas * spread)
-    if float(newest.min()) - middle < line or not suffers:
+    line = max(np.log10(growth), min(sigmas * spread, MOST_LINE))
+    if float(newest.min()) - middle < line or not suffers(window):
         return
     share = squares[-1] / max(float(squares[-1].sum()), 1e-30)
     leading = [window.layers[column] for column in columns[np.argsort(share)[::-1]][:5]]
@@ -55,7 +58,7 @@ def exploding_gradients(
         rule="exploding_gradients",
         severity="critical",
         summary=f"The gradient norm is {times:,.0f} times its usual size for {samples} snapshots, led by {leading[0]}",
-        first_step=int(window.steps[-samples]),
+        first_step=int(steps[-samples]),
         last_step=window.step,
         layers=tuple(leading),
         evidence=Evidence(
@@ -64,7 +67,7 @@ def exploding_gradients(
             value=float(total[-1]),
             threshold=float(10 ** (middle + line)),
             comparison=">",
-            first_step=int(window.steps[-samples]),
+            first_step=int(steps[-samples]),
             last_step=window.step,
             numbers={"gradient norm": float(total[-1]), "usual": float(10**middle)},
         ),

@@ -13,12 +13,9 @@ from trainvitals_server.diagnosis.symptom import Symptom
 from trainvitals_server.diagnosis.window import Window
 
 PARTS = 4
+SHORT = 3
 
-CAUSES = (
-    "a learning rate too high for this phase",
-    "gradients not clipped",
-    "numbers overflowing in low precision",
-)
+CAUSES = ("a learning rate too high for this phase", "gradients not clipped", "numbers overflowing in low precision")
 ADVICE = (
     "Go back to the last checkpoint before the rise and divide the learning rate by 3.",
     "Clip: torch.nn.utils.clip_grad_norm_(model.parameters(), max_norm=1.0).",
@@ -37,26 +34,26 @@ def loss_diverging(
 ) -> Iterator[Symptom]:
     """The medians of four quarters of the newest ``points`` points rise one after the other, and the last is above the
     run's best by ``rise`` times the best (or ``share_of_start`` of the start, whichever is more) and ``noises`` times
-    the noise between neighbouring steps; or the loss stands at more than ``far`` times its start.
+    the noise between neighbouring steps (of the newest third of them, and three times the start above the best); or
+    the loss stands at more than ``far`` times its start.
 
-    One-sided: a falling loss never speaks. A converged loss near zero that doubles is noise, hence the share of the
-    start. Source: the loss rules of TheDeepChecker (Ben Braiek & Khomh, TOSEM 2022), made robust.
+    One-sided; the share of the start is for a loss near zero that doubles. Source: TheDeepChecker (Ben Braiek & Khomh,
+    TOSEM 2022), its loss rules made robust.
     """
     loss, trend = window.loss, loss_trend(window.loss)
-    if loss is None or trend is None:
+    if loss is None or trend is None or (finite := np.isfinite(loss.values)).sum() < points:
         return
-    finite = np.isfinite(loss.values)
-    steps, values = loss.steps[finite][-points:], loss.values[finite][-points:].astype(np.float64)
-    if len(values) < points:
-        return
-    quarters = [float(np.median(quarter)) for quarter in np.array_split(values, PARTS)]
-    risen = quarters[-1] - trend.lowest
+    steps, values = loss.steps[finite], loss.values[finite].astype(np.float64)
     enough = max(rise * abs(trend.lowest), share_of_start * abs(trend.start), noises * trend.noise)
-    climbs = risen > enough and all(later > earlier for earlier, later in pairwise(quarters))
+    for newest, least in ((points // SHORT, SHORT * abs(trend.start)), (points, 0.0)):  # few have to rise far
+        quarters = [float(np.median(quarter)) for quarter in np.array_split(values[-newest:], PARTS)]
+        line = trend.lowest + max(enough, least)
+        if climbs := quarters[-1] > line and all(later > earlier for earlier, later in pairwise(quarters)):
+            break
     is_far = trend.start >= LEAST_START and min(quarters) > far * trend.start
     if not climbs and not is_far:
         return
-    begun = int(steps[0]) if climbs else above_since(loss, far * trend.start)
+    begun = int(steps[-newest]) if climbs else above_since(loss, far * trend.start)
     yield Symptom(
         rule="loss_diverging",
         severity="critical",
@@ -67,7 +64,7 @@ def loss_diverging(
         evidence=Evidence(
             metric="loss",
             value=quarters[-1],
-            threshold=trend.lowest + enough if climbs else far * trend.start,
+            threshold=line if climbs else far * trend.start,
             comparison=">",
             first_step=begun,
             last_step=window.step,

@@ -5,30 +5,39 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from trainvitals.wire.messages import Evidence
-from trainvitals_server.diagnosis.reading import loss_trend
+from trainvitals_server.diagnosis.reading import is_warming_up, loss_trend
 from trainvitals_server.diagnosis.symptom import Symptom
 from trainvitals_server.diagnosis.window import Window
 
+SETTLES = 0.05  # share of its start that a loss loses when it settles at chance
+
 
 def loss_not_decreasing(
-    window: Window, *, after_steps: int = 200, fallen: float = 0.02, noises: float = 2.0
+    window: Window, *, after_steps: int = 100, fallen: float = 0.02, noises: float = 2.0, patience: float = 3.0
 ) -> Iterator[Symptom]:
-    """After ``after_steps`` steps, neither the loss now nor its best tenth is under the start by more than ``fallen``
-    of
-    it, nor by ``noises`` times the noise between neighbouring steps.
+    """After ``after_steps`` steps (``patience`` times as many for a warning), neither the loss now nor its best tenth
+    is under the start by more than ``fallen`` of it, nor by ``noises`` times the noise between neighbouring steps; or
+    under it by a twentieth at the most, none of it since the second tenth of the run.
 
     Window medians are compared, never single batches. Source: "A Recipe for Training Neural Networks" (Karpathy, 2019);
     the rule of this name in Amazon SageMaker Debugger compares single steps, which alarms on noise.
     """
     loss, trend = window.loss, loss_trend(window.loss)
-    if loss is None or trend is None or window.step < after_steps or trend.begins_at_zero:
+    if loss is None or trend is None or window.step < after_steps or is_warming_up(window):
+        return
+    if trend.begins_at_zero or trend.has_two_signs:
         return
     gained = trend.start - min(trend.now, trend.lowest)
-    if gained > fallen * abs(trend.start) or (trend.noise > 0 and gained > noises * trend.noise):
+    is_still = gained <= fallen * abs(trend.start) and (trend.noise == 0 or gained <= noises * trend.noise)
+    # a net often begins a little above chance, and is there at once
+    settled = gained <= SETTLES * abs(trend.start) and trend.early - min(trend.now, trend.lowest) <= trend.noise / 2
+    if not is_still and not settled:
         return
+    if trend.now - trend.start > max(abs(trend.start), 6 * trend.noise):
+        return  # it left: that is another ill
     yield Symptom(
         rule="loss_not_decreasing",
-        severity="warning",
+        severity="warning" if window.step >= patience * after_steps else "info",
         summary=f"The loss stands at {trend.now:.4g} after {window.step:,} steps; it began at {trend.start:.4g}",
         first_step=int(loss.steps[0]),
         last_step=window.step,

@@ -43,7 +43,7 @@ def loss_spike(
         return
     yield Symptom(
         rule="loss_spike",
-        severity="info" if spike.recovered else "warning",
+        severity="info" if spike.recovered or spike.length == 1 else "warning",
         summary=f"The loss jumped from {spike.before:.4g} to {spike.peak:.4g}"
         + (f" and came back after {spike.length} points" if spike.recovered else " and has not come back yet"),
         first_step=spike.first_step,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 
 import numpy as np
@@ -30,14 +31,14 @@ def updates_too_large(
     updates, trend, columns = window.stats.get("update_ratio"), loss_trend(window.loss), weighted(window)
     if updates is None or trend is None or not len(columns):
         return
-    if trend.now < trend.start - 3 * trend.noise:
-        return  # it learns: large steps are no ill
     every = np.where(np.isfinite(updates[:, columns]), updates[:, columns], 0.0)
     each = np.median(every, axis=1)
-    is_worse = trend.now > trend.start + 3 * trend.noise
-    lasts = len(each) >= samples and float(each[-samples:].min()) > ratio
     blows = np.flatnonzero(each > blow)
-    if not lasts and not (len(blows) and is_worse):
+    before = _loss_at(window, int(window.steps[blows[0]])) if len(blows) else trend.start
+    is_worse = trend.now > before + 0.05 * abs(before) + (1 if len(blows) else 3) * trend.noise
+    lasts = len(each) >= samples and float(each[-samples:].min()) > ratio
+    learns = trend.now < before - 3 * trend.noise  # then large steps are no ill
+    if learns or (not lasts and not (len(blows) and is_worse)):
         return
     begun = since(window, each > ratio) if lasts else int(window.steps[blows[0]])
     rows = each > ratio if lasts else each > blow
@@ -48,7 +49,7 @@ def updates_too_large(
         rule="updates_too_large",
         severity="critical" if is_worse else "warning",
         summary=f"{'Each step changes' if lasts else 'Steps changed'} the weights by {middle:.2g} times their size, "
-        f"and the loss is {'above' if is_worse else 'not under'} its start",
+        f"and the loss is {'above' if is_worse else 'not under'} what it was",
         first_step=begun,
         last_step=window.step,
         layers=layers,
@@ -60,8 +61,15 @@ def updates_too_large(
             comparison=">",
             first_step=begun,
             last_step=window.step,
-            numbers={"update ratio": middle, "loss at the start": trend.start, "loss now": trend.now},
+            numbers={"update ratio": middle, "loss before": before, "loss now": trend.now},
         ),
         causes=CAUSES,
         advice=ADVICE,
     )
+
+
+def _loss_at(window: Window, step: int) -> float:
+    """The median loss of the points up to a step, eight at most: a loss is computed before the step is made."""
+    assert window.loss is not None
+    values = window.loss.values[: np.searchsorted(window.loss.steps, step, side="right")]
+    return float(np.nanmedian(values[-8:])) if len(values) else math.nan

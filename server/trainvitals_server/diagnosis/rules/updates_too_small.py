@@ -11,9 +11,11 @@ from trainvitals_server.diagnosis.reading import fades, learning_rate, loss_tren
 from trainvitals_server.diagnosis.symptom import Symptom
 from trainvitals_server.diagnosis.window import Window
 
+LEFT = 0.1  # of the weights' size, in one step
+
 
 def updates_too_small(
-    window: Window, *, ratio: float = 1e-5, loss_fallen: float = 0.1, samples: int = 24
+    window: Window, *, ratio: float = 1e-5, loss_fallen: float = 0.1, samples: int = 12
 ) -> Iterator[Symptom]:
     """The median update ratio ‖Δw‖/‖w‖ over layers under ``ratio`` (and not zero) in the newest ``samples`` snapshots,
     with gradients alive, not fading over depth, and less than ``loss_fallen`` of the loss gone. Silent in warm-up and
@@ -35,7 +37,10 @@ def updates_too_small(
         return
     layers = tuple(window.layers[column] for column in columns[np.nan_to_num(every_ratio) < ratio])
     every = window.stats["update_ratio"][:, columns]
-    begun = since(window, np.nanmedian(np.where(np.isfinite(every), every, 0.0), axis=1) < ratio)
+    each = np.median(np.where(np.isfinite(every), every, 0.0), axis=1)
+    if each.max() > LEFT:
+        return  # what stays is no longer what was drawn: a long step before is the ill
+    begun = since(window, each < ratio)
     yield Symptom(
         rule="updates_too_small",
         severity="warning",
