@@ -29,8 +29,20 @@ def recorded(server: Any, run_id: str) -> int:
         return 0  # the run's first request is still on its way
 
 
-def test_keeps_every_step_through_three_killed_servers(server: Any, train: Callable[[int], Any], wait: Any) -> None:
-    training = train(400)
+@pytest.fixture(params=["sqlite", "postgresql"])
+def server_on_each(request: pytest.FixtureRequest, server: Any) -> Any:
+    """The server, on a file, or on a real PostgreSQL."""
+    if request.param == "postgresql":
+        server.kill()
+        server.database = f"{request.getfixturevalue('postgres').url}/postgres"
+        server.start()
+    return server
+
+
+def test_keeps_every_step_through_three_killed_servers(
+    server_on_each: Any, train: Callable[[int], Any], wait: Any
+) -> None:
+    server, training = server_on_each, train(400)
     for round_ in range(3):
         training.step(100)
         wait(lambda seen=round_ * 100: recorded(server, training.run_id) > seen, what="steps to arrive")

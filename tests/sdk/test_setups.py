@@ -260,3 +260,43 @@ class TestCompiled:
         assert "activation stats are left out" in capsys.readouterr().err
         assert offline.stats(4)["grad_norm"]["0"] == pytest.approx(norm_of(model[0]), rel=CLOSE)
         assert [step for step, _ in offline.points("loss")] == list(range(5))
+
+    @pytest.mark.slow
+    @pytest.mark.filterwarnings("ignore:The .grad attribute")  # of the compiler's own making
+    @pytest.mark.filterwarnings("ignore:`torch.jit.script_method` is deprecated")
+    @pytest.mark.parametrize("what", ["loss", "step"])
+    def test_a_compiled_loss_or_step_breaks_no_oftener_than_unwatched(self, offline: Any, what: str) -> None:
+        run = offline.init()
+        bare = self.breaks(what, run=None)
+        watched = self.breaks(what, run=run)
+        run.finish()
+        assert watched == bare
+        assert bool(bare) == (what == "step")  # backward() breaks it for everybody
+
+    def breaks(self, what: str, *, run: Any) -> dict[str, int]:
+        """Reasons for which graphs broke, and how often."""
+        torch._dynamo.reset()
+        torch._dynamo.utils.counters.clear()
+        model = mlp()
+        optimizer = torch.optim.Adam(model.parameters(), lr=0.1)
+        if run is not None:
+            run.watch(model, optimizer, every=2, dense=2)
+
+        def loss(inputs: Tensor) -> Tensor:
+            return torch.as_tensor(model(inputs).square().mean())
+
+        def step(inputs: Tensor) -> None:
+            optimizer.zero_grad()
+            loss(inputs).backward()
+            optimizer.step()
+
+        compiled_loss: Any = torch.compile(loss, fullgraph=True, backend="aot_eager")
+        compiled_step: Any = torch.compile(step, backend="aot_eager")
+        for _ in range(5):
+            if what == "step":
+                compiled_step(torch.ones(2, 4))
+                continue
+            optimizer.zero_grad()
+            compiled_loss(torch.ones(2, 4)).backward()
+            optimizer.step()
+        return dict(torch._dynamo.utils.counters["graph_break"])

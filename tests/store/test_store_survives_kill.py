@@ -32,11 +32,10 @@ for seq in range(1_000_000):
 
 
 @pytest.mark.slow
-def test_every_acknowledged_frame_survives_kill_9_amid_appends_and_merges(tmp_path: Path) -> None:
-    url = f"sqlite:///{tmp_path}/store.sqlite3"
+def test_every_acknowledged_frame_survives_kill_9_amid_appends_and_merges(database_url: str) -> None:
     acknowledged = 0
     for life in range(3):
-        command = [sys.executable, "-c", APPENDING_AND_MERGING, url, str(life)]
+        command = [sys.executable, "-c", APPENDING_AND_MERGING, database_url, str(life)]
         with subprocess.Popen(command, cwd=REPOSITORY, stdout=subprocess.PIPE, text=True) as child:
             assert child.stdout is not None
             seqs = [int(child.stdout.readline()) for _ in range(40 + 30 * life)]
@@ -44,7 +43,7 @@ def test_every_acknowledged_frame_survives_kill_9_amid_appends_and_merges(tmp_pa
             seqs += [int(line) for line in child.stdout if line.endswith("\n")]
         acknowledged = max(acknowledged, seqs[-1] + 1)
 
-        store = open_store(url)
+        store = open_store(database_url)
         for _ in ("as it was left", "merged"):
             curve = store.metric_curve(RUN, "loss", span=WHOLE, points=100_000)
             assert len(curve.steps) % 8 == 0

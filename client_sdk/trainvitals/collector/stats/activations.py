@@ -46,7 +46,8 @@ def of_layers(reduced: Tensor, *, owners: Tensor, sizes: Tensor, layers: int) ->
     """[5, calls] to [5 stats, layers] (order of STATS); calls of the same layer count as one.
 
     ``owners``: the layer of each call; ``sizes``: its number of values, of which few may have been looked at. Layers
-    that were not called are NaN.
+    that were not called are NaN. Mean, standard deviation (the population's) and absolute maximum in units of the
+    output, then a share, then a count.
     """
     mean, variance, peak, zeros, nonfinite = reduced.double().unbind()
     # where one of those that were not counted is not finite, the maximum still tells

@@ -23,5 +23,10 @@ def reduce(mean: Tensor, earlier: Tensor, variance: Tensor) -> Tensor:
 
 
 def of_layers(reduced: Tensor, *, owners: Tensor, sizes: Tensor, layers: int) -> Tensor:
-    """[1, norms] to [1, layers]; NaN for layers without running statistics."""
+    """[1, norms] to [1, layers]; NaN for layers without running statistics.
+
+    In running standard deviations of each channel, since the last look: without unit. What evaluation normalises by is
+    this moving average (Ioffe & Szegedy, "Batch Normalization", arXiv:1502.03167, 3.1), which lags behind where
+    activations still move.
+    """
     return means_of_layers(reduced, owners=owners, weights=sizes, layers=layers).float()

@@ -27,13 +27,14 @@ def reduce_each(gradients: Sequence[Tensor]) -> Tensor:
 
 
 def of_layers(reduced: Tensor, *, owners: Tensor, sizes: Tensor, layers: int) -> Tensor:
-    """[2, gradients] to [2 stats, layers] (order of STATS); NaN where a layer has no gradient."""
+    """[2, gradients] to [2 stats, layers] (order of STATS); NaN where a layer has no gradient. Both in units of the
+    loss by those of the weight."""
     norms = norms_of_layers(reduced[0], owners=owners, layers=layers)
     return torch.stack((norms, maxima_of_layers(reduced[1], owners=owners, layers=layers))).float()
 
 
 def square_norm(parameters: Sequence[Tensor]) -> Tensor:
-    """Of all gradients together, a scalar on the device; 0 where there is none."""
+    """Of all gradients together, in squares of their units, a scalar on the device; 0 where there is none."""
     held = [parameter.grad for parameter in parameters if parameter.grad is not None and not parameter.grad.is_sparse]
     if not held:
         return torch.zeros(())

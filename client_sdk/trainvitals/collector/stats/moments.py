@@ -24,9 +24,12 @@ def reduce_rows(moments: Tensor, gradients: Tensor, *, epsilons: Tensor) -> Tens
 def of_layers(reduced: Tensor, *, owners: Tensor, sizes: Tensor, layers: int) -> Tensor:
     """[3, parameters] to [3 stats, layers] (order of STATS); NaN where no parameter has a second moment.
 
-    ``second_moment_rms``: √ of the mean of v, in units of the gradient. ``adam_rms``: √ of the mean of g² / max(v, ε²);
-    above about 2.3 a spike of the loss often follows, for v has fallen behind (RMS_t of Wortsman et al., "Stable and
-    low-precision training", arXiv:2304.13013). ``epsilon_fraction``: values whose step ε shortens rather than √v.
+    ``second_moment_rms``: √ of the mean of v, in units of the gradient (v: Kingma & Ba, "Adam", arXiv:1412.6980).
+    ``adam_rms``: √ of the mean of g² / max(v, ε²), without unit; above about 2.3 a spike of the loss often follows, for
+    v has fallen behind (RMS_t of Wortsman et al., "Stable and low-precision training", arXiv:2304.13013).
+    ``epsilon_fraction``: share of the values whose step ε shortens rather than √v, as happens where gradients become as
+    small as ε (Wortsman et al., "Small-scale proxies for large-scale Transformer training instabilities",
+    arXiv:2309.14322).
     """
     means = means_of_layers(reduced, owners=owners, weights=sizes, layers=layers)
     return torch.stack((means[0].sqrt(), means[1].sqrt(), means[2])).float()

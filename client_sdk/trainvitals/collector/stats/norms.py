@@ -1,4 +1,4 @@
-"""Norms of parameters, and of layers from them."""
+"""Norms, maxima and means of parameters put together to those of layers; each in the unit of what is given."""
 
 from __future__ import annotations
 

@@ -23,7 +23,8 @@ def of_layers(reduced: Tensor, *, owners: Tensor, sizes: Tensor, layers: int) ->
     """[2, parameters] to [3 stats, layers] (order of STATS); ``sizes``: numbers of values, [parameters].
 
     The ratio is ‖Δw‖ / ‖w before‖ over all parameters of the layer; NaN where the weights were all zero. About 1e-3 is
-    usual in healthy training (Karpathy, CS231n notes, "Ratio of weights:updates"). The RMS is that of Δw.
+    usual in healthy training (Karpathy, CS231n notes, "Ratio of weights:updates"). The norm is that of the weights
+    before the step, the RMS that of Δw, both in units of the weight; the ratio is without unit.
     """
     spread = reduced.double() * sizes.sqrt()
     weight_norm = norms_of_layers(spread[0], owners=owners, layers=layers)

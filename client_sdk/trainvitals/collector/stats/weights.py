@@ -34,7 +34,9 @@ def reduce_rows(first: Tensor, before: Tensor, after: Tensor, gradients: Tensor)
 def of_layers(reduced: Tensor, *, owners: Tensor, sizes: Tensor, layers: int) -> Tensor:
     """[5, parameters] to [3 stats, layers] (order of STATS).
 
-    ``init_distance``: ‖w − w₀‖ / ‖w₀‖, NaN where w₀ is zero. ``lost_update_fraction``: of the values with a gradient,
+    ``weight_max``: in units of the weight. ``init_distance``: ‖w − w₀‖ / ‖w₀‖, without unit, NaN where w₀ is zero
+    (Nagarajan & Kolter, "Generalization in Deep Networks: The Role of Distance from Initialization", arXiv:1901.01672;
+    Cockpit has it, too: Schneider et al., arXiv:2102.06604). ``lost_update_fraction``: of the values with a gradient,
     those that did not change, because the step was under half a unit in the last place, or nought (Zamirai et al.,
     "Revisiting BFloat16 Training", arXiv:2010.06192); NaN where no value has a gradient.
     """
