@@ -126,6 +126,8 @@ class Watching:
         """Stop for good, with the run. Within a step's hooks these stay, and find nothing to do."""
         if not self._in_step:
             self.stop()
+        elif self._watch is not None:
+            self._watch.let_go()
         if self._lookout is not None:
             self._lookout.stop()
 

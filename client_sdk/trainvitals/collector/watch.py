@@ -139,8 +139,7 @@ class Watch:
 
     def stop(self) -> None:
         """Remove every hook; the model is as it was. The snapshot that was begun is handed over."""
-        leave(self)
-        self._losses.stop()
+        self.let_go()
         self._steps.release()
         self._guarded(self._close)
         if self._shards is not None:
@@ -151,6 +150,11 @@ class Watch:
         for handle in self._permanent:
             handle.remove()
         self._permanent.clear()
+
+    def let_go(self) -> None:
+        """Have PyTorch's functions as they were, hooks aside: within one of these, none may be taken out."""
+        leave(self)
+        self._losses.stop()
 
     def capture(self) -> tuple[CaptureOutcome, int]:
         """See ``Sampling.capture``."""
