@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import time
 from pathlib import Path
 from typing import Any
 
@@ -13,10 +14,14 @@ import torch
 import trainvitals
 from tests.real_server import RealServer, serving
 from tests.sdk.conftest import histograms_at, metric_points, stats_at
+from trainvitals.client import Client
 from trainvitals.halving import halves
+from trainvitals.wire import coding
 from trainvitals.wire.floats import Floats
 from trainvitals.wire.frame import Frame, LayerStats, Limits, MetricPoints, decode_frame, encode_frame, section
 from trainvitals.wire.histograms import CELLS, Histograms, part
+from trainvitals.wire.messages import RunStart
+from trainvitals_server.store.interface import Span
 
 STEPS = [3, 5, 8, 13, 21]
 LAYERS = ["stem", "head"]
@@ -81,6 +86,19 @@ def test_a_run_arrives_whole_at_a_server_that_takes_small_bodies_only(tmp_path: 
             run.log({f"loss {number}": float(step) for number in range(200)})
         run.finish()
         assert_whole(server, run.run_id, steps=32)
+
+
+def test_parts_that_come_twice_and_the_whole_after_them_change_nothing(server: RealServer) -> None:
+    frame, client = encode_frame(whole()), Client(server.url, None)
+    start = RunStart(project="tests", name="parts", started_at=time.time())
+    client.send("start", "r", coding.encode(start))
+    for payload in [*halves(frame), *halves(frame), frame]:
+        assert client.send("frame", "r", payload).outcome == "taken"
+    client.close()
+
+    assert server.points("r", "loss") == [(3, pytest.approx(0.4)), (9, pytest.approx(0.9)), (21, math.inf)]
+    curve = server.store.stat_curve("r", "grad_norm", "head", span=Span(), points=100)
+    assert (curve.steps, curve.mean.tolist()) == (STEPS, [5.0, 6.0, 7.0, 8.0, 9.0])
 
 
 def assert_whole(server: RealServer, run_id: str, *, steps: int) -> None:
