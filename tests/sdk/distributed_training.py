@@ -1,7 +1,7 @@
 """The same training in one process and in several that share its batches.
 
-Run as: distributed_training.py HOW FOLDER, which gets folders "one" and "several". HOW: ddp, fsdp, hybrid, tensor, or
-accumulating (ddp, each step's gradient from two passes).
+Run as: distributed_training.py HOW FOLDER, which gets folders "one" and "several". HOW: ddp, fsdp, hybrid, tensor,
+accumulating (ddp, each step's gradient from two passes), or clipping (fsdp).
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ import sys
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import torch
 import torch.multiprocessing as mp
@@ -45,12 +46,14 @@ WAYS: dict[str, tuple[int, Callable[[nn.Module], nn.Module]]] = {
     "ddp": (2, DistributedDataParallel),
     "accumulating": (2, DistributedDataParallel),
     "fsdp": (2, sharded),
+    "clipping": (2, sharded),
     "hybrid": (4, hybrid),
     "tensor": (2, tensor_parallel),
 }
 
 
-PASSES = {"accumulating": 2}
+def loop(how: str) -> dict[str, Any]:
+    return {"passes": 2 if how == "accumulating" else 1, "clips": how == "clipping"}
 
 
 def network(how: str) -> nn.Module:
@@ -68,6 +71,7 @@ def train(
     steps: int = STEPS,
     every: int | None = 1,
     passes: int = 1,
+    clips: bool = False,
 ) -> None:
     """``parts`` of each batch, of which this rank has its own."""
     optimizer = torch.optim.Adam(called.parameters(), lr=0.01)
@@ -80,6 +84,8 @@ def train(
         for micro_batch in batch.chunk(parts)[rank % parts].chunk(passes):
             loss = called(micro_batch).square().mean()
             (loss / passes).backward()
+        if clips:
+            nn.utils.clip_grad_norm_(called.parameters(), 1e-3)
         optimizer.step()
         run.log({"loss": loss})
     run.finish()
@@ -93,7 +99,7 @@ def one_of_several(rank: int, how: str, folder: Path, meeting: str) -> None:
         folder / "several",
         rank=rank,
         parts=1 if how == "tensor" else ranks,
-        passes=PASSES.get(how, 1),
+        **loop(how),
     )
     distributed.barrier()
     distributed.destroy_process_group()
@@ -101,6 +107,6 @@ def one_of_several(rank: int, how: str, folder: Path, meeting: str) -> None:
 
 if __name__ == "__main__":
     way, target = sys.argv[1], Path(sys.argv[2])
-    train(network(way), target / "one", rank=0, parts=1, passes=PASSES.get(way, 1))
+    train(network(way), target / "one", rank=0, parts=1, **loop(way))
     with tempfile.TemporaryDirectory() as shared:
         mp.spawn(one_of_several, args=(way, target, f"{shared}/meeting"), nprocs=WAYS[way][0])

@@ -177,6 +177,17 @@ def test_the_noise_scale_is_told_by_a_process_alone_and_not_by_ranks_that_averag
 
 
 @pytest.mark.slow
+def test_norms_before_clipping_of_sharded_gradients_are_left_out_and_that_is_said_once(tmp_path: Path) -> None:
+    said = python(HERE / "distributed_training.py", "clipping", tmp_path)
+    assert said.count("gradients that are clipped are sharded") == 1
+    one, several = frames_of(tmp_path / "one"), by_rank(tmp_path / "several")
+    of_clipping = {"grad_norm_before_clipping", "clipped_fraction"}
+    assert metrics(one) >= of_clipping
+    assert metrics(frames(several[0])).isdisjoint(of_clipping)
+    assert [norm for _, norm in metric_points(frames(several[0]), "grad_norm")] == pytest.approx([1e-3] * 6, rel=0.01)
+
+
+@pytest.mark.slow
 def test_sharded_ranks_sample_the_same_steps_by_the_budget(tmp_path: Path) -> None:
     said = python(HERE / "sharded_training.py", tmp_path, "every rank")
     assert "come" not in said

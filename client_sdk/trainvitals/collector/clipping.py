@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import torch
 from torch import Tensor
 
@@ -11,9 +13,11 @@ MAX_WAITING = 256  # norms, one for each clipping since the last snapshot
 
 
 class Clipping:
-    """Norms before clipping, from ``clip_grad_norm_``, which has them anyway: nothing is computed until a snapshot."""
+    """Norms before clipping, from ``clip_grad_norm_``, which has them anyway: nothing is computed until a snapshot.
+    ``tell`` is told once of what is left out, on the rank that speaks."""
 
-    def __init__(self) -> None:
+    def __init__(self, tell: Callable[[str], None] | None) -> None:
+        self._tell = tell
         self._norms: list[Tensor] = []
         self._limits: list[float] = []
         self._in_step: list[Tensor] = []
@@ -22,6 +26,12 @@ class Clipping:
         """A clipping; norms of sharded gradients are left out, as reading them would make all ranks wait, and limits
         that lie on a device, for which the training would wait, are not compared with."""
         if hasattr(norm, "_local_tensor"):
+            if self._tell is not None:
+                self._tell(
+                    "gradients that are clipped are sharded: grad_norm_before_clipping and clipped_fraction are left "
+                    "out, for reading their norm would make all ranks wait"
+                )
+            self._tell = None
             return
         norm = norm.detach()
         self._in_step.append(norm)

@@ -85,7 +85,7 @@ class Watch:
         self._clock = StepClock()
         self._turns = Turns(len(self._optimizers))
         self._phases = Phases()
-        self._clipping = Clipping()
+        self._clipping = Clipping(tell if leads else None)
         self._schedules = Schedules(optimizers)
         self._loss_scale: Tensor | None = None
         self._skipped: int | None = None  # steps, by a GradScaler; None without one
