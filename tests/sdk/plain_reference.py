@@ -7,6 +7,7 @@ import math
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
+from functools import partial
 from typing import Any
 
 import torch
@@ -15,10 +16,14 @@ from torch.nn.parallel import DataParallel, DistributedDataParallel
 from torch.nn.utils import clip_grad_norm_
 from torch.optim import Optimizer
 
+from tests.sdk.plain_histograms import parts
+
 LOOKS_IN_DEPTH = 5  # every so many snapshots
+TAKES_HISTOGRAMS = 10  # every so many
 NAN = math.nan
 
 Stats = dict[str, dict[str, float]]  # stat → layer → value
+Histograms = dict[str, dict[str, list[int]]]  # kind → layer → cells
 Models = nn.Module | Mapping[str, nn.Module]
 
 
@@ -65,14 +70,14 @@ class Observer:
 
 
 class Keep:
-    """A forward hook that keeps what a layer gives out, and does nothing in copies of the model."""
+    """A hook that keeps what a layer gives out, or takes in, and does nothing in copies of the model."""
 
     def __init__(self, keep: Callable[[object], None] | None = None) -> None:
         self._keep = keep
 
-    def __call__(self, module: nn.Module, arguments: object, output: object) -> None:
+    def __call__(self, module: nn.Module, *given: object) -> None:
         if self._keep is not None:
-            self._keep(output)
+            self._keep(given[-1])
 
     def __reduce__(self) -> tuple[type[Keep], tuple[()]]:
         return Keep, ()
@@ -93,11 +98,13 @@ def flat(tensors: Iterable[Tensor]) -> Tensor:
 
 
 class Plain(Observer):
-    """Says what each step's stats and metrics are: ``stats`` by step, ``metrics`` by name as (step, value)."""
+    """Says what each step's stats, histograms and metrics are: the first two by step, ``metrics`` by name as (step,
+    value). Beside those of trainvitals' names there are "examples", of each step but a watch's first."""
 
     def __init__(self) -> None:
         super().__init__()
         self.stats: dict[int, Stats] = {}
+        self.histograms: dict[int, Histograms] = {}
         self.metrics: dict[str, list[tuple[int, float]]] = defaultdict(list)
         self._step = 0
         self._skipped: int | None = None
@@ -110,11 +117,15 @@ class Plain(Observer):
         self._optimizers = optimizers
         self._modules, self._own = {}, {}
         self._snapshots = 0
+        self._examples = 0
+        self._trace = self._signal = 0.0  # of the gradient's noise, and of the gradient
+        self._is_plain = isinstance(models, nn.Module) and len(optimizers) == 1
         self._fired: dict[str, Tensor] = {}
         self._running: dict[str, Tensor] = {}
         for prefix, wrapped in named.items():
             is_wrapper = isinstance(wrapped, (DataParallel, DistributedDataParallel))
             model = wrapped.module if is_wrapper else wrapped
+            self._hooks.append(model.register_forward_pre_hook(Keep(partial(self._enter, model))))
             for path, module in model.named_modules():
                 self._add(".".join(filter(None, (prefix, path))) or type(module).__name__, module)
         self._initial = {id(one): one.detach().clone() for own in self._own.values() for one in own}
@@ -186,6 +197,16 @@ class Plain(Observer):
         self._modules[name] = module
         self._hooks.append(module.register_forward_hook(Keep(lambda output: self._keep(name, output))))
 
+    def _enter(self, model: nn.Module, arguments: object) -> None:
+        if not self._counts or not model.training or not torch.is_grad_enabled():
+            return
+        (batch,) = arguments if isinstance(arguments, tuple) else ()
+        self._passes += 1
+        self._examples += len(batch)
+        held = [one.grad for one in model.parameters() if one.grad is not None]
+        if self._passes == 2 and held and self._is_plain:
+            self._first_pass = float(flat(held).norm()) ** 2, len(batch)
+
     def _keep(self, name: str, output: object) -> None:
         if self._counts and (tensor := first_tensor(output)) is not None:
             self._outputs[name].append(tensor.detach().double().clone())
@@ -198,6 +219,8 @@ class Plain(Observer):
         self._moments: dict[int, tuple[Tensor, float]] = {}
         self._now: dict[str, float] = {}
         self._is_skipped = False
+        self._passes = 0
+        self._first_pass: tuple[float, int] | None = None  # square norm of its gradient, and examples
 
     def _take_gradients(self, parameters: Sequence[Tensor], scale: float) -> None:
         for one in parameters:
@@ -216,7 +239,12 @@ class Plain(Observer):
 
     def _close(self) -> None:
         in_depth = self._snapshots % LOOKS_IN_DEPTH == 0
+        if self._snapshots % TAKES_HISTOGRAMS == 0:
+            self.histograms[self._step] = self._distributions()
+        if self._snapshots:
+            self.metrics["examples"].append((self._step, self._examples))
         self._snapshots += 1
+        self._examples = 0
         found: Stats = defaultdict(dict)
         for name, module in self._modules.items():
             of_layer = self._of_outputs(name, module, in_depth=in_depth) | self._of_parameters(name, in_depth=in_depth)
@@ -224,12 +252,38 @@ class Plain(Observer):
                 found[stat][name] = value
         self.stats[self._step] = found
         self._now["grad_norm"] = float(flat(self._gradients.values()).norm())
+        self._add_noise()
         if self._skipped is not None:
             self._now["skipped_steps"] = self._skipped
         groups = [group for optimizer in self._optimizers for group in optimizer.param_groups]
         self._now |= {f"lr/{index}" if index else "lr": group["lr"] for index, group in enumerate(groups)}
         for metric, value in self._now.items():
             self.metrics[metric].append((self._step, value))
+
+    def _distributions(self) -> Histograms:
+        found: Histograms = defaultdict(dict)
+        for name, own in self._own.items():
+            gradients = [self._gradients[id(one)] for one in own if id(one) in self._gradients]
+            weights = [self._before.get(id(one), one) for one in own]
+            for kind, tensors in (
+                ("weights", weights), ("gradients", gradients), ("activations", self._outputs.get(name, [])),
+            ):  # fmt: skip
+                found[kind][name] = parts(*tensors)
+        return found
+
+    def _add_noise(self) -> None:
+        """McCandlish et al., equations A.2: of the means over one pass's examples, and over all of them."""
+        if self._first_pass is None:
+            return
+        first, small = self._first_pass
+        big = small * self._passes
+        mean_of_first = first * self._passes**2  # each loss is divided by the number of passes
+        mean_of_all = self._now.get("grad_norm_before_clipping", self._now["grad_norm"]) ** 2
+        signal = (big * mean_of_all - small * mean_of_first) / (big - small)
+        trace = (mean_of_first - mean_of_all) / (1 / small - 1 / big)
+        self._signal, self._trace = 0.9 * self._signal + 0.1 * signal, 0.9 * self._trace + 0.1 * trace
+        if self._signal > 0 and self._trace > 0:
+            self._now["gradient_noise_scale"] = self._trace / self._signal
 
     def _of_outputs(self, name: str, module: nn.Module, *, in_depth: bool) -> dict[str, float]:
         outputs = self._outputs.get(name)

@@ -21,12 +21,17 @@ GROUPS: Final[dict[str, tuple[str, ...]]] = {
         "weight_norm", "update_ratio", "update_rms", "weight_max", "init_distance", "lost_update_fraction",
     ),
     "optimizer state": ("second_moment_rms", "adam_rms", "epsilon_fraction"),
+    "histograms": ("weights", "gradients", "activations"),
     "metrics": (
         "loss", "lr", "lr/1", "grad_norm", "grad_norm_before_clipping", "clipped_fraction", "loss_scale",
-        "skipped_steps",
+        "skipped_steps", "gradient_noise_scale",
     ),
+    "times": ("seconds/data", "seconds/forward", "seconds/backward", "seconds/optimizer", "examples_per_second"),
 }  # fmt: skip
+HISTOGRAMS: Final = "histograms"
 METRICS: Final = "metrics"
+TIMES: Final = "times"
+OF_LAYERS: Final = [group for group in GROUPS if group not in (HISTOGRAMS, METRICS, TIMES)]
 TRUE: Final = "✓"
 UNSEEN: Final = "not seen, and the terminal says so"
 
@@ -53,16 +58,24 @@ class Setup:
     def cell(self, group: str) -> str:
         """What the table says."""
         note = self.notes.get(group, "")
-        if group in self.unseen and not self.unseen_layers:
+        if group in self.unseen and not (self.unseen_layers and group == ACTIVATIONS):
             return note or UNSEEN
         return f"{TRUE} {note}".strip()
 
 
-def compiled(name: str, train: Callable[[Observer], None], told: str) -> Setup:
-    """A model whose layers' hooks do not run."""
-    return Setup(name=name, train=train, unseen=(ACTIVATIONS,), told=told, slow=True)
+def compiled(name: str, train: Callable[[Observer], None], told: str, *, is_called: bool = False) -> Setup:
+    """A model whose layers' hooks do not run; nor its own, unless what ``is_called`` is the model that is watched."""
+    return Setup(
+        name=name,
+        train=train,
+        notes={HISTOGRAMS: "of weights and gradients", **({} if is_called else {TIMES: OPTIMIZER_ALONE})},
+        unseen=(ACTIVATIONS,) if is_called else (ACTIVATIONS, TIMES),
+        told=told,
+        slow=True,
+    )
 
 
+OPTIMIZER_ALONE: Final = "the optimizer's alone"
 COMPILED: Final = "outputs of layers are not seen, for the model is compiled"
 UNHEARD: Final = "outputs of layers are not seen, for their hooks do not run"
 
@@ -75,6 +88,8 @@ SETUPS: Final = [
             ACTIVATIONS: "of all passes together",
             GRADIENTS: "as the optimizer sees them, once a step",
             WEIGHTS: "once a step",
+            HISTOGRAMS: "of all passes together",
+            METRICS: "with the noise scale",
         },
     ),
     Setup(
@@ -85,6 +100,7 @@ SETUPS: Final = [
             GRADIENTS: "unscaled",
             WEIGHTS: "of steps that were taken",
             METRICS: "with scale and skipped steps",
+            TIMES: "skipped steps' with those of the next",
         },
     ),
     Setup(
@@ -93,15 +109,19 @@ SETUPS: Final = [
         notes={GRADIENTS: "after it", METRICS: "with the norm before it, and how often it bites"},
     ),
     Setup(name="autocast", train=loops.autocast, notes={ACTIVATIONS: "in the precision that they come in"}),
-    compiled("`torch.compile` of the model, before `watch`", loops.compiled_before, COMPILED),
+    compiled("`torch.compile` of the model, before `watch`", loops.compiled_before, COMPILED, is_called=True),
     compiled("`torch.compile` of the model, after `watch`", loops.compiled_after, UNHEARD),
     compiled("`model.compile()`", loops.compiled_in_place, COMPILED),
     compiled("`torch.compile` of the loss", loops.compiled_loss, UNHEARD),
     Setup(
         name="`torch.compile` of a part",
         train=loops.compiled_in_part,
-        notes={ACTIVATIONS: "of all other layers; the terminal names the part"},
-        unseen=(ACTIVATIONS,),
+        notes={
+            ACTIVATIONS: "of all other layers; the terminal names the part",
+            HISTOGRAMS: "of outputs, those of all other layers",
+            TIMES: f"{OPTIMIZER_ALONE}, for the whole is never called",
+        },
+        unseen=(ACTIVATIONS, TIMES),
         unseen_layers="body.",
         told="outputs of layers in 'body' are not seen, for it is compiled",
         slow=True,
@@ -109,7 +129,7 @@ SETUPS: Final = [
     Setup(
         name="`torch.compile` of the training step",
         train=loops.compiled_step,
-        unseen=(ACTIVATIONS, GRADIENTS, WEIGHTS, STATE, METRICS),
+        unseen=tuple(GROUPS),
         notes={METRICS: "what is logged, which counts the steps, and the terminal says so"},
         told="the optimizer's steps are not seen (is its step compiled?): from now on log() counts the steps",
         slow=True,
@@ -122,9 +142,14 @@ SETUPS: Final = [
             ACTIVATIONS: "of the whole round",
             GRADIENTS: "of each optimizer's own step",
             WEIGHTS: "of each optimizer's own step",
+            TIMES: "examples of all models' passes",
         },
     ),
-    Setup(name="several models", train=models.several_models, notes={ACTIVATIONS: "names begin with the model's"}),
+    Setup(
+        name="several models",
+        train=models.several_models,
+        notes={ACTIVATIONS: "names begin with the model's", TIMES: "examples of all models' passes"},
+    ),
     Setup(
         name="shared and tied parameters, layers called several times",
         train=partial(models.trained, make=models.Tied),
@@ -175,11 +200,21 @@ SETUPS: Final = [
         train=partial(models.trained, make=models.InPlace),
         notes={ACTIVATIONS: "as each layer gave them out"},
     ),
-    Setup(name="`DataParallel` without GPUs", train=loops.in_parallel),
+    Setup(
+        name="`DataParallel` without GPUs",
+        train=loops.in_parallel,
+        notes={ACTIVATIONS: "of the one model that there is: replicas are not tested without two GPUs"},
+    ),
     Setup(
         name="`DistributedDataParallel`, two processes",
         train=loops.distributed,
-        notes={ACTIVATIONS: "of rank 0's share of the batch", GRADIENTS: "as all ranks have them"},
+        notes={
+            ACTIVATIONS: "of rank 0's share of the batch",
+            GRADIENTS: "as all ranks have them",
+            HISTOGRAMS: "of outputs, those of rank 0's share",
+            METRICS: "each rank's own loss, the gradient's norm as all have it",
+            TIMES: "each rank's own",
+        },
         slow=True,
         processes=2,
     ),

@@ -4,50 +4,22 @@ from __future__ import annotations
 
 import copy
 import math
-from bisect import bisect_right
 from itertools import pairwise
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
-from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from tests.sdk.conftest import histograms_at
+from tests.sdk.plain_histograms import parts, same
 from tests.sdk.small_models import mlp
 from trainvitals.collector.snapshots import Cells as Taken
 from trainvitals.collector.snapshots import Measured
 from trainvitals.frames import histograms
 from trainvitals.wire.frame import Frame
 from trainvitals.wire.histograms import BINS, CELLS, EDGES, MAGNITUDES, WHOLE
-
-Cells = NDArray[np.uint16]
-
-
-def counted(*tensors: Tensor) -> list[int]:
-    """Values of tensors in each cell."""
-    cells = [0] * CELLS
-    for value in torch.cat([tensor.detach().flatten() for tensor in tensors]).tolist():
-        if not math.isfinite(value):
-            cells[BINS] += 1
-            continue
-        level = bisect_right(MAGNITUDES, abs(value))
-        cells[BINS // 2 + level if value >= 0 else BINS // 2 - 1 - level] += 1
-    return cells
-
-
-def parts(*tensors: Tensor) -> list[int]:
-    """What the wire says of tensors that are counted as one."""
-    counts = counted(*tensors)
-    return [max(1, round(count / sum(counts) * WHOLE)) if count else 0 for count in counts]
-
-
-def same(taken: Cells, expected: list[int]) -> bool:
-    """But for the last place, in which float32 may round otherwise."""
-    return bool((np.abs(taken.astype(int) - expected) <= 1).all()) and list(taken > 0) == [
-        cell > 0 for cell in expected
-    ]
 
 
 class Seen:

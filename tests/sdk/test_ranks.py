@@ -16,8 +16,8 @@ from torch import Tensor
 import trainvitals
 from tests.sdk.conftest import frames_of, histograms_at, metric_points, records_in, stats_at
 from tests.sdk.distributed_training import BATCH, STEPS, WAYS, network
+from tests.sdk.plain_histograms import parts
 from tests.sdk.small_models import CLOSE
-from tests.sdk.test_histograms import parts
 from trainvitals.spool import Record
 from trainvitals.wire import coding
 from trainvitals.wire.frame import Frame, decode_frame
@@ -210,6 +210,7 @@ def test_a_rank_that_does_not_watch_is_missed_once_and_nothing_false_is_told(tmp
     seen = stats_at(found, 0).keys()
     assert "activation_mean" in seen
     assert seen.isdisjoint({"grad_norm", "weight_norm", "update_ratio", "grad_mean", "init_distance", "adam_rms"})
+    assert histograms_at(found, 0).keys() == {"activations"}
     assert not metric_points(found, "grad_norm")
     assert len(metric_points(found, "loss")) == 400
 

@@ -5,25 +5,33 @@ from __future__ import annotations
 import io
 import math
 import tempfile
+import time
 from collections.abc import Iterator
 from contextlib import redirect_stderr
 from dataclasses import dataclass
 from functools import cache
+from itertools import product
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from torch import Tensor, distributed
 from torch import multiprocessing as mp
+from torch.nn.parallel import DataParallel
 from torch.optim import Optimizer
 
 import trainvitals as tv
-from tests.sdk.conftest import frames_of, metric_points, stats_at
-from tests.sdk.plain_reference import Models, Observer, Plain, Stats
-from tests.sdk.setups import GROUPS, METRICS, SETUPS, Setup, table
+from tests.sdk import setups_of_loops as loops
+from tests.sdk.conftest import frames_of, histograms_at, metric_points, stats_at
+from tests.sdk.plain_histograms import same
+from tests.sdk.plain_reference import Histograms, Models, Observer, Plain, Stats
+from tests.sdk.setups import ACTIVATIONS, GROUPS, HISTOGRAMS, METRICS, OF_LAYERS, SETUPS, TIMES, Setup, table
 from trainvitals.wire.frame import Frame
+from trainvitals.wire.histograms import CELLS
 
 DOCUMENT = Path(__file__).parents[2] / "docs/setups.md"
+NONE = np.zeros(CELLS, np.uint16)
 SETUP_BY_NAME = {setup.name: setup for setup in SETUPS}
 ROWS = [pytest.param(name, marks=pytest.mark.slow if setup.slow else ()) for name, setup in SETUP_BY_NAME.items()]
 
@@ -61,6 +69,8 @@ class Outcome:
     plain_metrics: dict[str, list[tuple[int, float]]]
     frames: list[Frame]
     told: str
+    plain_histograms: dict[int, Histograms]
+    seconds: float  # of the watched training
 
 
 def train(setup: Setup, observer: Observer) -> None:
@@ -76,7 +86,9 @@ def run_of(setup: Setup, folder: Path) -> Outcome:
     with redirect_stderr(told):
         run = tv.init(mode="offline", directory=folder, project="tests", name="set-up")
         watched = Watched(run)
+        started = time.perf_counter()
         train(setup, watched)
+        seconds = time.perf_counter() - started
         run.finish()
     return Outcome(
         bare_losses=bare.losses,
@@ -85,6 +97,8 @@ def run_of(setup: Setup, folder: Path) -> Outcome:
         plain_metrics=plain.metrics,
         frames=frames_of(folder),
         told=told.getvalue(),
+        plain_histograms=plain.histograms,
+        seconds=seconds,
     )
 
 
@@ -134,7 +148,7 @@ def points(outcome: Outcome, metric: str) -> tuple[list[tuple[int, float]], list
     return metric_points(outcome.frames, metric), outcome.plain_metrics.get(metric, [])
 
 
-@pytest.mark.parametrize("group", [group for group in GROUPS if group != METRICS])
+@pytest.mark.parametrize("group", OF_LAYERS)
 @pytest.mark.parametrize("name", ROWS)
 def test_stats_are_those_of_plain_pytorch_or_said_to_be_missing(name: str, group: str) -> None:
     setup, outcome = SETUP_BY_NAME[name], outcome_of(name)
@@ -168,11 +182,67 @@ def test_metrics_are_those_of_plain_pytorch_or_said_to_be_missing(name: str) -> 
 
 
 @pytest.mark.parametrize("name", ROWS)
+def test_histograms_are_those_of_plain_pytorch_or_said_to_be_missing(name: str) -> None:
+    setup, outcome = SETUP_BY_NAME[name], outcome_of(name)
+    compared = 0
+    for step, kinds in outcome.plain_histograms.items():
+        ours = histograms_at(outcome.frames, step)
+        for kind, layer in product(GROUPS[HISTOGRAMS], kinds["weights"]):
+            cells = kinds[kind][layer]
+            taken = ours.get(kind, {}).get(layer, NONE)
+            if kind == "activations" and ACTIVATIONS in setup.unseen and layer.startswith(setup.unseen_layers):
+                assert not taken.any(), layer
+                continue
+            assert same(taken, cells), (step, kind, layer)
+            compared += any(cells)
+    assert compared or HISTOGRAMS in setup.unseen
+
+
+@pytest.mark.parametrize("name", ROWS)
+def test_times_are_told_of_every_step_and_of_all_its_examples_or_not_at_all(name: str) -> None:
+    setup, outcome = SETUP_BY_NAME[name], outcome_of(name)
+    phases, rate = GROUPS[TIMES][:-1], GROUPS[TIMES][-1]
+    told = {metric: dict(points(outcome, metric)[0]) for metric in GROUPS[TIMES]}
+    if TIMES in setup.unseen:
+        assert not any(told[metric] for metric in GROUPS[TIMES] if metric != "seconds/optimizer")
+        return
+    assert 0 < sum(sum(told[phase].values()) for phase in phases) <= outcome.seconds
+    for step, examples in outcome.plain_metrics["examples"]:
+        seconds = [told[phase][step] for phase in phases]
+        assert min(seconds) > 0
+        assert told[rate][step] * sum(seconds) == pytest.approx(examples, rel=1e-3)
+
+
+@pytest.mark.parametrize("name", ROWS)
 def test_losses_are_the_same_bit_for_bit_and_nothing_goes_wrong(name: str) -> None:
     setup, outcome = SETUP_BY_NAME[name], outcome_of(name)
     assert outcome.bare_losses == outcome.watched_losses
     assert "watching met" not in outcome.told
     assert ("left out" in outcome.told or "not seen" in outcome.told) == bool(setup.unseen)
+
+
+@pytest.mark.skipif(torch.cuda.device_count() < 2, reason="replicas take two GPUs")
+def test_replicas_of_data_parallel_train_as_without_and_their_gradients_are_those_of_the_whole(tmp_path: Path) -> None:
+    def two_gpus(observer: Observer) -> None:
+        model = loops.layered().cuda()
+        optimizer = loops.adam(model)
+        called = DataParallel(model, device_ids=[0, 1])
+        observer.watch(called, optimizer)
+        loops.an_epoch(observer, model, optimizer, (batch.cuda() for batch in loops.batches()), called=called)
+
+    told, bare = io.StringIO(), Observer()
+    setup = Setup(name="`DataParallel` on two GPUs", train=two_gpus)
+    train(setup, bare)
+    with redirect_stderr(told), tv.init(mode="offline", directory=tmp_path) as run:
+        watched = Watched(run)
+        train(setup, watched)
+    assert bare.losses == watched.losses
+    assert "watching met" not in told.getvalue()
+    frames = frames_of(tmp_path)
+    for step, norm in metric_points(frames, "grad_norm"):
+        of_layers = [one for one in stats_at(frames, step)["grad_norm"].values() if not math.isnan(one)]
+        assert math.hypot(*of_layers) == pytest.approx(norm, rel=1e-3)
+        assert norm > 0
 
 
 def test_the_table_in_the_documents_is_that_of_the_tests() -> None:

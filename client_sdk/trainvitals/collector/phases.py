@@ -42,12 +42,15 @@ class Phases:
 
     def metrics(self) -> dict[str, float]:
         """Of an average step since the last call: ``seconds/<phase>``, and ``examples_per_second`` where the model's
-        first argument has a batch dimension. Empty where no whole step has gone by."""
+        first argument has a batch dimension. Empty where no whole step has gone by; the optimizer's alone where no
+        forward pass was seen, as of what is compiled: the rest would all seem to be waiting for data."""
         seconds, steps, examples = self._seconds, self._steps, self._examples
         self._seconds, self._steps, self._examples = dict.fromkeys(PHASES, 0.0), 0, 0
         whole = sum(seconds.values())
         if not steps or not whole:
             return {}
+        if not seconds["forward"]:
+            return {"seconds/optimizer": seconds["optimizer"] / steps}
         found = {f"seconds/{phase}": spent / steps for phase, spent in seconds.items()}
         return {**found, "examples_per_second": examples / whole} if examples else found
 
