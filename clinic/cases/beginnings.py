@@ -7,6 +7,7 @@ from collections.abc import Callable
 import torch
 from torch import nn
 from torch.optim import SGD, Adam
+from torch.optim.lr_scheduler import LambdaLR
 
 from clinic.bench import Bench
 from clinic.case import healthy, sick
@@ -125,6 +126,14 @@ def scaled_for_norms(bench: Bench) -> None:
     bench.fit(model, Adam(model.parameters(), lr=2e-2), digits().batches(seed=bench.seed), steps=200)
 
 
+def long_warm_up(bench: Bench) -> None:
+    """A deep network that says one class to everything until a warm-up of 400 steps lets it learn."""
+    model = mlp((64, *([64] * 6), 10))
+    optimizer = Adam(model.parameters(), lr=2e-3)
+    schedule = LambdaLR(optimizer, lambda step: min(1.0, (step / 400) ** 3))
+    bench.fit(model, optimizer, digits().batches(seed=bench.seed), steps=600, schedule=schedule)
+
+
 CASES = [
     sick("symmetric_units", "constant-weights", "mlp", constant_weights,
          follows=("poor_initialisation", "initial_loss_off", *LOST)),
@@ -140,6 +149,7 @@ CASES = [
     sick("dropout_before_batch_norm", "narrow", "mlp", dropped_before_norm),
     sick("dropout_before_batch_norm", "of-convolutions", "convolutional", dropped_before_norm_of_convolutions),
     healthy("zero-branches", "residual", zero_branches),
+    healthy("long-warm-up", "mlp", long_warm_up),
     healthy("half-dropped", "mlp", half_dropped),
     healthy("scaled-for-norms", "convolutional", scaled_for_norms),
 ]  # fmt: skip

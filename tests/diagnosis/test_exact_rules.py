@@ -124,6 +124,7 @@ DROPPED_BEFORE_NORM = (
 FORGOT_EVAL = {"validated_in_training_mode": np.arange(SNAPSHOTS) % 3, "validated_in_evaluation_mode": 0}
 SORTED = {"label_majority": 1.0, "commonest_label": np.arange(SNAPSHOTS) // 4}
 BLOWN = np.where(np.arange(SNAPSHOTS) > 4, np.nan, 1e6)
+WARMING_UP = np.linspace(0, 1e-3, SNAPSHOTS)
 STUCK = {"loss": flat(2.3, SNAPSHOTS), "accuracy": 0.12}
 ILLS = {
     "softmax_twice": [
@@ -203,6 +204,13 @@ TRAPS = {
     ),
     "a language model that says the commonest token while its loss falls": (
         "class_collapse", window(CLASSIFIER | {"predicted_majority": 1.0}),
+    ),
+    "a warm-up, in which a deep network still says one class to everything": (
+        "class_collapse",
+        window(CLASSIFIER | STUCK | {"predicted_majority": 1.0}, loss=flat(), metrics={"lr": WARMING_UP}),
+    ),
+    "a warm-up, in which nothing is learnt yet": (
+        "labels_shuffled", window(CLASSIFIER | STUCK, loss=flat(), metrics={"lr": WARMING_UP}),
     ),
     "classes as unequal as predictions": (
         "class_collapse", window(CLASSIFIER | STUCK | {"predicted_majority": 1.0, "label_majority": 0.97}, loss=flat()),

@@ -2,7 +2,15 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
+from trainvitals.wire.floats import Floats
+from trainvitals.wire.frame import Frame, MetricPoints, encode_frame
+from trainvitals.wire.messages import InitialWeights, LayerInfo, ModelInfo, RunStart
 from trainvitals_server.evaluator.history import FACT_POINTS, MOST_METRICS, History
+from trainvitals_server.evaluator.remembering import remembered
+from trainvitals_server.store.interface import ReceivedFrame
+from trainvitals_server.store.opening import open_store
 
 
 def test_facts_are_kept_beside_as_many_metrics_as_there_is_room_for() -> None:
@@ -34,3 +42,22 @@ def test_the_past_of_a_fact_is_thinned() -> None:
 
     assert len(steps) <= 2 * FACT_POINTS
     assert (steps[0], steps[-1]) == (0, 9_999)
+
+
+def test_a_run_that_is_recalled_has_its_facts_and_what_its_layers_declared(tmp_path: Path) -> None:
+    store = open_store(f"sqlite:///{tmp_path}/runs.sqlite3")
+    store.start_run("r", RunStart(project="p", name="n", started_at=1.0), now=1.0)
+    names = [*(f"mine/{index:03d}" for index in range(2 * MOST_METRICS)), "facts/classes"]
+    points = [MetricPoints(metric=name, steps=[0], values=Floats.of([10.0])) for name in names]
+    frame = Frame(run_id="r", writer=1, seq=0, metrics=points)
+    store.append([ReceivedFrame(frame=frame, payload=encode_frame(frame), received_at=2.0)])
+    initial = InitialWeights(std=0.0, largest=0.1, fan_in=64, equal_rows=True)
+    head = LayerInfo(name="head", kind="Linear", settings={"out_features": 10.0}, initial=initial)
+    store.set_model("r", ModelInfo(layers=[head]))
+
+    history, _ = remembered(store, "r")
+    window = history.window()
+    store.close()
+
+    assert window.metrics["facts/classes"].values.tolist() == [10.0]
+    assert window.info["head"] == head

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from trainvitals.collector.few import PARAMETERS
+from trainvitals.collector.parcel import on_one_device
 from trainvitals.wire.messages import InitialWeights
 
 SETTINGS: Final = (
@@ -52,7 +53,7 @@ def initial_weights(parameters: Sequence[nn.Parameter], owners: Sequence[int]) -
     if not firsts:
         return {}
     with torch.no_grad():
-        told = torch.stack([_told(weight).cpu() for weight in firsts.values()]).tolist()
+        told = torch.stack(on_one_device([_told(weight) for weight in firsts.values()])).tolist()
     return {
         owner: InitialWeights(
             std=std, largest=largest, fan_in=weight[0].numel(), equal_rows=bool(equal) and len(weight) > 1

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from trainvitals.wire.facts import FACTS, LOSS_FUNCTIONS
 from trainvitals.wire.messages import LayerInfo
+from trainvitals_server.diagnosis.reading import learning_rate
 from trainvitals_server.diagnosis.window import Floats32, Series, Window
 
 CLASSIFIERS: Final = frozenset({"cross_entropy", "nll_loss"})
@@ -17,6 +18,7 @@ BINARY: Final = frozenset({"binary_cross_entropy", "binary_cross_entropy_with_lo
 UNITS: Final = ("out_features", "out_channels")
 LEAST_FALL: Final = 0.02  # of the loss, between the third and the last quarter of the run
 FEWEST_LOSSES: Final = 40
+RISING: Final = 1.1  # times the learning rate of half-way back
 HIGH: Final = 1.5  # times chance, and …
 MARGIN: Final = 0.5  # … nats on top: where PyTorch's own initialisation never begins
 _VALIDATION: Final = re.compile(r"(^|[/_.\-])(val|valid|validation|eval|test)([/_.\-]|$)")
@@ -87,11 +89,20 @@ def begins_far_off(window: Window) -> bool:
     return not ours.values[0] <= 10 * max(float(theirs.values[0]), 1e-6)
 
 
+def is_warming_up(window: Window) -> bool:
+    """Whether the learning rate still rises: what has not been learnt yet was not meant to be."""
+    rate = learning_rate(window)
+    if rate is None or len(rate.values) < 4:
+        return False
+    before, now = float(rate.values[len(rate.values) // 2]), float(rate.values[-1])
+    return now >= float(rate.values.max()) and now > RISING * before
+
+
 def nothing_learnt(window: Window, *, after_steps: int) -> bool:
     """Whether after so many steps the loss is still that of knowing nothing: of a classifier chance, of a regression
     the variance of its targets."""
     loss, chance = middle(window, "loss"), middle(window, "chance")
-    if window.step < after_steps or loss is None:
+    if window.step < after_steps or loss is None or is_warming_up(window):
         return False
     if chance is not None:
         return classifies(window) and not loss < 0.9 * chance
@@ -102,7 +113,7 @@ def nothing_learnt(window: Window, *, after_steps: int) -> bool:
 def is_stuck(window: Window, *, after_steps: int) -> bool:
     """Whether the loss no longer falls: medians of the third and the last quarter of the run."""
     loss = window.loss or fact(window, "loss")
-    if loss is None or window.step < after_steps:
+    if loss is None or window.step < after_steps or is_warming_up(window):
         return False
     values = loss.values[np.isfinite(loss.values)]
     if len(values) < FEWEST_LOSSES:
