@@ -106,7 +106,7 @@ class Watch:
     def start(self) -> None:
         """Install the hooks."""
         if self._blind and self._leads:
-            self._tell_blind("the model is compiled")
+            self._tell(_blind_words("the model is compiled", with_attention=self._attention is not None))
         elif self._leads:
             _tell_of_compiled_parts(self._roots, self._tell)
         if self._shards is None and any(is_sharded(parameter) for parameter in self._layers.parameters):
@@ -286,7 +286,9 @@ class Watch:
         if self._snapshots == MOST_UNHEARD and not self._blind:
             _tell_of_compiled_parts(self._roots, self._tell)  # since watching began
         if self._unheard == MOST_UNHEARD:
-            self._tell_blind("their hooks do not run (was the model compiled after watch, or called by other means?)")
+            self._blind = True
+            why = "their hooks do not run (was the model compiled after watch, or called by other means?)"
+            self._tell(_blind_words(why, with_attention=self._attention is not None))
         before = self._clipping.in_step
         self._accumulation.add_to(sample, loss_scale=self._loss_scale, norm_before_clipping=before)
         rates: dict[str, float | Tensor] = {**self._phases.metrics(), **self._clipping.metrics()}
@@ -338,11 +340,6 @@ class Watch:
         self._unreported += seconds
         self._phases.leave_out(seconds)
 
-    def _tell_blind(self, why: str) -> None:
-        self._blind = True
-        stats = "activation stats" if self._attention is None else "activation and attention stats"
-        self._tell(f"outputs of layers are not seen, for {why}: {stats} are left out, all others are recorded")
-
 
 def _split(
     layers: Layers, optimizers: list[Optimizer], *, leads: bool, shards: Shards | None
@@ -364,6 +361,11 @@ def _split(
         else GradientWatch(optimizer, [parameter for parameter, _ in own])
         for optimizer, own in zip(optimizers, pairs, strict=True)
     ]
+
+
+def _blind_words(why: str, *, with_attention: bool) -> str:
+    stats = "activation and attention stats" if with_attention else "activation stats"
+    return f"outputs of layers are not seen, for {why}: {stats} are left out, all others are recorded"
 
 
 def _tell_of_compiled_parts(roots: Sequence[nn.Module], tell: Callable[[str], None]) -> None:
