@@ -29,7 +29,9 @@ def overfitting(
     if len(values) <= patience:
         return
     best = int(np.argmin(values))
-    line = values[best] + max(risen * abs(values[best]), share_of_start * abs(trend.start))
+    line = values[best] + max(
+        risen * abs(values[best]), share_of_start * max(abs(trend.start), abs(float(loss.values[0])))
+    )
     if len(values) - best <= patience or float(values[-patience:].min()) <= line:
         return
     around = np.isfinite(loss.values) & (np.abs(loss.steps - steps[best]) <= max(10, window.step // 50))
@@ -57,7 +59,6 @@ def overfitting(
         causes=("more parameters than the data can tie down", "too little regularisation", "trained for too long"),
         advice=(
             f"Keep the weights of step {int(steps[best]):,}: stop early, on the validation loss.",
-            "Augment the data, or get more; try weight decay (AdamW(…, weight_decay=0.1)), dropout, label smoothing.",
-            "Try a smaller network.",
+            "Augment data, or get more; try weight decay (0.1 with AdamW), dropout, label smoothing, a smaller net.",
         ),
     )
