@@ -13,7 +13,14 @@ from clinic.case import sick
 from clinic.material import cancer, diabetes, digits, text, token_loss
 from clinic.networks import GPT, RNN, cnn, mlp
 
-LOST = ("exploding_gradients", "loss_diverging", "loss_spike", "non_finite_values")
+LOST = (
+    "exploding_gradients",
+    "learning_rate_too_high",
+    "saturated_activations",
+    "loss_diverging",
+    "loss_spike",
+    "non_finite_values",
+)
 DEAD = ("dead_activations", "layer_not_learning", "loss_not_decreasing", "updates_too_large")
 JUMPS_AT = 300
 STEPS = 1200

@@ -157,6 +157,7 @@ KILLED = (
     "updates_too_small",
 )
 LONG = (
+    "saturated_activations",
     "loss_diverging",
     "loss_not_decreasing",
     "loss_spike",
@@ -165,7 +166,7 @@ LONG = (
     "layer_not_learning",
     "vanishing_gradients",
 )
-SHORT = ("loss_not_decreasing",)
+SHORT = ("loss_not_decreasing", "learning_rate_too_low")
 
 CASES = [
     sick("dead_activations", "huge-steps", "mlp", huge_steps, follows=KILLED),

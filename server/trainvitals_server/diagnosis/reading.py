@@ -197,3 +197,18 @@ def is_warming_up(window: Window, *, samples: int = 3) -> bool:
     """Whether the learning rate has risen over the newest ``samples`` snapshots."""
     rate = learning_rate(window)
     return rate is not None and len(rate.values) >= samples and bool(rate.values[-1] > 1.001 * rate.values[-samples])
+
+
+def steepest_fall(sizes: NDArray[np.float64]) -> tuple[int, int, float]:
+    """The stretch of neighbours over which sizes fall most without ever rising: first and last place, and the last as a
+    share of the first."""
+    if not len(sizes):
+        return 0, 0, 1.0
+    logs = np.log(sizes)
+    rises = np.flatnonzero(np.diff(logs) >= 0) + 1
+    begins = np.zeros(len(logs), np.intp)
+    begins[rises] = rises
+    begins = np.maximum.accumulate(begins)  # where the stretch began that each belongs to
+    fallen = logs - logs[begins]
+    end = int(np.argmin(fallen))
+    return int(begins[end]), end, float(np.exp(fallen[end]))

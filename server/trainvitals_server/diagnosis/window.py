@@ -15,6 +15,10 @@ Floats32 = NDArray[np.float32]
 Steps = NDArray[np.int64]
 
 LOSS_NAMES: Final = ("loss", "train_loss", "train/loss")
+VALIDATION_LOSS_NAMES: Final = (
+    *("val_loss", "val/loss", "validation_loss", "validation/loss", "valid_loss", "valid/loss"),
+    *("eval_loss", "eval/loss", "test_loss", "test/loss"),
+)
 LEARNING_RATE: Final = "lr"
 
 
@@ -67,6 +71,11 @@ class Window:
     def loss(self) -> Series | None:
         """The training loss: the metric called ``loss``, else ``train_loss`` or ``train/loss``."""
         return next((self.metrics[name] for name in LOSS_NAMES if name in self.metrics), None)
+
+    @property
+    def validation_loss(self) -> Series | None:
+        """The first of the usual names of a validation loss that was logged."""
+        return next((self.metrics[name] for name in VALIDATION_LOSS_NAMES if name in self.metrics), None)
 
     @property
     def loss_of_ranks(self) -> RankSeries | None:

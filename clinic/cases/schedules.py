@@ -1,0 +1,114 @@
+"""Learning rates that are too high, too low, or end too early."""
+
+from __future__ import annotations
+
+from torch import nn
+from torch.optim import SGD, Adam, AdamW
+from torch.optim.lr_scheduler import CosineAnnealingLR, ExponentialLR, LambdaLR
+
+from clinic.bench import Bench
+from clinic.case import sick
+from clinic.material import cancer, digits, text, token_loss
+from clinic.networks import GPT, cnn, mlp
+
+WILD = (
+    *("loss_spike", "loss_diverging", "updates_too_large", "exploding_gradients", "non_finite_values"),
+    *(
+        "dead_activations",
+        "layer_not_learning",
+        "loss_not_decreasing",
+        "saturated_activations",
+        "vanishing_gradients",
+        "updates_too_small",
+    ),
+)
+STOPPED = ("loss_not_decreasing", "updates_too_small", "layer_not_learning")
+
+
+def peak_too_high(bench: Bench) -> None:
+    """A warm-up over 300 steps that ends at a rate of 0.3 for Adam."""
+    model = mlp((64, 64, 64, 64, 10), activation=nn.Tanh)
+    optimizer = Adam(model.parameters(), lr=0.3)
+    schedule = LambdaLR(optimizer, lambda step: min(1.0, (step + 1) / 300))
+    bench.fit(model, optimizer, digits().batches(seed=bench.seed), steps=900, schedule=schedule)
+
+
+def jump_too_high(bench: Bench) -> None:
+    """A rate that is raised a hundredfold at step 300, as a resumed script did."""
+    model = mlp((30, 64, 64, 2), activation=nn.GELU)
+    optimizer = AdamW(model.parameters(), lr=2e-3)
+    schedule = LambdaLR(optimizer, lambda step: 1.0 if step < 300 else 300.0)
+    bench.fit(model, optimizer, cancer().batches(32, seed=bench.seed), steps=900, schedule=schedule)
+
+
+def peak_too_high_for_a_gpt(bench: Bench) -> None:
+    """A warm-up over 300 steps that ends at 0.3."""
+    model = GPT(width=32)
+    optimizer = AdamW(model.parameters(), lr=0.3)
+    schedule = LambdaLR(optimizer, lambda step: min(1.0, (step + 1) / 300))
+    batches = text().batches(16, seed=bench.seed)
+    bench.fit(model, optimizer, batches, steps=700, schedule=schedule, loss_fn=token_loss)
+
+
+def crawling(bench: Bench) -> None:
+    """Adam with 4e-6."""
+    model = mlp((64, 64, 64, 10))
+    bench.fit(model, Adam(model.parameters(), lr=4e-6), digits().batches(seed=bench.seed), steps=1500)
+
+
+def crawling_sgd(bench: Bench) -> None:
+    """SGD with 5e-4."""
+    model = mlp((30, 64, 64, 2), activation=nn.GELU)
+    bench.fit(model, SGD(model.parameters(), lr=5e-4), cancer().batches(64, seed=bench.seed), steps=1500)
+
+
+def crawling_gpt(bench: Bench) -> None:
+    """A language model, AdamW with 3e-6."""
+    model = GPT(width=32)
+    optimizer = AdamW(model.parameters(), lr=3e-6)
+    bench.fit(model, optimizer, text().batches(16, seed=bench.seed), steps=700, loss_fn=token_loss)
+
+
+def epochs_for_batches(bench: Bench) -> None:
+    """A decay meant for epochs, made after each batch."""
+    model = mlp((64, 64, 64, 10))
+    optimizer = Adam(model.parameters(), lr=1e-3)
+    schedule = ExponentialLR(optimizer, 0.95)
+    bench.fit(model, optimizer, digits().batches(seed=bench.seed), steps=1200, schedule=schedule)
+
+
+def cosine_of_a_shorter_run(bench: Bench) -> None:
+    """A cosine that reaches zero after 100 steps of 1,200, and stays there."""
+    model = mlp((30, 64, 2), activation=nn.Tanh)
+    optimizer = Adam(model.parameters(), lr=5e-4)
+    cosine = CosineAnnealingLR(optimizer, 120)
+
+    class Ends:
+        def step(self) -> None:
+            if cosine.last_epoch < 120:
+                cosine.step()
+
+    bench.fit(model, optimizer, cancer().batches(32, seed=bench.seed), steps=1200, schedule=Ends())
+
+
+def epochs_for_batches_of_convolutions(bench: Bench) -> None:
+    """A decay meant for epochs, made after each batch, convolutions."""
+    model = cnn()
+    optimizer = SGD(model.parameters(), lr=0.01)
+    schedule = ExponentialLR(optimizer, 0.93)
+    bench.fit(model, optimizer, digits().batches(32, seed=bench.seed), steps=900, schedule=schedule)
+
+
+CASES = [
+    sick("learning_rate_too_high", "peak", "mlp", peak_too_high, follows=WILD, onset=100),
+    sick("learning_rate_too_high", "jump", "mlp", jump_too_high, follows=WILD, onset=300),
+    sick("learning_rate_too_high", "peak-for-a-gpt", "attention", peak_too_high_for_a_gpt, follows=WILD, onset=100),
+    sick("learning_rate_too_low", "adam", "mlp", crawling, follows=("loss_not_decreasing",)),
+    sick("learning_rate_too_low", "sgd", "mlp", crawling_sgd, follows=("loss_not_decreasing",)),
+    sick("learning_rate_too_low", "gpt", "attention", crawling_gpt, follows=("loss_not_decreasing",)),
+    sick("schedule_ended", "epochs-for-batches", "mlp", epochs_for_batches, follows=STOPPED, onset=135),
+    sick("schedule_ended", "shorter-run", "mlp", cosine_of_a_shorter_run, follows=STOPPED, onset=120),
+    sick(
+        "schedule_ended", "convolutions", "convolutional", epochs_for_batches_of_convolutions, follows=STOPPED, onset=95
+    ),
+]

@@ -1,0 +1,65 @@
+"""Sigmoids and tanhs that stand at their ends, where no gradient passes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from trainvitals.wire.messages import Evidence
+from trainvitals_server.diagnosis.reading import loss_trend, recent, since, typical, weighted
+from trainvitals_server.diagnosis.symptom import Symptom
+from trainvitals_server.diagnosis.window import Window
+
+SQUASHING = frozenset({"Sigmoid", "Tanh", "Hardtanh", "Hardsigmoid", "Softsign"})
+
+
+def saturated_activations(
+    window: Window, *, saturated: float = 0.5, loss_fallen: float = 0.3, samples: int = 5
+) -> Iterator[Symptom]:
+    """A hidden sigmoid or tanh of which more than ``saturated`` of the outputs lie at their ends, in the median of the
+    newest ``samples`` snapshots. A warning while less than ``loss_fallen`` of the loss is gone, else worth knowing.
+
+    Source: Glorot & Bengio, AISTATS 2010 (saturation over layers); the share of one half is that of DeepDiagnosis
+    (Wardat et al., ICSE 2022).
+    """
+    shares, trend, columns = (
+        recent(window, "saturated_fraction", samples=samples),
+        loss_trend(window.loss),
+        weighted(window),
+    )
+    if shares is None or trend is None or not len(columns):
+        return
+    middle = np.nan_to_num(typical(shares))
+    kinds = [window.info[name].kind if name in window.info else "" for name in window.layers]
+    judged = np.array([kind in SQUASHING for kind in kinds]) & (np.arange(len(kinds)) < columns[-1])  # no output
+    ill = np.flatnonzero(judged & (middle > saturated))
+    if not len(ill):
+        return
+    layers = tuple(window.layers[column] for column in ill)
+    worst = float(middle[ill].max())
+    begun = since(window, (np.nan_to_num(window.stats["saturated_fraction"][:, ill]) > saturated).any(axis=1))
+    yield Symptom(
+        rule="saturated_activations",
+        severity="warning" if trend.fallen < loss_fallen else "info",
+        summary=f"{len(ill)} of {int(judged.sum())} sigmoid or tanh layers are saturated, up to {worst:.0%} of their "
+        "outputs: hardly a gradient passes",
+        first_step=begun,
+        last_step=window.step,
+        layers=layers,
+        evidence=Evidence(
+            stat="saturated_fraction",
+            layers=list(layers[:5]),
+            value=worst,
+            threshold=saturated,
+            first_step=begun,
+            last_step=window.step,
+            numbers={"saturated": f"{worst:.0%}", "loss fallen": f"{trend.fallen:z.0%}"},
+        ),
+        causes=("weights drawn too large", "inputs that are not normalised", "a step too long that blew weights up"),
+        advice=(
+            "Draw weights for the activation: torch.nn.init.xavier_uniform_(layer.weight).",
+            "Standardise the inputs: mean 0, standard deviation 1.",
+            "Put a LayerNorm or BatchNorm before the activation, or use ReLU or GELU in hidden layers.",
+        ),
+    )
