@@ -166,9 +166,12 @@ def augmented(bench: Bench) -> None:
 
 CASES = [
     sick("inputs_not_normalised", "raw-measures", "mlp", raw_measures, follows=("initial_loss_off", *SLOW)),
-    sick("inputs_not_normalised", "raw-tumours", "mlp", raw_tumours, follows=("initial_loss_off", *SLOW)),
+    sick(
+        *("inputs_not_normalised", "raw-tumours", "mlp", raw_tumours),
+        follows=("initial_loss_off", "saturated_activations", *SLOW),
+    ),
     sick("inputs_not_normalised", "raw-pictures", "convolutional", raw_pictures, follows=("initial_loss_off", *SLOW)),
-    sick("same_batch", "first-again", "mlp", first_batch_again, follows=("updates_too_small",)),
+    sick("same_batch", "first-again", "mlp", first_batch_again, follows=("updates_too_small", "overfitting")),
     sick("same_batch", "first-again-in-convolutions", "convolutional", first_batch_again_in_convolutions,
          follows=("updates_too_small",)),
     sick("data_not_shuffled", "sorted-digits", "mlp", sorted_digits, follows=("loss_spike", *SLOW)),

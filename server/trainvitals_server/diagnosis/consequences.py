@@ -7,6 +7,16 @@ from typing import Final
 # Ills of the data, the loss or the way the network was made: they bring about what is seen inside, and in the loss.
 DATA: Final = ("inputs_not_normalised", "targets_not_normalised", "shape_broadcast", "softmax_twice")
 START: Final = ("poor_initialisation", "symmetric_units")
+SETTINGS: Final = (
+    "gradients_not_zeroed",
+    "learning_rate_too_high",
+    "weight_decay_too_strong",
+    "regularisation_dominating",
+    "clipping_always",
+    "schedule_ended",
+    "learning_rate_too_low",
+)
+DEPTH: Final = ("activations_shrinking", "activations_growing", "saturated_activations")
 # Ills that are seen inside, and are brought about by others of them, too.
 INSIDE: Final = (
     "non_finite_values",
@@ -17,28 +27,37 @@ INSIDE: Final = (
     "layer_not_learning",
     "updates_too_small",
 )
+TOO_MUCH: Final = (
+    *DATA,
+    "poor_initialisation",
+    "gradients_not_zeroed",
+    "learning_rate_too_high",
+    "activations_growing",
+)
 
 # Rule → rules whose ill may have brought this one about, the likeliest first.
 FOLLOWS_FROM: Final[dict[str, tuple[str, ...]]] = {
-    "class_collapse": (*START, *DATA, "data_not_shuffled", "labels_constant", *INSIDE),
-    "dead_activations": ("inputs_not_normalised", "poor_initialisation", "updates_too_large", "exploding_gradients"),
-    "exploding_gradients": (
-        "inputs_not_normalised",
-        "targets_not_normalised",
-        "poor_initialisation",
-        "updates_too_large",
-    ),
+    "activations_growing": ("inputs_not_normalised", "poor_initialisation", "learning_rate_too_high"),
+    "activations_shrinking": ("poor_initialisation", "weight_decay_too_strong", "regularisation_dominating"),
+    "class_collapse": (*START, *DATA, *SETTINGS, "data_not_shuffled", "labels_constant", *DEPTH, *INSIDE),
+    "dead_activations": (*TOO_MUCH, "updates_too_large", "exploding_gradients"),
+    "exploding_gradients": (*TOO_MUCH, "updates_too_large"),
     "initial_loss_off": ("poor_initialisation", "inputs_not_normalised", "softmax_twice", "targets_not_normalised"),
-    "labels_shuffled": (*START, *DATA, "training_in_evaluation_mode", *INSIDE),
-    "layer_not_learning": (*START, "non_finite_values", "dead_activations", "vanishing_gradients"),
-    "loss_diverging": (*DATA, "data_not_shuffled", "non_finite_values", "exploding_gradients", "updates_too_large"),
-    "loss_not_decreasing": (*START, *DATA, "labels_constant", *INSIDE, "class_collapse", "labels_shuffled"),
-    "loss_spike": ("data_not_shuffled", *DATA, "exploding_gradients", "updates_too_large"),
-    "non_finite_values": (*DATA, "poor_initialisation", "exploding_gradients", "updates_too_large", "loss_diverging"),
+    "labels_shuffled": (*START, *DATA, *SETTINGS, "training_in_evaluation_mode", *DEPTH, *INSIDE),
+    "layer_not_learning": (*START, "schedule_ended", "non_finite_values", "dead_activations", "vanishing_gradients"),
+    "loss_diverging": (*TOO_MUCH, "data_not_shuffled", "non_finite_values", "exploding_gradients", "updates_too_large"),
+    "loss_not_decreasing": (*START, *DATA, *SETTINGS, "labels_constant", *DEPTH, *INSIDE, "class_collapse"),
+    "loss_spike": ("data_not_shuffled", *TOO_MUCH, "exploding_gradients", "updates_too_large"),
+    "non_finite_values": (*TOO_MUCH, "exploding_gradients", "updates_too_large", "loss_diverging"),
+    "overfitting": ("same_batch",),
+    "saturated_activations": ("inputs_not_normalised", "poor_initialisation", "learning_rate_too_high"),
     "symmetric_units": ("poor_initialisation",),
-    "updates_too_large": ("inputs_not_normalised", "targets_not_normalised", "poor_initialisation"),
-    "updates_too_small": ("vanishing_gradients", "dead_activations", "poor_initialisation"),
-    "vanishing_gradients": ("poor_initialisation", "inputs_not_normalised"),
+    "updates_too_large": (*TOO_MUCH,),
+    "updates_too_small": (
+        *("vanishing_gradients", "dead_activations", "poor_initialisation", "clipping_always"),
+        *("schedule_ended", "learning_rate_too_low"),
+    ),
+    "vanishing_gradients": ("poor_initialisation", "inputs_not_normalised", "saturated_activations"),
 }
 
 
