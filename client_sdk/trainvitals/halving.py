@@ -9,8 +9,8 @@ from msgspec.structs import replace
 
 from trainvitals.wire import coding
 from trainvitals.wire.floats import FLOAT_BYTES, Floats
-from trainvitals.wire.frame import Frame, LayerStats, MetricPoints, encode_frame, matrix_of, section
-from trainvitals.wire.histograms import CELL_BYTES, CELLS, Histograms, cells_of, part
+from trainvitals.wire.frame import Frame, LayerStats, MetricPoints, Section, encode_frame, matrix_of, section
+from trainvitals.wire.histograms import CELL_BYTES, CELLS, HistogramPart, Histograms, cells_of, part
 
 # A part must have the same number whenever it is made, and no other frame may have it: the lower bits are those of the
 # whole, the upper ones its place in the tree of halves, which is 1 for the whole itself.
@@ -18,21 +18,19 @@ PLACE_BITS: Final = 32
 
 
 def halves(payload: bytes) -> list[bytes]:
-    """The earlier steps and the later ones; of a single step what it has of stats, metrics and histograms. Empty where
-    nothing can be taken apart."""
+    """The earlier steps and the later ones; of a single step one half of its stats, metrics and histograms, and the
+    other. Empty where nothing can be taken apart."""
     frame = coding.decode(payload, Frame)
     steps = sorted({step for kept in _steps(frame) for step in kept})
     if len(steps) > 1:
         middle = steps[len(steps) // 2]
         parts = [_between(frame, 0, middle), _between(frame, middle, steps[-1] + 1)]
     else:
-        nothing = replace(frame, layer_stats=None, metrics=[], histograms=None)
-        parts = [
-            replace(nothing, layer_stats=frame.layer_stats),
-            replace(nothing, metrics=frame.metrics, histograms=frame.histograms),
-        ]
-        if not all(any(_steps(half)) for half in parts):
+        series = _series(frame)
+        if len(series) < 2:
             return []
+        half = len(series) // 2
+        parts = [_of(frame, series[:half]), _of(frame, series[half:])]
     return [encode_frame(replace(half, seq=_number(frame.seq, side), checksum=-1)) for side, half in enumerate(parts)]
 
 
@@ -44,6 +42,24 @@ def _number(seq: int, side: int) -> int:
 def _steps(frame: Frame) -> list[list[int]]:
     layered = [kept.steps for kept in (frame.layer_stats, frame.histograms) if kept is not None]
     return layered + [points.steps for points in frame.metrics]
+
+
+def _series(frame: Frame) -> list[Section | MetricPoints | HistogramPart]:
+    """What a frame has of its steps, piece by piece."""
+    stats = frame.layer_stats.sections if frame.layer_stats is not None else []
+    histograms = frame.histograms.parts if frame.histograms is not None else []
+    return [*stats, *frame.metrics, *histograms]
+
+
+def _of(frame: Frame, series: list[Section | MetricPoints | HistogramPart]) -> Frame:
+    sections = [one for one in series if isinstance(one, Section)]
+    parts = [one for one in series if isinstance(one, HistogramPart)]
+    return replace(
+        frame,
+        layer_stats=replace(frame.layer_stats, sections=sections) if frame.layer_stats and sections else None,
+        metrics=[one for one in series if isinstance(one, MetricPoints)],
+        histograms=replace(frame.histograms, parts=parts) if frame.histograms and parts else None,
+    )
 
 
 def _between(frame: Frame, first: int, end: int) -> Frame:
