@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -42,19 +44,23 @@ def test_programs_are_told_in_json(tmp_path: Path, capsys: pytest.CaptureFixture
     assert (finding["rule"], finding["severity"], finding["first_step"]) == ("non_finite_values", "critical", 1)
 
 
-def test_a_run_is_told_as_its_server_judged_it(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_run_is_told_as_its_server_judged_it(tmp_path: Path) -> None:
     with serving(tmp_path) as server:
         with tv.init(server_url=server.url, directory=tmp_path / "spool", project="tests", name="sick") as run:
             for loss in LOSSES["sick"]:
                 run.log({"loss": loss})
         wait_until(lambda: server.store.findings(run.run_id), what="the finding")
 
-        assert main(["diagnose", run.run_id, "--server-url", server.url]) == 3
-        assert main(["diagnose", "nobody", "--server-url", server.url]) == 1
+        known, unknown = diagnose(run.run_id, server.url), diagnose("nobody", server.url)
 
-    said = capsys.readouterr()
-    assert "trainvitals rule non_finite_values" in said.out
-    assert "nobody" in said.err
+    assert (known.returncode, "trainvitals rule non_finite_values" in known.stdout) == (3, True)
+    assert (unknown.returncode, "nobody" in unknown.stderr) == (1, True)
+
+
+def diagnose(run_id: str, url: str) -> subprocess.CompletedProcess[str]:
+    """As a shell runs it."""
+    command = [sys.executable, "-m", "trainvitals.command", "diagnose", run_id, "--server-url", url]
+    return subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
 
 
 @pytest.mark.parametrize("what", ["gone.spool", "gone.run.zst", "a/b"])
