@@ -25,15 +25,25 @@ from trainvitals.wire.answers import (
 from trainvitals.wire.capture import Capture, CaptureAnswer, HeartbeatAccepted
 from trainvitals.wire.floats import Floats
 from trainvitals.wire.frame import Frame
-from trainvitals.wire.messages import FrameAccepted, ModelInfo, Problem, RunAccepted, RunEnd, RunEnded, RunStart
+from trainvitals.wire.messages import (
+    Finding,
+    FindingAct,
+    FrameAccepted,
+    ModelInfo,
+    Problem,
+    RunAccepted,
+    RunEnd,
+    RunEnded,
+    RunStart,
+)
 from trainvitals.wire.notes import Note
 from trainvitals.wire.preflight import PreflightReport
 
 REFERENCE: Final = "#/components/schemas/{name}"
 MESSAGES: Final = (
-    Capture, CaptureAnswer, Curve, FindingList, Frame, FrameAccepted, Health, HeartbeatAccepted, Heatmap,
-    LayerHistograms, ModelInfo, Note, PreflightReport, Problem, RankCurves, RunAccepted, RunDetail, RunEnd, RunEnded,
-    RunPage, RunStart, Snapshot,
+    Capture, CaptureAnswer, Curve, Finding, FindingAct, FindingList, Frame, FrameAccepted, Health, HeartbeatAccepted,
+    Heatmap, LayerHistograms, ModelInfo, Note, PreflightReport, Problem, RankCurves, RunAccepted, RunDetail, RunEnd,
+    RunEnded, RunPage, RunStart, Snapshot,
 )  # fmt: skip
 Json = dict[str, Any]  # Any: JSON Schema nests as it likes
 
