@@ -52,8 +52,8 @@ def class_collapse(
     yield Symptom(
         rule="class_collapse",
         severity="warning",
-        summary=f"The network answers class {which:.0f} to {predicted.min():.0%} of the examples or more; no label has "
-        f"more than {labels.max():.0%} of them",
+        summary=f"The network answers class {which:.0f} to at least {predicted.min():.0%} of the examples; no label "
+        f"has more than {labels.max():.0%} of them",
         first_step=begun,
         last_step=window.step,
         evidence=Evidence(
