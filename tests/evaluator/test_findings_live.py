@@ -216,7 +216,7 @@ def test_a_run_with_much_to_judge_lets_others_have_their_turn(store: Store, judg
         return []
 
     store.start_run("small", RunStart(project="p", name="n", started_at=1.0), now=1.0)
-    evaluator = judge(begin=False, rules={"noting": noting})
+    evaluator = judge(begin=False, rules={"non_finite_values": noting})
     for run_id in ("r", "small"):
         evaluator.started(run_id, planned_steps=None)
     evaluator.feed("r", [keep(store, [2.0] * 60, seq=seq, first_step=60 * seq) for seq in range(64)])
@@ -258,7 +258,7 @@ def test_a_recalled_run_is_as_it_was_recorded_and_nothing_in_it_is_nan_for_want_
     for step in range(0, 600, 2):
         keep_layers(store, step, names, "grad_norm", [step + 0.1 * place for place in range(5)])
         keep_layers(store, step + 1, names, "update_ratio", [1.0, 2.0, 3.0, 4.0, 5.0])
-    evaluator = judge(rules={"noting": lambda window: windows.append(window) or ()})
+    evaluator = judge(rules={"non_finite_values": lambda window: windows.append(window) or ()})
 
     evaluator.ended("r")
 
@@ -276,7 +276,7 @@ def test_of_a_recalled_run_whose_layers_changed_the_newest_are_judged(store: Sto
     windows: list[Any] = []
     for step in range(200):
         keep_layers(store, step, ["stem", "head"] if step < 150 else ["head", "new"], "grad_norm", [1.0, 2.0])
-    evaluator = judge(rules={"noting": lambda window: windows.append(window) or ()})
+    evaluator = judge(rules={"non_finite_values": lambda window: windows.append(window) or ()})
 
     evaluator.ended("r")
 
@@ -315,7 +315,7 @@ def test_frames_that_arrive_while_a_run_is_recalled_make_no_finding(store: Store
 
 def test_of_many_metrics_those_that_rules_read_are_kept(store: Store, judge: Any) -> None:
     windows: list[Any] = []
-    evaluator = judge(rules={"noting": lambda window: windows.append(window) or ()})
+    evaluator = judge(rules={"non_finite_values": lambda window: windows.append(window) or ()})
     evaluator.started("r", planned_steps=None)
     names = [*(f"image_{number}" for number in range(100)), "loss", "lr"]
     points = [MetricPoints(metric=name, steps=[1], values=Floats.of([1.0])) for name in names]
@@ -344,7 +344,7 @@ def test_a_run_that_resumed_while_nobody_looked_is_judged_from_where_it_resumed(
 
 def test_of_many_stats_as_many_are_kept_as_memory_allows(store: Store, judge: Any) -> None:
     windows: list[Any] = []
-    evaluator = judge(rules={"noting": lambda window: windows.append(window) or ()})
+    evaluator = judge(rules={"non_finite_values": lambda window: windows.append(window) or ()})
     evaluator.started("r", planned_steps=None)
     stats = [f"stat_{number}" for number in range(50)]
     wide = [f"layer_{number}" for number in range(4000)]

@@ -41,7 +41,7 @@ def judged(evaluator: Evaluator, store: Store, seq: int, step: int) -> None:
 
 @pytest.fixture
 def evaluator(store: Store) -> Iterator[Evaluator]:
-    running = Evaluator(store, rules={"worsening": worsening}, now=lambda: 3.0, on_findings=lambda *_: None)
+    running = Evaluator(store, rules={"non_finite_values": worsening}, now=lambda: 3.0, on_findings=lambda *_: None)
     running.start()
     yield running
     running.stop()

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from trainvitals.wire.facts import FACTS, LOSS_FUNCTIONS
 from trainvitals.wire.messages import LayerInfo
+from trainvitals_server.diagnosis.median import median
 from trainvitals_server.diagnosis.reading import learning_rate
 from trainvitals_server.diagnosis.window import Floats32, Series, Window
 
@@ -41,7 +42,7 @@ def middle(window: Window, name: str, samples: int = 5) -> float | None:
     if found is None:
         return None
     values = found.values[np.isfinite(found.values)][-samples:]
-    return float(np.median(values)) if len(values) else None
+    return median(values) if len(values) else None
 
 
 def ill_since(series: Series, is_ill: NDArray[np.bool_]) -> int:
@@ -119,7 +120,7 @@ def is_stuck(window: Window, *, after_steps: int) -> bool:
     if len(values) < FEWEST_LOSSES:
         return False
     _, _, third, last = np.array_split(values, 4)
-    before, now = float(np.median(third)), float(np.median(last))
+    before, now = median(third), median(last)
     return before - now < LEAST_FALL * abs(before)
 
 

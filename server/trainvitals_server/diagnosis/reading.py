@@ -10,6 +10,7 @@ from weakref import WeakKeyDictionary
 import numpy as np
 from numpy.typing import NDArray
 
+from trainvitals_server.diagnosis.median import median, medians
 from trainvitals_server.diagnosis.window import LEARNING_RATE, Floats32, Series, Window
 
 MAD_TO_SIGMA: Final = 1.4826  # of a normal distribution
@@ -64,17 +65,17 @@ def _trend_of(loss: Series) -> LossTrend | None:
     if len(values) < FEWEST_POINTS:
         return None
     tenths = np.array_split(values, 10)
-    medians = [float(np.median(tenth)) for tenth in tenths]
+    of_tenths = [median(tenth) for tenth in tenths]
     # differences of neighbours know nothing of the slope
-    noise = MAD_TO_SIGMA * float(np.median(np.abs(np.diff(values[-100:])))) / math.sqrt(2)
-    start = float(np.median(values[: max(3, len(values) // 50)]))
+    noise = MAD_TO_SIGMA * median(np.abs(np.diff(values[-100:]))) / math.sqrt(2)
+    start = median(values[: max(3, len(values) // 50)])
     if 0 < values[0] < BLOWN_UP * start:
         start = float(values[0])  # it blew up within these first points
     return LossTrend(
         start=start,
-        early=medians[1],
-        now=medians[-1],
-        lowest=min(medians),
+        early=of_tenths[1],
+        now=of_tenths[-1],
+        lowest=min(of_tenths),
         noise=noise,
         has_two_signs=bool(SIGNS < (values < 0).mean() < 1 - SIGNS),
     )
@@ -87,8 +88,8 @@ def suffers(window: Window, *, newest: int = 8, noises: float = 6.0) -> bool:
         return True
     values = loss.values[np.isfinite(loss.values)].astype(np.float64)
     best = min(np.array_split(values, 10), key=np.median)
-    noise = MAD_TO_SIGMA * float(np.median(np.abs(np.diff(best)))) / math.sqrt(2)
-    return float(np.median(values[-newest:])) > trend.lowest + noises * noise
+    noise = MAD_TO_SIGMA * median(np.abs(np.diff(best))) / math.sqrt(2)
+    return median(values[-newest:]) > trend.lowest + noises * noise
 
 
 def weighted(window: Window, *, least: int = 2) -> NDArray[np.intp]:
@@ -117,7 +118,7 @@ def recent(window: Window, stat: str, *, samples: int = 8) -> Floats32 | None:
 def typical(values: Floats32) -> NDArray[np.float64]:
     """The median over snapshots of what is finite, [layers]; NaN where nothing is."""
     if np.isfinite(values).all():
-        return np.median(values.astype(np.float64), axis=0)
+        return medians(values.astype(np.float64), axis=0)
     finite = np.where(np.isfinite(values), values, np.nan).astype(np.float64)
     has_any = np.isfinite(finite).any(axis=0)
     result = np.full(finite.shape[1], np.nan)
@@ -171,7 +172,7 @@ def fades(window: Window, gradients: Floats32) -> bool:
     """Whether gradients get lost on their way to the first layers, for which no learning rate makes up."""
     _, rms = depth_profile(window, gradients)
     third = max(1, len(rms) // 3)
-    return len(rms) >= DEPTH and bool(np.median(rms[:third]) < FADED * np.median(rms[-third:]))
+    return len(rms) >= DEPTH and bool(median(rms[:third]) < FADED * median(rms[-third:]))
 
 
 def fading(window: Window, columns: NDArray[np.intp], third: int) -> NDArray[np.float64]:
@@ -179,8 +180,8 @@ def fading(window: Window, columns: NDArray[np.intp], third: int) -> NDArray[np.
     the last: [n]."""
     sizes = np.sqrt([window.info[window.layers[column]].trainable for column in columns])
     rms = np.nan_to_num(window.stats["grad_norm"][:, columns].astype(np.float64)) / sizes
-    last = np.maximum(np.median(rms[:, -third:], axis=1), EPS)
-    return np.asarray(np.median(rms[:, :third], axis=1) / last)
+    last = np.maximum(medians(rms[:, -third:], axis=1), EPS)
+    return np.asarray(medians(rms[:, :third], axis=1) / last)
 
 
 def before_clipping(window: Window, norms: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from trainvitals_server.diagnosis.median import median, medians
 from trainvitals_server.diagnosis.reading import MAD_TO_SIGMA
 from trainvitals_server.diagnosis.window import Series
 
@@ -38,9 +39,9 @@ def find_spike(
     steps, values = loss.steps[finite], loss.values[finite].astype(np.float64)
     begin = max(past, len(values) - recent)
     pasts = np.lib.stride_tricks.sliding_window_view(values, past)[begin - past : len(values) - past]
-    middle = np.median(pasts, axis=1)
-    spread = MAD_TO_SIGMA * np.median(np.abs(pasts - middle[:, None]), axis=1)
-    least = share_of_start * abs(float(np.median(values[: max(3, len(values) // 50)])))
+    middle = medians(pasts, axis=1)
+    spread = MAD_TO_SIGMA * medians(np.abs(pasts - middle[:, None]), axis=1)
+    least = share_of_start * abs(median(values[: max(3, len(values) // 50)]))
     # the losses of small batches have heavy tails: what has been seen before is no spike
     seen = outliers * (pasts.max(axis=1) - middle)
     line = middle + np.maximum(np.maximum(sigmas * spread, seen), least)

@@ -49,8 +49,8 @@ class Window:
 
     ``stats``: stat → float32 [n, layers], all at the same ``steps`` (int64 [n], ascending); a value that was not
     recorded is NaN, and where the layer recorded something non-finite, ``nonfinite`` tells: stat → bool [n, layers].
-    ``layers`` names the columns; ``info`` describes them where the model was declared. The newest 64 snapshots are
-    whole, older ones thinned evenly to at most 64. ``metrics``: the losses, the learning rate, and of others those that
+    ``layers`` names the columns; ``info`` describes them where the model was declared. The newest 48 snapshots are
+    whole, older ones thinned evenly to at most 32. ``metrics``: the losses, the learning rate, and of others those that
     were logged first, 32 in all; each with its newest 512 points, and 512 of the past. Where several ranks recorded a
     loss it is their mean, and ``ranks`` has what each said of the metrics that tell ranks apart.
     """

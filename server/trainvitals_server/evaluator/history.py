@@ -4,6 +4,7 @@ comes."""
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from itertools import chain
 from typing import Final
 
 import numpy as np
@@ -16,8 +17,8 @@ from trainvitals_server.evaluator.lineup import Lineup, Recorded
 from trainvitals_server.evaluator.rank_points import RankPoints, series_of
 from trainvitals_server.evaluator.thinning import Thinned
 
-NEWEST_SNAPSHOTS: Final = 64
-PAST_SNAPSHOTS: Final = 64
+NEWEST_SNAPSHOTS: Final = 48
+PAST_SNAPSHOTS: Final = 32
 NEWEST_POINTS: Final = 512
 PAST_POINTS: Final = 512
 MOMENT_SNAPSHOTS: Final = 8  # a moment to judge comes after so many, …
@@ -195,14 +196,14 @@ class _Stats(Mapping[str, Floats32]):
     def __init__(self, snapshots: list[dict[str, Floats32]], *, layers: int) -> None:
         self._snapshots = snapshots
         self._nothing = np.full(layers, np.nan, np.float32)
-        self._names = dict.fromkeys(stat for snapshot in snapshots for stat in snapshot)
+        self._names = dict.fromkeys(chain.from_iterable(snapshots))
         self._made: dict[str, Floats32] = {}
 
     def __getitem__(self, stat: str) -> Floats32:
         if stat not in self._made:
             if stat not in self._names:
                 raise KeyError(stat)
-            self._made[stat] = np.stack([snapshot.get(stat, self._nothing) for snapshot in self._snapshots])
+            self._made[stat] = np.array([snapshot.get(stat, self._nothing) for snapshot in self._snapshots])
         return self._made[stat]
 
     def recorded(self, stat: str) -> Bools:

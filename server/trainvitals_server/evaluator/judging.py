@@ -40,17 +40,21 @@ class Judge:
         changed |= self._look(history, life, now=now, is_last=is_last, is_moment=is_moment)
         return list(changed.values())
 
-    def _look(self, history: History, life: Life, *, now: float, **how: bool) -> dict[str, Finding]:
+    def _look(
+        self, history: History, life: Life, *, now: float, is_moment: bool = True, is_last: bool = False
+    ) -> dict[str, Finding]:
         window = history.window()
-        found = life.judge(self._symptoms(window), now=now, step=window.step, **how)
+        followed = self._rules.keys() if is_moment or is_last else life.followed()
+        symptoms = self._symptoms(window, {name: rule for name, rule in self._rules.items() if name in followed})
+        found = life.judge(symptoms, now=now, step=window.step, is_moment=is_moment, is_last=is_last)
         found += life.join(follows_from, now=now)
         return {finding.finding_id: finding for finding in found}
 
-    def _symptoms(self, window: Window) -> list[Symptom]:
+    def _symptoms(self, window: Window, rules: Mapping[str, Rule]) -> list[Symptom]:
         found: list[Symptom] = []
         if window.step == 0 and not window.metrics and not len(window.steps):
             return found
-        for name, rule in self._rules.items():
+        for name, rule in rules.items():
             try:
                 found.extend(rule(window))
             except Exception:

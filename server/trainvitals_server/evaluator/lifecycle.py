@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence, Set
 from dataclasses import dataclass, field, replace
 from typing import Final
 
@@ -34,6 +34,10 @@ class Life:
     def resume(self, step: int) -> None:
         """The run was taken up again from ``step``: what was found there and after may be gone."""
         self._rewound |= {id_ for id_, finding in self.findings.items() if finding.first_step >= step}
+
+    def followed(self) -> Set[str]:
+        """Rules whose symptoms count between two moments to judge: what is certain, and what is open."""
+        return AT_ONCE | {finding.rule for finding in self.findings.values() if finding.state != "resolved"}
 
     def judge(
         self, symptoms: Iterable[Symptom], *, now: float, step: int = 0, is_last: bool = False, is_moment: bool = True

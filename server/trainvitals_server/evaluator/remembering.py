@@ -28,7 +28,7 @@ from trainvitals_server.evaluator.rank_points import MOST_RANKS, TOLD_BY_RANKS
 from trainvitals_server.store.interface import SeriesNotFound, Span, Store
 
 METRIC_POINTS: Final = NEWEST_POINTS + PAST_POINTS
-CLOSER_LOOKS: Final = 4  # each at the newest part of the last: 64 snapshots of 64⁴
+CLOSER_LOOKS: Final = 4  # each at the newest part of the last: 32 snapshots of 32⁴
 
 
 class _Stepped(Protocol):

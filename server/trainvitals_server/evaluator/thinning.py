@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left, insort
 from typing import Generic, TypeVar
 
 T = TypeVar("T")
@@ -12,37 +13,52 @@ class Thinned(Generic[T]):
 
     def __init__(self, *, newest: int, past: int) -> None:
         self._newest, self._past = newest, past
-        self._recent: dict[int, T] = {}
-        self._old: dict[int, T] = {}
+        self._items: dict[int, T] = {}
+        self._recent: list[int] = []  # steps, ascending
+        self._old: list[int] = []
         self._seen_old = 0
         self._every = 1
 
     def add(self, step: int, item: T) -> None:
         """Keep an item; one at a known step takes its place."""
-        self._recent[step] = item
-        if len(self._recent) <= self._newest:
+        is_known = step in self._items
+        self._items[step] = item
+        if is_known:
             return
-        oldest = min(self._recent)
-        leaving = self._recent.pop(oldest)
+        insort(self._recent, step)
+        if len(self._recent) > self._newest:
+            self._age(self._recent.pop(0))
+
+    def _age(self, step: int) -> None:
         if self._seen_old % self._every == 0:
-            self._old[oldest] = leaving
+            insort(self._old, step)
+        else:
+            del self._items[step]
         self._seen_old += 1
         if len(self._old) > self._past:
             self._every *= 2
-            self._old = {step: self._old[step] for step in sorted(self._old)[::2]}
+            for gone in self._old[1::2]:
+                del self._items[gone]
+            self._old = self._old[::2]
 
     def get(self, step: int) -> T | None:
         """The item at a step, if it is kept."""
-        return self._recent.get(step, self._old.get(step))
+        return self._items.get(step)
 
     def forget_from(self, step: int) -> None:
         """Forget items at ``step`` and after."""
-        self._recent = {at: item for at, item in self._recent.items() if at < step}
-        self._old = {at: item for at, item in self._old.items() if at < step}
+        self._recent = self._recent[: bisect_left(self._recent, step)]
+        self._old = self._old[: bisect_left(self._old, step)]
+        self._items = {at: item for at, item in self._items.items() if at < step}
 
     def items(self) -> list[tuple[int, T]]:
         """Steps ascending, each with its item."""
-        return sorted((self._old | self._recent).items(), key=lambda pair: pair[0])
+        return [(step, self._items[step]) for step in self._steps()]
+
+    def _steps(self) -> list[int]:
+        """All of them, ascending; an old one that came late may lie among the recent."""
+        is_apart = not self._old or not self._recent or self._old[-1] < self._recent[0]
+        return self._old + self._recent if is_apart else sorted(self._old + self._recent)
 
     def __len__(self) -> int:
-        return len(self._old) + len(self._recent)
+        return len(self._items)

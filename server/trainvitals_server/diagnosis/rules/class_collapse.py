@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-import numpy as np
-
 from trainvitals.wire.messages import Evidence
 from trainvitals_server.diagnosis.facts import classifies, fact, ill_since, is_stuck, middle, newest
+from trainvitals_server.diagnosis.median import median
 from trainvitals_server.diagnosis.symptom import Symptom
 from trainvitals_server.diagnosis.window import Window
 
@@ -58,13 +57,13 @@ def class_collapse(
         last_step=window.step,
         evidence=Evidence(
             metric="facts/predicted_majority",
-            value=float(np.median(predicted)),
+            value=median(predicted),
             threshold=share,
             first_step=begun,
             last_step=window.step,
             numbers={
-                "share of the commonest prediction": f"{np.median(predicted):.0%}",
-                "share of the commonest label": f"{np.median(labels):.0%}",
+                "share of the commonest prediction": f"{median(predicted):.0%}",
+                "share of the commonest label": f"{median(labels):.0%}",
                 "accuracy": f"{accuracy or 0.0:.0%}",
             },
         ),

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from trainvitals.wire.messages import Evidence
+from trainvitals_server.diagnosis.median import median
 from trainvitals_server.diagnosis.reading import loss_trend
 from trainvitals_server.diagnosis.symptom import Symptom
 from trainvitals_server.diagnosis.window import Window
@@ -33,23 +34,23 @@ def clipping_always(
         return
     norm = before.values[np.searchsorted(before.steps, steps)].astype(np.float64)
     left = after.values[np.searchsorted(after.steps, steps)].astype(np.float64) / np.maximum(norm, 1e-30)
-    if not (np.isfinite(left) & np.isfinite(norm)).all() or float(np.median(left)) >= factor:
+    if not (np.isfinite(left) & np.isfinite(norm)).all() or median(left) >= factor:
         return
     depends = any(optimizer.kind not in SCALE_FREE for optimizer in window.optimizers)
     yield Symptom(
         rule="clipping_always",
         severity="warning" if depends and trend.fallen < loss_fallen else "info",
-        summary=f"Nearly every step is clipped, to {float(np.median(left)):.1%} of the gradient"
+        summary=f"Nearly every step is clipped, to {median(left):.1%} of the gradient"
         + (": the learning rate is that much lower than it seems" if depends else ""),
         first_step=int(steps[0]),
         last_step=window.step,
         evidence=Evidence(
             metric="grad_norm_before_clipping",
-            value=float(np.median(norm)),
-            threshold=float(np.median(norm * left)) / factor,
+            value=median(norm),
+            threshold=median(norm * left) / factor,
             first_step=int(steps[0]),
             last_step=window.step,
-            numbers={"norm before": float(np.median(norm)), "90th percentile": float(np.quantile(norm, 0.9))},
+            numbers={"norm before": median(norm), "90th percentile": float(np.quantile(norm, 0.9))},
         ),
         causes=("max_norm far under the usual norm of the gradient", "a loss that is summed where a mean was meant"),
         advice=(

@@ -8,6 +8,7 @@ import numpy as np
 
 from trainvitals.wire.messages import Evidence
 from trainvitals_server.diagnosis.facts import classifies, fact, middle
+from trainvitals_server.diagnosis.median import median
 from trainvitals_server.diagnosis.symptom import Symptom
 from trainvitals_server.diagnosis.window import Window
 
@@ -39,12 +40,12 @@ def data_not_shuffled(
         last_step=window.step,
         evidence=Evidence(
             metric="facts/label_majority",
-            value=float(np.median(shares.values)),
+            value=median(shares.values),
             threshold=share,
             first_step=int(shares.steps[0]),
             last_step=window.step,
             numbers={
-                "typical share of a batch's commonest label": f"{np.median(shares.values):.0%}",
+                "typical share of a batch's commonest label": f"{median(shares.values):.0%}",
                 "labels that were the commonest": len(seen),
                 "batches that were looked at": len(shares.values),
             },

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-import numpy as np
-
 from trainvitals.wire.messages import Evidence
+from trainvitals_server.diagnosis.median import median
 from trainvitals_server.diagnosis.reading import recent, since
 from trainvitals_server.diagnosis.symptom import Symptom
 from trainvitals_server.diagnosis.window import Window
@@ -32,7 +31,7 @@ def dead_activations(window: Window, *, zeros: float = 0.995, samples: int = 5) 
     dead = [column for column in judged if (fractions[:, column] > zeros).all()]
     if not dead:
         return
-    worst = float(np.median(fractions[:, dead]))
+    worst = median(fractions[:, dead])
     layers = tuple(window.layers[column] for column in dead)
     begun = since(window, (window.stats["zero_fraction"][:, dead] > zeros).all(axis=1))
     yield Symptom(

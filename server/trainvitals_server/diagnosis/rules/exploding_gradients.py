@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from trainvitals.wire.messages import Evidence
+from trainvitals_server.diagnosis.median import median
 from trainvitals_server.diagnosis.reading import MAD_TO_SIGMA, before_clipping, suffers, weighted
 from trainvitals_server.diagnosis.symptom import Symptom
 from trainvitals_server.diagnosis.window import Window
@@ -46,8 +47,8 @@ def exploding_gradients(
     steps, total, squares = window.steps[finite], total[finite], squares[finite]
     logs = np.log10(total)
     before, newest = logs[:-samples], logs[-samples:]
-    middle = float(np.median(before))
-    spread = max(MAD_TO_SIGMA * float(np.median(np.abs(before - middle))), 0.05)
+    middle = median(before)
+    spread = max(MAD_TO_SIGMA * median(np.abs(before - middle)), 0.05)
     line = max(np.log10(growth), min(sigmas * spread, MOST_LINE))
     if float(newest.min()) - middle < line or not suffers(window):
         return

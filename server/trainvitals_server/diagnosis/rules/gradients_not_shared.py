@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from trainvitals.wire.messages import Evidence
+from trainvitals_server.diagnosis.median import median
 from trainvitals_server.diagnosis.ranks import common
 from trainvitals_server.diagnosis.symptom import Symptom
 from trainvitals_server.diagnosis.window import Window
@@ -52,13 +53,13 @@ def gradients_not_shared(
     yield Symptom(
         rule="gradients_not_shared",
         severity="critical",
-        summary=f"The gradient's norm differs between the {len(norms.ranks)} ranks, by {float(np.median(spread)):.0%}: "
+        summary=f"The gradient's norm differs between the {len(norms.ranks)} ranks, by {median(spread):.0%}: "
         "gradients are not averaged, and each rank trains a model of its own",
         first_step=first,
         last_step=last,
         evidence=Evidence(
             metric="grad_norm",
-            value=float(np.median(spread)),
+            value=median(spread),
             threshold=tolerance,
             first_step=first,
             last_step=last,

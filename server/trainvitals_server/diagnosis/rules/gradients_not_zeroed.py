@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from trainvitals.wire.messages import Evidence
+from trainvitals_server.diagnosis.median import median
 from trainvitals_server.diagnosis.reading import recent, weighted
 from trainvitals_server.diagnosis.symptom import Symptom
 from trainvitals_server.diagnosis.window import Window
@@ -37,7 +38,7 @@ def gradients_not_zeroed(
     alike = (apart < off) & (early[-1] > grown * early[0])
     if alike.mean() < layers_alike:
         return
-    times = float(np.median(early[-1] / early[0]))
+    times = median(early[-1] / early[0])
     last = int(window.steps[min(samples, len(window.steps)) - 1])
     yield Symptom(
         rule="gradients_not_zeroed",
@@ -53,7 +54,7 @@ def gradients_not_zeroed(
             threshold=grown,
             first_step=int(window.steps[0]),
             last_step=last,
-            numbers={"grown": times, "off a straight line": f"{float(np.median(apart)):.0%}"},
+            numbers={"grown": times, "off a straight line": f"{median(apart):.0%}"},
         ),
         causes=("optimizer.zero_grad() is never called, or of another optimizer", "accumulation that never ends"),
         advice=(

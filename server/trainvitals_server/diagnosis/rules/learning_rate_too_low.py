@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from trainvitals.wire.messages import Evidence
+from trainvitals_server.diagnosis.median import median
 from trainvitals_server.diagnosis.reading import is_warming_up, learning_rate, loss_trend, recent, typical, weighted
 from trainvitals_server.diagnosis.symptom import Symptom
 from trainvitals_server.diagnosis.window import Series, Window
@@ -29,7 +30,7 @@ def learning_rate_too_low(
     if is_warming_up(window) or (rate is not None and len(rate.values) and rate.values[-1] < 0.1 * rate.values.max()):
         return
     moves = typical(updates[:, columns])
-    middle = float(np.median(moves[np.isfinite(moves)])) if np.isfinite(moves).any() else 0.0
+    middle = median(moves[np.isfinite(moves)]) if np.isfinite(moves).any() else 0.0
     if not floor <= middle < ratio or not 0 < trend.fallen < loss_fallen or trend.begins_at_zero:
         return
     if not _falls_straight(loss, trend.noise):

@@ -8,6 +8,7 @@ from itertools import pairwise
 import numpy as np
 
 from trainvitals.wire.messages import Evidence
+from trainvitals_server.diagnosis.median import median
 from trainvitals_server.diagnosis.reading import LEAST_START, above_since, loss_trend
 from trainvitals_server.diagnosis.symptom import Symptom
 from trainvitals_server.diagnosis.window import Window
@@ -46,7 +47,7 @@ def loss_diverging(
     steps, values = loss.steps[finite], loss.values[finite].astype(np.float64)
     enough = max(rise * abs(trend.lowest), share_of_start * abs(trend.start), noises * trend.noise)
     for newest, least in ((points // SHORT, SHORT * abs(trend.start)), (points, 0.0)):  # few have to rise far
-        quarters = [float(np.median(quarter)) for quarter in np.array_split(values[-newest:], PARTS)]
+        quarters = [median(quarter) for quarter in np.array_split(values[-newest:], PARTS)]
         line = trend.lowest + max(enough, least)
         if climbs := quarters[-1] > line and all(later > earlier for earlier, later in pairwise(quarters)):
             break

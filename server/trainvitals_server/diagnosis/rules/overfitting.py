@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from trainvitals.wire.messages import Evidence
+from trainvitals_server.diagnosis.median import median
 from trainvitals_server.diagnosis.reading import loss_trend
 from trainvitals_server.diagnosis.symptom import Symptom
 from trainvitals_server.diagnosis.window import Window
@@ -38,7 +39,7 @@ def overfitting(
     newest = np.isfinite(loss.values) & (loss.steps >= steps[-1] - max(10, window.step // 50))
     if not around.any() or not newest.any():
         return
-    then, now = float(np.median(loss.values[around])), float(np.median(loss.values[newest]))
+    then, now = median(loss.values[around]), median(loss.values[newest])
     if now >= then:
         return  # training suffers, too: another ill
     yield Symptom(

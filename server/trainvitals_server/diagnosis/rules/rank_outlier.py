@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from trainvitals.wire.messages import Evidence
+from trainvitals_server.diagnosis.median import median, medians
 from trainvitals_server.diagnosis.ranks import common
 from trainvitals_server.diagnosis.symptom import Symptom
 from trainvitals_server.diagnosis.window import Window
@@ -41,16 +42,16 @@ def rank_outlier(
         return
     newer = told.values[:, len(told.steps) // 2 :].astype(np.float64)
     first, last = int(told.steps[len(told.steps) // 2]), int(told.steps[-1])
-    start = abs(float(np.median(loss.values[np.isfinite(loss.values)][:3])))
+    start = abs(median(loss.values[np.isfinite(loss.values)][:3]))
     for row, rank in enumerate(told.ranks):
         others = np.delete(newer, row, axis=0)
-        usual = np.median(others, axis=0)
+        usual = medians(others, axis=0)
         way = newer[row] - usual
-        distance = float(np.median(way))
-        scatter = 1.4826 * float(np.median(np.abs(way - distance))) / np.sqrt(len(way))
-        apart = np.median(others - usual, axis=1)
-        spread = 1.4826 * float(np.median(np.abs(apart - np.median(apart))))
-        level = abs(float(np.median(usual)))
+        distance = median(way)
+        scatter = 1.4826 * median(np.abs(way - distance)) / np.sqrt(len(way))
+        apart = medians(others - usual, axis=1)
+        spread = 1.4826 * median(np.abs(apart - median(apart)))
+        level = abs(median(usual))
         line = max(share * level, spreads * spread, sure * scatter, share_of_start * start)
         if abs(distance) > line:
             yield Symptom(
@@ -58,7 +59,7 @@ def rank_outlier(
                 key=str(rank),
                 severity="warning",
                 summary=f"The loss of rank {rank} stays {'above' if distance > 0 else 'below'} that of the other "
-                f"{len(told.ranks) - 1} ranks: {float(np.median(newer[row])):.4g} where they have {level:.4g}",
+                f"{len(told.ranks) - 1} ranks: {median(newer[row]):.4g} where they have {level:.4g}",
                 first_step=first,
                 last_step=last,
                 evidence=Evidence(
@@ -67,7 +68,7 @@ def rank_outlier(
                     threshold=line,
                     first_step=first,
                     last_step=last,
-                    numbers={"rank": rank, "the others' median": float(np.median(usual)), "spread of ranks": spread},
+                    numbers={"rank": rank, "the others' median": median(usual), "spread of ranks": spread},
                 ),
                 causes=CAUSES,
                 advice=ADVICE,

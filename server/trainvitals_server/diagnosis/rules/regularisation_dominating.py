@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from trainvitals.wire.messages import Evidence
+from trainvitals_server.diagnosis.median import median
 from trainvitals_server.diagnosis.reading import loss_trend
 from trainvitals_server.diagnosis.symptom import Symptom
 from trainvitals_server.diagnosis.window import Series, Window
@@ -60,4 +61,4 @@ def regularisation_dominating(
 
 def _newest(series: Series, points: int) -> float:
     values = series.values[np.isfinite(series.values)][-points:]
-    return float(np.median(values)) if len(values) else float("nan")
+    return median(values) if len(values) else float("nan")

@@ -8,6 +8,7 @@ import numpy as np
 
 from trainvitals.wire.messages import Evidence
 from trainvitals_server.diagnosis.facts import fact, ill_since, middle, newest, validation_loss
+from trainvitals_server.diagnosis.median import median
 from trainvitals_server.diagnosis.symptom import Symptom
 from trainvitals_server.diagnosis.window import Window
 
@@ -25,7 +26,7 @@ def same_batch(window: Window, *, samples: int = 8, apart: float = 1.5) -> Itera
     begun = ill_since(every, every.values == checksums[-1])
     loss, unseen = middle(window, "loss"), validation_loss(window)
     if loss is None and window.loss is not None:
-        loss = float(np.median(window.loss.values[-5:]))
+        loss = median(window.loss.values[-5:])
     is_apart = loss is not None and unseen is not None and unseen > apart * loss and unseen > loss + 0.1
     costs = f"; its loss is {loss:.3g}, that of the validation {unseen:.3g}" if is_apart else ""
     yield Symptom(

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from trainvitals.wire.messages import Evidence
+from trainvitals_server.diagnosis.median import median
 from trainvitals_server.diagnosis.reading import MAD_TO_SIGMA, learning_rate, loss_trend
 from trainvitals_server.diagnosis.symptom import Symptom
 from trainvitals_server.diagnosis.window import Series, Window
@@ -69,6 +70,6 @@ def _was_falling(loss: Series, step: int, least: float) -> bool:
     third = len(values) // 3
     if third < FEWEST:
         return False
-    first, last = float(np.median(values[:third])), float(np.median(values[-third:]))
-    noise = MAD_TO_SIGMA * float(np.median(np.abs(np.diff(values)))) / np.sqrt(third)
+    first, last = median(values[:third]), median(values[-third:])
+    noise = MAD_TO_SIGMA * median(np.abs(np.diff(values))) / np.sqrt(third)
     return bool(first - last > max(least * abs(first), 2 * noise))

@@ -8,6 +8,7 @@ from typing import Final
 import numpy as np
 
 from trainvitals.wire.messages import Evidence
+from trainvitals_server.diagnosis.median import median, medians
 from trainvitals_server.diagnosis.ranks import common
 from trainvitals_server.diagnosis.symptom import Symptom
 from trainvitals_server.diagnosis.window import Window
@@ -43,13 +44,13 @@ def slow_rank(window: Window, *, share: float = 0.2, points: int = 8, steadily: 
             continue
         newer = told.values[:, len(told.steps) // 2 :]
         for row, rank in enumerate(told.ranks):
-            others = np.median(np.delete(newer, row, axis=0), axis=0)
+            others = medians(np.delete(newer, row, axis=0), axis=0)
             beyond = newer[row] - others
             if rank == 0 and phase == "seconds/data":
                 continue  # it saves, evaluates and logs there, where the script has it do so
             if np.mean(beyond > share * total) < steadily:
                 continue
-            lost = float(np.median(beyond))
+            lost = median(beyond)
             yield Symptom(
                 rule="slow_rank",
                 key=f"{phase} {rank}",
@@ -60,11 +61,11 @@ def slow_rank(window: Window, *, share: float = 0.2, points: int = 8, steadily: 
                 last_step=int(told.steps[-1]),
                 evidence=Evidence(
                     metric=phase,
-                    value=float(np.median(newer[row])),
-                    threshold=float(np.median(others)) + share * total,
+                    value=median(newer[row]),
+                    threshold=median(others) + share * total,
                     first_step=int(told.steps[len(told.steps) // 2]),
                     last_step=int(told.steps[-1]),
-                    numbers={"rank": rank, "the others' median": float(np.median(others)), "whole step": total},
+                    numbers={"rank": rank, "the others' median": median(others), "whole step": total},
                 ),
                 causes=CAUSES[phase],
                 advice=ADVICE,

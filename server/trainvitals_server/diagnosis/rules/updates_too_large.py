@@ -8,6 +8,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from trainvitals.wire.messages import Evidence
+from trainvitals_server.diagnosis.median import median, medians
 from trainvitals_server.diagnosis.reading import loss_trend, since, typical, weighted
 from trainvitals_server.diagnosis.symptom import Symptom
 from trainvitals_server.diagnosis.window import Window
@@ -32,7 +33,7 @@ def updates_too_large(
     if updates is None or trend is None or not len(columns):
         return
     every = np.where(np.isfinite(updates[:, columns]), updates[:, columns], 0.0)
-    each = np.median(every, axis=1)
+    each = medians(every, axis=1)
     blows = np.flatnonzero(each > blow)
     before = _loss_at(window, int(window.steps[blows[0]])) if len(blows) else trend.start
     is_worse = trend.now > before + 0.05 * abs(before) + (1 if len(blows) else 3) * trend.noise
@@ -44,7 +45,7 @@ def updates_too_large(
     rows = each > ratio if lasts else each > blow
     per_layer = typical(every[rows])
     layers = tuple(window.layers[column] for column, value in zip(columns, per_layer, strict=True) if value > ratio)
-    middle = float(np.median(each[rows]))
+    middle = median(each[rows])
     yield Symptom(
         rule="updates_too_large",
         severity="critical" if is_worse else "warning",

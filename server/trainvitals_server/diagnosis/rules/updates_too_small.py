@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from trainvitals.wire.messages import Evidence
+from trainvitals_server.diagnosis.median import median, medians
 from trainvitals_server.diagnosis.reading import fades, learning_rate, loss_trend, recent, since, typical, weighted
 from trainvitals_server.diagnosis.symptom import Symptom
 from trainvitals_server.diagnosis.window import Window
@@ -32,12 +33,12 @@ def updates_too_small(
     alive = np.mean(np.nan_to_num(typical(gradients[:, columns])) > 0)
     if not len(moving) or alive < 0.5 or trend.fallen > loss_fallen:
         return  # where nothing comes back, no learning rate helps
-    middle = float(np.median(moving))
+    middle = median(moving)
     if middle >= ratio or fades(window, gradients):
         return
     layers = tuple(window.layers[column] for column in columns[np.nan_to_num(every_ratio) < ratio])
     every = window.stats["update_ratio"][:, columns]
-    each = np.median(np.where(np.isfinite(every), every, 0.0), axis=1)
+    each = medians(np.where(np.isfinite(every), every, 0.0), axis=1)
     if each.max() > LEFT:
         return  # what stays is no longer what was drawn: a long step before is the ill
     begun = since(window, each < ratio)

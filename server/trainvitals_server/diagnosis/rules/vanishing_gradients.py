@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from trainvitals.wire.messages import Evidence
+from trainvitals_server.diagnosis.median import median
 from trainvitals_server.diagnosis.reading import EPS, depth_profile, fading, loss_trend, recent, since, typical
 from trainvitals_server.diagnosis.symptom import Symptom
 from trainvitals_server.diagnosis.window import Window
@@ -42,12 +43,12 @@ def vanishing_gradients(
     if len(columns) < DEPTH or np.corrcoef(np.argsort(np.argsort(rms)), np.arange(len(rms)))[0, 1] < FALLS:
         return
     third = max(1, len(columns) // 3)
-    share = float(np.median(rms[:third])) / max(float(np.median(rms[-third:])), EPS)
-    moves = float(np.median(np.nan_to_num(typical(updates[:, columns[:third]]))))
+    share = median(rms[:third]) / max(median(rms[-third:]), EPS)
+    moves = median(np.nan_to_num(typical(updates[:, columns[:third]])))
     if share >= ratio or moves >= update_ratio:
         return
     begun = since(window, fading(window, columns, third) < ratio)
-    ill = columns[rms < np.sqrt(ratio) * np.median(rms[-third:])]
+    ill = columns[rms < np.sqrt(ratio) * median(rms[-third:])]
     yield Symptom(
         rule="vanishing_gradients",
         severity="critical",

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from trainvitals.wire.messages import Evidence
+from trainvitals_server.diagnosis.median import median, medians
 from trainvitals_server.diagnosis.reading import loss_trend, since, weighted
 from trainvitals_server.diagnosis.symptom import Symptom
 from trainvitals_server.diagnosis.window import Window
@@ -35,8 +36,8 @@ def weight_decay_too_strong(
     if ill.mean() < layers_alike:
         return
     layers = tuple(window.layers[column] for column in columns[ill])
-    middle = float(np.median(share[-1][ill]))
-    begun = since(window, np.median(share[:, ill], axis=1) < left)
+    middle = median(share[-1][ill])
+    begun = since(window, medians(share[:, ill], axis=1) < left)
     yield Symptom(
         rule="weight_decay_too_strong",
         severity="warning",
