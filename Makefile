@@ -3,6 +3,8 @@
 PY := .venv/bin/python
 PEERS := .venv-peers
 ARGS ?=
+# a process for each core, and a file of tests to one of them: its fixtures are made once
+SIDE_BY_SIDE := -n logical --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 
 .PHONY: help setup demo serve team test check clinic bench bench-overhead bench-peers format lock clean
 
@@ -24,15 +26,18 @@ serve: setup  ## the server alone, on SQLite (ARGS="--port 9000")
 team: setup  ## PostgreSQL in a local folder and the server on it, without containers
 	scripts/team.sh
 
+# trainings that run side by side would fight for cores
+test check: export OMP_NUM_THREADS = 1
+
 test: setup  ## every test there is, PostgreSQL, browser and trainings included
-	$(PY) -m pytest $(ARGS)
+	$(PY) -m pytest $(SIDE_BY_SIDE) $(ARGS)
 
 check: setup  ## format, lint, types, import contracts, fast tests
 	.venv/bin/ruff format --check .
 	.venv/bin/ruff check .
 	.venv/bin/mypy client_sdk server dashboard migrations clinic
 	.venv/bin/lint-imports
-	$(PY) -m pytest -q -m "not slow" $(ARGS)
+	$(PY) -m pytest -q -m "not slow" $(SIDE_BY_SIDE) $(ARGS)
 
 clinic: setup  ## judge the recorded sick and healthy trainings, and write docs/clinic.md (ARGS="show 'vanishing_*'")
 	$(PY) -m clinic $(ARGS)
@@ -55,7 +60,7 @@ format: setup  ## format, and mend what the linter can mend
 
 lock:  ## write requirements/dev.lock anew from .venv
 	@{ head -1 requirements/dev.lock; .venv/bin/pip freeze --exclude-editable | \
-	  grep -Ev '^(torch==|triton|nvidia|#|-e)|trainvitals|@ '; } > requirements/dev.lock.new
+	  grep -Ev '^(torch==|triton|nvidia-[^m]|#|-e)|trainvitals|@ '; } > requirements/dev.lock.new
 	@mv requirements/dev.lock.new requirements/dev.lock
 
 clean:  ## all that can be made again, but the virtual environment

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import functools
 import random
 from typing import Any
 
@@ -30,9 +31,14 @@ def one_thread() -> Any:
     torch.set_num_threads(before)
 
 
+@functools.cache
+def report_of(name: str) -> PreflightReport:
+    return run_preflight(**CASES[name](), seconds=30)
+
+
 @pytest.mark.parametrize("name", CASES)
 def test_nothing_fails_in_a_healthy_training(name: str) -> None:
-    report = run_preflight(**CASES[name](), seconds=30)
+    report = report_of(name)
 
     assert {check.name: check.summary for check in report.failed} == {}
     assert report.passed
@@ -40,7 +46,7 @@ def test_nothing_fails_in_a_healthy_training(name: str) -> None:
 
 @pytest.mark.parametrize("name", ["contrastive", "variational", "diffusion"])
 def test_what_is_unknown_says_how_to_find_out(name: str) -> None:
-    report = run_preflight(**HEALTHY[name](), seconds=30)
+    report = report_of(name)
     without = [check.name for check in report.checks if check.status == "unknown" and not check.advice]
 
     assert [check for check in report.checks if check.status == "unknown"]
@@ -49,7 +55,7 @@ def test_what_is_unknown_says_how_to_find_out(name: str) -> None:
 
 @pytest.mark.parametrize("name", ["classifier", "regression", "convolutional", "lstm"])
 def test_the_plain_and_healthy_pass_nearly_everything(name: str) -> None:
-    report = run_preflight(**HEALTHY[name](), seconds=30)
+    report = report_of(name)
 
     assert [check.name for check in report.checks if check.status != "passed"] == []
 
