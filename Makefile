@@ -3,10 +3,10 @@
 PY := .venv/bin/python
 PEERS := .venv-peers
 ARGS ?=
-# a process for each core, and a file of tests to one of them: its fixtures are made once
-SIDE_BY_SIDE := -n logical --maxprocesses 4 --dist loadfile --no-loadscope-reorder
+# a process more than there are cores, since tests often wait; a file of tests to one of them: fixtures are made once
+SIDE_BY_SIDE = -n $$(($$(getconf _NPROCESSORS_ONLN) + 1)) --maxprocesses 5 --dist loadfile --no-loadscope-reorder
 
-.PHONY: help setup demo serve team test check clinic bench bench-overhead bench-peers format lock clean
+.PHONY: help setup demo serve team test check clinic pictures bench bench-overhead bench-peers format lock clean
 
 help:  ## what there is to make
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):[^#]*## */  make \1\t/' | expand -t 22
@@ -41,6 +41,9 @@ check: setup  ## format, lint, types, import contracts, fast tests
 
 clinic: setup  ## judge the recorded sick and healthy trainings, and write docs/clinic.md (ARGS="show 'vanishing_*'")
 	$(PY) -m clinic $(ARGS)
+
+pictures: setup  ## take the pictures of docs/pictures anew, from the demo
+	$(PY) scripts/pictures.py
 
 bench: bench-overhead  ## step overhead, ingest, queries (ARGS=--quick)
 	@set -e; for file in $$(grep -l '"__main__"' benchmarks/*.py); do echo "== $$file"; $(PY) $$file $(ARGS); done

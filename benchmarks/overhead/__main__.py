@@ -1,7 +1,7 @@
 """What watching costs a training step, ours beside peers: ratios to the bare loop in one run, interleaved, medians.
 
-Run as ``python -m benchmarks.overhead [--quick] [--device cpu]``; on CUDA where there is one. Peers that are not
-installed are said to be missing: ``make bench-peers`` brings them.
+Run as ``python -m benchmarks.overhead [--quick | --rounds 5] [--device cpu]``; on CUDA where there is one. Peers
+that are not installed are said to be missing: ``make bench-peers`` brings them.
 """
 
 from __future__ import annotations
@@ -40,6 +40,7 @@ def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--quick", action="store_true", help="fewer rounds, noisier figures")
+    parser.add_argument("--rounds", type=int, help=f"of each network; default: {ROUNDS}, or {QUICK_ROUNDS} if quick")
     parser.add_argument("--network", action="append", choices=NETWORKS, help="this one alone; may be repeated")
     parser.add_argument("--device", help="cpu, cuda, cuda:1 …; default: cuda where there is one, else cpu")
     asked = parser.parse_args()
@@ -50,8 +51,9 @@ def main() -> None:
     print(f"on {described(device)}")
     print("time of a step, as a multiple of the bare loop's (median of rounds)")
     print(f"{'network':<20}{'contestant':<32}{'ratio':>9}{'from':>9}{'to':>9}{'ms':>10}")
+    rounds = asked.rounds or (QUICK_ROUNDS if asked.quick else ROUNDS)
     for network, make in networks.items():
-        seconds = race(contestants, make, rounds=QUICK_ROUNDS if asked.quick else ROUNDS, device=device)
+        seconds = race(contestants, make, rounds=rounds, device=device)
         for name, spent in seconds.items():
             ratios = [one / bare for one, bare in zip(spent, seconds[BARE], strict=True)]
             middle, least, most = statistics.median(ratios), min(ratios), max(ratios)

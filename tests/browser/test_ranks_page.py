@@ -10,7 +10,7 @@ from pathlib import Path
 import httpx2
 import numpy as np
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Request, Route, expect
 
 from tests.browser.training import HEADERS, Training
 from trainvitals.wire import coding
@@ -104,6 +104,34 @@ def test_another_metric_can_be_chosen(page: Page, address: str) -> None:
     expect(page.locator("#ranks-said")).to_contain_text("Rank 2 stands apart")
     page.locator("#ranks-metric").click()
     page.get_by_role("option", name="Waiting for data (s a step)").click()
+    expect(page.locator("#ranks-sub")).to_have_text("3 of 4 ranks")
+    page.wait_for_function(f"() => {PLOT}._fullData.length === 3 && {PLOT}._fullData[0].y[0] < 0.02")
+
+
+def test_a_choice_is_not_undone_by_news_that_were_on_their_way(page: Page, address: str) -> None:
+    together = Together(address, "torn")
+    together.train()
+    page.goto(f"{address}/runs/torn")
+    expect(page.locator("#live-word")).to_have_text("Live")
+    expect(page.locator("#ranks-said")).to_contain_text("Rank 2 stands apart")
+    held: list[Route] = []
+
+    def is_news(request: Request) -> bool:
+        return "g-ranks.figure" in (said := request.post_data or "") and '"changedPropIds":["live-ranks.data"]' in said
+
+    def hold(route: Route) -> None:
+        if is_news(route.request) and not held:
+            held.append(route)
+        else:
+            route.continue_()
+
+    page.route("**/_dash-update-component?*", hold)
+    with page.expect_request(is_news):
+        together.tell(1, range(STEPS, STEPS + 20, 2))
+    page.locator("#ranks-metric").click()
+    page.get_by_role("option", name="Waiting for data (s a step)").click()
+    with page.expect_response(lambda response: is_news(response.request)):
+        held[0].continue_()
     expect(page.locator("#ranks-sub")).to_have_text("3 of 4 ranks")
     page.wait_for_function(f"() => {PLOT}._fullData.length === 3 && {PLOT}._fullData[0].y[0] < 0.02")
 

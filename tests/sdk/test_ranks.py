@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import functools
 import math
 import os
 import subprocess
 import sys
 from collections import defaultdict
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -24,6 +27,17 @@ from trainvitals.wire.frame import Frame, decode_frame
 from trainvitals.wire.messages import RunEnd, RunStart
 
 HERE = Path(__file__).parent
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Trained:
+    """What one process recorded, and what each of several did that shared its batches; what they said."""
+
+    one: list[Frame]
+    several: dict[int, list[Record]]
+    said: str
+
+
 OF_THE_OUTPUTS = ("activation_mean", "activation_std", "activation_max", "zero_fraction", "saturated_fraction")
 TIMES = {f"seconds/{phase}" for phase in ("data", "forward", "backward", "optimizer")}
 
@@ -37,6 +51,19 @@ def python(*arguments: str | Path, **environment: str) -> str:
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     return done.stderr
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Trained]:
+    """trained(how), each of them once."""
+
+    @functools.cache
+    def train(how: str) -> Trained:
+        folder = tmp_path_factory.mktemp(how)
+        said = python(HERE / "distributed_training.py", how, folder)
+        return Trained(one=frames_of(folder / "one"), several=by_rank(folder / "several"), said=said)
+
+    return train
 
 
 def by_rank(directory: Path) -> dict[int, list[Record]]:
@@ -99,9 +126,8 @@ def of_outputs(output: Tensor, *, saturates: bool) -> dict[str, float]:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("how", ["ddp", "fsdp", "hybrid", "tensor"])
-def test_rank_0_tells_of_outputs_what_hooks_see_of_its_share(tmp_path: Path, how: str) -> None:
-    python(HERE / "distributed_training.py", how, tmp_path)
-    kept, expected = frames(by_rank(tmp_path / "several")[0]), outputs_of_rank_0(how)
+def test_rank_0_tells_of_outputs_what_hooks_see_of_its_share(trained: Callable[[str], Trained], how: str) -> None:
+    kept, expected = frames(trained(how).several[0]), outputs_of_rank_0(how)
     for step, outputs in enumerate(expected):
         found = stats_at(kept, step)
         for layer, output in outputs.items():
@@ -115,10 +141,9 @@ def test_rank_0_tells_of_outputs_what_hooks_see_of_its_share(tmp_path: Path, how
 
 @pytest.mark.slow
 @pytest.mark.parametrize("how", ["ddp", "fsdp", "hybrid", "tensor"])
-def test_rank_0_tells_of_layers_what_one_process_would(tmp_path: Path, how: str) -> None:
-    said = python(HERE / "distributed_training.py", how, tmp_path)
-    assert "sharded" not in said
-    one, several = frames_of(tmp_path / "one"), by_rank(tmp_path / "several")
+def test_rank_0_tells_of_layers_what_one_process_would(trained: Callable[[str], Trained], how: str) -> None:
+    assert "sharded" not in trained(how).said
+    one, several = trained(how).one, trained(how).several
     for step in (0, 1, 5):
         expected, found = stats_at(one, step), stats_at(frames(several[0]), step)
         assert found.keys() == expected.keys()
@@ -138,9 +163,8 @@ def test_rank_0_tells_of_layers_what_one_process_would(tmp_path: Path, how: str)
 
 @pytest.mark.slow
 @pytest.mark.parametrize("how", ["ddp", "fsdp"])
-def test_all_ranks_are_one_run_and_each_tells_what_is_its_own(tmp_path: Path, how: str) -> None:
-    python(HERE / "distributed_training.py", how, tmp_path)
-    several = by_rank(tmp_path / "several")
+def test_all_ranks_are_one_run_and_each_tells_what_is_its_own(trained: Callable[[str], Trained], how: str) -> None:
+    several = trained(how).several
     starts = [coding.decode(records[0].payload, RunStart) for records in several.values()]
     assert [(start.rank, start.ranks) for start in starts] == [(0, 2), (1, 2)]
     assert starts[0].name == starts[1].name
@@ -164,9 +188,10 @@ def test_all_ranks_are_one_run_and_each_tells_what_is_its_own(tmp_path: Path, ho
 
 
 @pytest.mark.slow
-def test_the_noise_scale_is_told_by_a_process_alone_and_not_by_ranks_that_average(tmp_path: Path) -> None:
-    python(HERE / "distributed_training.py", "accumulating", tmp_path)
-    one, several = frames_of(tmp_path / "one"), by_rank(tmp_path / "several")
+def test_the_noise_scale_is_told_by_a_process_alone_and_not_by_ranks_that_average(
+    trained: Callable[[str], Trained],
+) -> None:
+    one, several = trained("accumulating").one, trained("accumulating").several
     assert metric_points(one, "gradient_noise_scale")
     norms = metric_points(one, "grad_norm")
     for records in several.values():
@@ -177,10 +202,11 @@ def test_the_noise_scale_is_told_by_a_process_alone_and_not_by_ranks_that_averag
 
 
 @pytest.mark.slow
-def test_norms_before_clipping_of_sharded_gradients_are_left_out_and_that_is_said_once(tmp_path: Path) -> None:
-    said = python(HERE / "distributed_training.py", "clipping", tmp_path)
-    assert said.count("gradients that are clipped are sharded") == 1
-    one, several = frames_of(tmp_path / "one"), by_rank(tmp_path / "several")
+def test_norms_before_clipping_of_sharded_gradients_are_left_out_and_that_is_said_once(
+    trained: Callable[[str], Trained],
+) -> None:
+    assert trained("clipping").said.count("gradients that are clipped are sharded") == 1
+    one, several = trained("clipping").one, trained("clipping").several
     of_clipping = {"grad_norm_before_clipping", "clipped_fraction"}
     assert metrics(one) >= of_clipping
     assert metrics(frames(several[0])).isdisjoint(of_clipping)

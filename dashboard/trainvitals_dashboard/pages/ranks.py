@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
-from dash import Dash, Input, Output, State
+from dash import Dash, Input, Output, State, no_update
 
 from trainvitals_dashboard.api import Api
 from trainvitals_dashboard.comparison import compare
@@ -40,5 +40,6 @@ def register_ranks(app: Dash, api: Api) -> None:
             key(found, compared),
             how_many(found, ranks=detail.summary.ranks),
             offered,
-            found.metric if offered else None,
+            # news may have been on their way when somebody chose: they leave the choice alone
+            no_update if chosen == found.metric else found.metric if offered else None,
         )
