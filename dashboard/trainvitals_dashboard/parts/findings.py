@@ -58,13 +58,13 @@ def finding_in_full(
         html.P(finding.summary, className="tv-p"),
         html.Code(finding.where, className="tv-code"),
         *made_at(layer for layer in layers if layer.name in finding.layers),
-        *_joined("Follows from", [one for one in among if one.finding_id == finding.cause_id]),
+        *joined("Follows from", [one for one in among if one.finding_id == finding.cause_id]),
         html.H3("Evidence", className="tv-h3"),
         html.Div(chips, className="tv-dr-kpis"),
         chart,
         *_listed("Likely causes", finding.causes, html.Ul),
         *_listed("What to try", finding.advice, html.Ol),
-        *_joined("What follows from it", following(finding, among)),
+        *joined("What follows from it", following(finding, among)),
         dcc.Link(["About this rule", icon("arrow-right", 15)], href=f"/rules/{finding.rule}", className="tv-more"),
     ]
 
@@ -115,7 +115,8 @@ def _lead(finding: Finding) -> list[Piece]:
     return [html.Div(finding.summary, className="tv-tl-sum"), html.Div(chips, className="tv-evs"), *advice]
 
 
-def _joined(title: str, findings: Sequence[Finding]) -> list[Piece]:
+def joined(title: str, findings: Sequence[Finding]) -> list[Piece]:
+    """Findings under a heading, as buttons that open them; nothing where there are none."""
     if not findings:
         return []
     return [html.H3(title, className="tv-h3"), html.Div(_links(findings), className="tv-tl-follows")]
