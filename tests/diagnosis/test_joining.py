@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from itertools import permutations
 
+import msgspec
 import pytest
 
 from trainvitals.wire.messages import Finding, FindingState, Severity
@@ -11,7 +12,7 @@ from trainvitals_server.diagnosis.catalogue import rules
 from trainvitals_server.diagnosis.consequences import FOLLOWS_FROM, follows_from
 from trainvitals_server.diagnosis.joining import causes
 from trainvitals_server.diagnosis.symptom import Symptom
-from trainvitals_server.evaluator.health import health
+from trainvitals_server.evaluator.health import health, layer_health
 from trainvitals_server.evaluator.lifecycle import Life
 
 
@@ -84,3 +85,11 @@ def test_a_consequence_costs_no_health_unless_it_is_graver_than_its_cause() -> N
 
     assert health([cause, follows]) == health([cause])
     assert health([mild, follows]) < health([mild])
+
+
+def test_a_layer_has_the_health_of_the_findings_that_name_it() -> None:
+    grave = msgspec.structs.replace(finding("a", severity="critical"), layers=["one", "two"])
+    mild = msgspec.structs.replace(finding("b"), layers=["two"])
+    gone = msgspec.structs.replace(finding("c", state="resolved"), layers=["three"])
+
+    assert layer_health([grave, mild, gone]) == {"one": health([grave]), "two": health([grave, mild])}

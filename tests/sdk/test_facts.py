@@ -115,6 +115,31 @@ def test_inputs_are_told_by_scale_and_by_unequal_columns(offline: Any) -> None:
     assert facts["input_column_ratio"] == pytest.approx(float(spreads.max() / spreads.min()), rel=1e-4)
 
 
+class Named(nn.Module):
+    """Called as libraries call their models: by keyword alone."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.inner = nn.Linear(3, 2)
+
+    def forward(self, *, inputs: Tensor, labels: Tensor) -> Tensor:
+        return functional.cross_entropy(self.inner(inputs), labels)
+
+
+def test_inputs_that_are_given_by_keyword_are_told_too(offline: Any) -> None:
+    model, inputs = Named(), torch.randn(50, 3)
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    run = offline.init()
+    run.watch(model, optimizer, every=1)
+    for _ in range(3):
+        model(inputs=inputs, labels=torch.randint(0, 2, (50,))).backward()
+        optimizer.step()
+    run.finish()
+
+    assert offline.points("facts/input_max")[0][1] == pytest.approx(float(inputs.abs().max()))
+    assert [rate > 0 for _, rate in offline.points("examples_per_second")] == [True, True]
+
+
 def train(model: nn.Module, *, steps: int, same: bool = False, watch: Any = None) -> list[float]:
     torch.manual_seed(1)
     optimizer = torch.optim.SGD(model.parameters(), lr=0.1)

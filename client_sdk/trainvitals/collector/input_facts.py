@@ -16,10 +16,10 @@ MOST_ROWS: Final = 256  # to tell the spread of a column from
 MOST_COLUMNS: Final = 4096
 
 
-def facts_of_inputs(arguments: object) -> Facts:
+def facts_of_inputs(arguments: Iterable[object]) -> Facts:
     """Of the first tensor among a module's arguments a checksum; of the first of real numbers mean, standard deviation,
     absolute maximum, and, where it has columns, how unequal their spreads are. Scalars on the device."""
-    tensors: list[Tensor] = [one for one in _parts(arguments) if isinstance(one, Tensor) and is_plain(one)]
+    tensors: list[Tensor] = [one for one in arguments if isinstance(one, Tensor) and is_plain(one)]
     if not tensors:
         return {}
     few = ACTIVATIONS.of(tensors[0].detach()).reshape(-1).float()
@@ -39,7 +39,3 @@ def facts_of_inputs(arguments: object) -> Facts:
         moving = torch.where(spreads > 0, spreads, torch.full_like(spreads, torch.inf))
         found["input_column_ratio"] = spreads.max() / moving.min()
     return found
-
-
-def _parts(arguments: object) -> Iterable[object]:
-    return arguments if isinstance(arguments, (tuple, list)) else ()

@@ -11,6 +11,8 @@ from torch import nn
 from torch.optim import Optimizer
 
 from trainvitals.collector.declared import initial_weights, settings_of
+from trainvitals.collector.roots import inner
+from trainvitals.collector.source_lines import source_of
 from trainvitals.plain import plain
 from trainvitals.wire.messages import LayerInfo, ModelInfo, OptimizerInfo, ParameterGroup
 
@@ -28,13 +30,14 @@ class Layers:
     """The watched layers in the order of ``named_modules()``; ``owners[i]`` is the layer of ``parameters[i]``.
 
     A layer is a module with parameters of its own, or without children (an activation). A parameter shared by several
-    belongs to the first.
+    belongs to the first. ``sources``: "file:line" of where each is made, where known.
     """
 
     names: list[str]
     modules: list[nn.Module]
     parameters: list[nn.Parameter]
     owners: list[int]
+    sources: list[str | None]
 
 
 def find_layers(
@@ -43,8 +46,9 @@ def find_layers(
     """The layers of models whose names match a pattern of ``include`` and none of ``exclude`` (shell patterns:
     ``blocks.*.mlp``). Keys of ``models`` are put before the names; a module that several share is the first's. Raises
     NothingToWatch."""
-    found = Layers(names=[], modules=[], parameters=[], owners=[])
+    found = Layers(names=[], modules=[], parameters=[], owners=[], sources=[])
     seen: set[int] = set()
+    by_name = dict(named_modules(models)) | {prefix: inner(model) for prefix, model in models.items()}
     for name, module in named_modules(models):
         own = list(module.parameters(recurse=False))
         if id(module) in seen or (not own and any(True for _ in module.children())):
@@ -52,6 +56,7 @@ def find_layers(
         seen.add(id(module))
         if is_chosen(name, include=include, exclude=exclude) and len(found.names) < MAX_LAYERS:
             _add(found, name[:MAX_NAME], module, own, seen=seen)
+            found.sources.append(source_of(name, by_name))
     if not found.parameters:
         kinds = ", ".join(type(model).__name__ for model in models.values())
         raise NothingToWatch(
@@ -105,7 +110,7 @@ def describe(layers: Layers, optimizers: Sequence[Optimizer]) -> ModelInfo:
             parameters=sizes[index],
             trainable=trainable[index],
             in_optimizer=in_optimizer[index],
-            source=_source(module),
+            source=layers.sources[index],
             settings=settings_of(module),
             initial=initial.get(index),
         )
@@ -126,10 +131,3 @@ def _describe_optimizer(layers: Layers, optimizer: Optimizer) -> OptimizerInfo:
 
 def _parameters(optimizer: Optimizer) -> list[Any]:  # Any: torch does not type its groups
     return [parameter for group in optimizer.param_groups for parameter in group["params"]]
-
-
-def _source(module: nn.Module) -> str | None:
-    code = getattr(getattr(type(module), "forward", None), "__code__", None)
-    if code is None or type(module).__module__.startswith("torch."):
-        return None
-    return f"{code.co_filename}:{code.co_firstlineno}"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterable
 from typing import Final, Literal
 
 Phase = Literal["data", "forward", "backward", "optimizer"]
@@ -42,7 +43,7 @@ class Phases:
 
     def metrics(self) -> dict[str, float]:
         """Of an average step since the last call: ``seconds/<phase>``, and ``examples_per_second`` where the model's
-        first argument has a batch dimension. Empty where no whole step has gone by; the optimizer's alone where no
+        first tensor has a batch dimension. Empty where no whole step has gone by; the optimizer's alone where no
         forward pass was seen, as of what is compiled: the rest would all seem to be waiting for data."""
         seconds, steps, examples = self._seconds, self._steps, self._examples
         self._seconds, self._steps, self._examples = dict.fromkeys(PHASES, 0.0), 0, 0
@@ -55,9 +56,9 @@ class Phases:
         return {**found, "examples_per_second": examples / whole} if examples else found
 
 
-def examples_in(arguments: object) -> int:
+def examples_in(arguments: Iterable[object]) -> int:
     """The size of the first dimension of the first tensor among a module's arguments; 0 if there is none."""
-    for argument in arguments if isinstance(arguments, (tuple, list)) else ():
+    for argument in arguments:
         shape = getattr(argument, "shape", None)
         if shape is not None and len(shape) > 1:
             return int(shape[0])

@@ -130,7 +130,7 @@ class Watch:
         self._toll.calibrate(staying(lambda *_: None))
         keep = self._permanent.append
         for root in self._roots:
-            keep(root.register_forward_pre_hook(staying(self._enter_root)))
+            keep(root.register_forward_pre_hook(staying(self._enter_root), with_kwargs=True))
             keep(root.register_forward_hook(staying(self._leave_root), always_call=True))
         for index, optimizer in enumerate(self._optimizers):
             keep(optimizer.register_step_pre_hook(staying(self._before(index))))
@@ -187,7 +187,7 @@ class Watch:
             self._sample = None
             self._guarded(lambda: self._begin_sample(step))
 
-    def _enter_root(self, module: nn.Module, arguments: object) -> None:
+    def _enter_root(self, module: nn.Module, arguments: tuple[object, ...], named: dict[str, object]) -> None:
         has_gradients = torch.is_grad_enabled()
         self._modes.enter(is_training=module.training, has_gradients=has_gradients)
         if not module.training or not has_gradients:
@@ -196,12 +196,13 @@ class Watch:
             self._steps.begin()
             self._prepare_once()
         self._forward.enter_root()
-        examples = examples_in(arguments)
+        given = (*arguments, *named.values())
+        examples = examples_in(given)
         sample = self._sample
         if sample is not None:
             self._guarded(lambda: self._accumulation.count(examples))
             if self._with_facts and "input_checksum" not in sample.facts and not _capturing():
-                self._guarded(lambda: sample.facts.update(facts_of_inputs(arguments)))
+                self._guarded(lambda: sample.facts.update(facts_of_inputs(given)))
         self._phases.enter("forward", examples=examples)
 
     def _leave_root(self, module: nn.Module, arguments: object, output: object) -> None:

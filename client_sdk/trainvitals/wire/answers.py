@@ -136,9 +136,10 @@ class Snapshot(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class FindingList(msgspec.Struct, frozen=True, kw_only=True):
-    """Findings, the gravest and newest first."""
+    """Findings, the gravest and newest first. ``layer_health``: 0 to 100, of layers that findings concern."""
 
     findings: list[Finding]
+    layer_health: dict[str, int] = {}
 
 
 class LiveUpdate(msgspec.Struct, frozen=True, kw_only=True):

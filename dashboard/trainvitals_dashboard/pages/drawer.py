@@ -18,6 +18,7 @@ from trainvitals_dashboard.parts.cards import Piece, graph
 from trainvitals_dashboard.parts.distributions import distributions
 from trainvitals_dashboard.parts.finding_acts import finding_acts
 from trainvitals_dashboard.parts.findings import finding_in_full, title_of
+from trainvitals_dashboard.parts.layer_head import layer_head
 
 Opened = tuple[Any, Any, Any]  # Dash's outputs: opened, title, content
 
@@ -28,19 +29,24 @@ async def finding_drawer(api: Api, run_id: str, finding_id: str, *, refused: str
     finding = next((finding for finding in findings if finding.finding_id == finding_id), None)
     if finding is None:
         return no_update, no_update, no_update
-    chart = await _evidence_chart(api, finding)
-    whole = [*finding_in_full(finding, chart, among=findings), finding_acts(finding, refused=refused)]
+    detail, chart = await asyncio.gather(api.run(run_id), _evidence_chart(api, finding))
+    whole = finding_in_full(finding, chart, among=findings, layers=detail.layers)
+    whole.append(finding_acts(finding, refused=refused))
     return True, title_of(finding.rule), whole
 
 
 async def layer_drawer(api: Api, run_id: str, layer: str) -> Opened:
     """The layer's stats over the run: all that were ever a number; and how its values were distributed."""
+    detail, found = await asyncio.gather(api.run(run_id), api.findings(run_id))
     curves = await asyncio.gather(*(_stat_curve(api, run_id, stat, layer) for stat in words.STAT_WORDS))
     plots: list[Piece] = distributions(await _histograms(api, run_id, layer))
     for stat, curve in zip(words.STAT_WORDS, curves, strict=True):
         if curve is not None and any(math.isfinite(value) for value in curve.mean.tolist()):
             plots += [html.H3(words.stat(stat), className="tv-h3"), _plot(curve, stat, mark=None)]
-    return True, html.Code(layer), plots or html.P("Nothing was recorded for this layer.", className="tv-p")
+    told = next((one for one in detail.layers if one.name == layer), None)
+    head = layer_head(told, found.findings, health=found.layer_health.get(layer, 100)) if told else []
+    nothing = html.P("Nothing was recorded for this layer.", className="tv-p")
+    return True, html.Code(layer), [*head, *(plots or [nothing])]
 
 
 async def _histograms(api: Api, run_id: str, layer: str) -> list[LayerHistograms]:

@@ -7,10 +7,11 @@ from collections.abc import Sequence
 import msgspec
 from dash import dcc, html
 
-from trainvitals.wire.messages import Evidence, Finding
+from trainvitals.wire.messages import Evidence, Finding, LayerInfo
 from trainvitals_dashboard import words
 from trainvitals_dashboard.parts.cards import Piece, card, pill
 from trainvitals_dashboard.parts.icons import icon
+from trainvitals_dashboard.parts.source import made_at
 from trainvitals_dashboard.theme import STATUS
 
 
@@ -42,9 +43,11 @@ def following(cause: Finding, findings: Sequence[Finding]) -> list[Finding]:
     return near + [further for finding in near for further in following(finding, findings)]
 
 
-def finding_in_full(finding: Finding, chart: Piece, *, among: Sequence[Finding] = ()) -> list[Piece]:
-    """The drawer's content: summary, evidence, causes, advice, what is its cause and what follows from it ``among`` the
-    run's findings, and the way to the rule's page."""
+def finding_in_full(
+    finding: Finding, chart: Piece, *, among: Sequence[Finding] = (), layers: Sequence[LayerInfo] = ()
+) -> list[Piece]:
+    """The drawer's content: summary, where its ``layers`` are made, evidence, causes, advice, what
+    is its cause and what follows from it ``among`` the run's findings, and the way to the rule's page."""
     top = [pill(finding.severity), html.Span(_span(finding), className="tv-num tv-dim"), _state(finding)]
     chips = [
         html.Div([html.Div(label, className="tv-kpi-l"), html.Div(value, className="tv-kpi-v tv-kpi-vs")])
@@ -54,13 +57,14 @@ def finding_in_full(finding: Finding, chart: Piece, *, among: Sequence[Finding] 
         html.Div(top, className="tv-dr-top"),
         html.P(finding.summary, className="tv-p"),
         html.Code(finding.where, className="tv-code"),
-        *_joined("Follows from", [one for one in among if one.finding_id == finding.cause_id]),
+        *made_at(layer for layer in layers if layer.name in finding.layers),
+        *joined("Follows from", [one for one in among if one.finding_id == finding.cause_id]),
         html.H3("Evidence", className="tv-h3"),
         html.Div(chips, className="tv-dr-kpis"),
         chart,
         *_listed("Likely causes", finding.causes, html.Ul),
         *_listed("What to try", finding.advice, html.Ol),
-        *_joined("What follows from it", following(finding, among)),
+        *joined("What follows from it", following(finding, among)),
         dcc.Link(["About this rule", icon("arrow-right", 15)], href=f"/rules/{finding.rule}", className="tv-more"),
     ]
 
@@ -111,7 +115,8 @@ def _lead(finding: Finding) -> list[Piece]:
     return [html.Div(finding.summary, className="tv-tl-sum"), html.Div(chips, className="tv-evs"), *advice]
 
 
-def _joined(title: str, findings: Sequence[Finding]) -> list[Piece]:
+def joined(title: str, findings: Sequence[Finding]) -> list[Piece]:
+    """Findings under a heading, as buttons that open them; nothing where there are none."""
     if not findings:
         return []
     return [html.H3(title, className="tv-h3"), html.Div(_links(findings), className="tv-tl-follows")]

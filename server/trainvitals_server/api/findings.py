@@ -15,6 +15,7 @@ from trainvitals_server.api.answers import answer, answers, takes
 from trainvitals_server.api.bodies import read_message
 from trainvitals_server.api.checks import check_act, existing
 from trainvitals_server.api.services import Given
+from trainvitals_server.evaluator.health import layer_health
 from trainvitals_server.store.interface import StoreUnavailable
 
 ACT_SECONDS: Final = 10.0  # the evaluator may be at a run that is long
@@ -24,8 +25,9 @@ router = APIRouter(prefix="/api/v1/runs/{run_id}/findings", tags=["findings"], d
 
 @router.get("", responses=answers(FindingList))
 def list_findings(run_id: str, request: Request, services: Given) -> Response:
-    """The findings of a run, open ones first, then the gravest."""
-    return answer(request, FindingList(findings=services.store.findings(run_id)))
+    """The findings of a run, open ones first, then the gravest, and the health of the layers that they concern."""
+    found = services.store.findings(run_id)
+    return answer(request, FindingList(findings=found, layer_health=layer_health(found)))
 
 
 @router.post("/{finding_id}", responses=answers(Finding), openapi_extra=takes(FindingAct))

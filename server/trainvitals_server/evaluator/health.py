@@ -1,4 +1,4 @@
-"""A run's health, 0 to 100, from its open findings."""
+"""The health of a run, and of its layers, 0 to 100, from open findings."""
 
 from __future__ import annotations
 
@@ -17,11 +17,25 @@ FURTHER: Final[dict[Severity, int]] = {"critical": 10, "warning": 8, "info": 2}
 def health(findings: Iterable[Finding]) -> int:
     """100 less the cost of the findings that are open or acknowledged; never under 0. What follows from another such
     finding costs nothing: one ill is one ill, however much comes of it."""
-    standing = {finding.finding_id: finding for finding in findings if finding.state in ("open", "acknowledged")}
+    standing = {finding.finding_id: finding for finding in findings if is_standing(finding)}
     counts = Counter(finding.severity for finding in standing.values() if not _is_covered(finding, standing))
     gravest = next((severity for severity in FIRST if counts[severity]), None)
     cost = sum(count * FURTHER[severity] for severity, count in counts.items())
     return max(0, 100 - cost - (FIRST[gravest] - FURTHER[gravest] if gravest else 0))
+
+
+def layer_health(findings: Iterable[Finding]) -> dict[str, int]:
+    """The health of each layer that a standing finding names, by the same arithmetic over these findings alone."""
+    concerning: dict[str, list[Finding]] = {}
+    for finding in findings:
+        for layer in finding.layers if is_standing(finding) else ():
+            concerning.setdefault(layer, []).append(finding)
+    return {layer: health(found) for layer, found in concerning.items()}
+
+
+def is_standing(finding: Finding) -> bool:
+    """Whether it costs health."""
+    return finding.state in ("open", "acknowledged")
 
 
 def _is_covered(finding: Finding, standing: dict[str, Finding]) -> bool:

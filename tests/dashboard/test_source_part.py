@@ -1,0 +1,25 @@
+"""Lines of code as links into an editor."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from trainvitals.wire.messages import LayerInfo
+from trainvitals_dashboard.parts.source import made_at
+
+
+def links(*sources: str | None) -> list[tuple[str, str]]:
+    layers = [LayerInfo(name=f"l{number}", kind="Linear", source=source) for number, source in enumerate(sources)]
+    pieces: list[Any] = made_at(layers)
+    return [(part.children[1], part.href) for piece in pieces for part in piece._traverse() if hasattr(part, "href")]
+
+
+def test_a_line_is_linked_once_however_many_layers_it_makes() -> None:
+    assert links("/w/net.py:7", None, "/w/net.py:7", "C:\\w\\net.py:9") == [
+        ("net.py:7", "vscode://file/w/net.py:7"),
+        ("net.py:9", "vscode://file/C:/w/net.py:9"),
+    ]
+
+
+def test_where_nothing_is_known_nothing_stands() -> None:
+    assert made_at([LayerInfo(name="l", kind="Linear")]) == []
