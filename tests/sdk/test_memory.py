@@ -14,8 +14,8 @@ from torch.profiler import ProfilerActivity, profile
 import trainvitals
 
 COPIES, MORE_FOR_A_MOMENT = 4, 2
-PARAMETER_BYTES = 128 * 1024  # of a copy, at most
-OUTPUT_BYTES = 64 * 1024  # of a layer's output, at most …
+PARAMETER_BYTES = 64 * 1024  # of a copy, at most
+OUTPUT_BYTES = 32 * 1024  # of a layer's output, at most …
 TIMES_WHILE_REDUCED = 4
 WAY_BYTES = 2 * 1024  # of a layer, in each snapshot on its way
 BATCH = 64

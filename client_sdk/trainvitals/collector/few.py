@@ -36,8 +36,8 @@ class Few:
         return tensor.as_strided((count, self.block), (spread, 1), tensor.storage_offset())
 
 
-ACTIVATIONS: Final = Few(most=16_384, block=16)
-PARAMETERS: Final = Few(most=32_768, block=4)  # short runs: embeddings change in few rows
+ACTIVATIONS: Final = Few(most=8_192, block=16)
+PARAMETERS: Final = Few(most=16_384, block=4)  # short runs: embeddings change in few rows
 
 
 def _dense(tensor: Tensor) -> bool:

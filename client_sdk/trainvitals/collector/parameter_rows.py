@@ -30,8 +30,8 @@ class Rows:
 class ParameterRows:
     """The values of parameters that have equally many, or of larger ones equally few, side by side.
 
-    Weights before and after the step, gradients, and the weights at the beginning: of each at most 128 kB for a
-    parameter (256 kB in double precision), as long as the watch lives.
+    Weights before and after the step, gradients, and the weights at the beginning: of each at most 64 kB for a
+    parameter (128 kB in double precision), as long as the watch lives.
     """
 
     def __init__(self, members: Sequence[int], parameters: Sequence[Tensor]) -> None:

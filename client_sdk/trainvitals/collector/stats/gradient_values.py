@@ -1,4 +1,4 @@
-"""How the values of a layer's gradients are distributed. Of gradients with more than 32,768 values a few stand for
+"""How the values of a layer's gradients are distributed. Of gradients with more than 16,384 values a few stand for
 all."""
 
 from __future__ import annotations

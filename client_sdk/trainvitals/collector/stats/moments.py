@@ -1,5 +1,5 @@
 """What an optimizer of Adam's kind knows of the size of the gradients, and how well that fits. Of parameters with more
-than 32,768 values a few stand for all."""
+than 16,384 values a few stand for all."""
 
 from __future__ import annotations
 

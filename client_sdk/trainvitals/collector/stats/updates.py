@@ -1,4 +1,4 @@
-"""How far the optimizer moves the weights of a layer. Of those with more than 32,768 values a few stand for all."""
+"""How far the optimizer moves the weights of a layer. Of those with more than 16,384 values a few stand for all."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
 """What has become of the weights of a layer since the start, and what of a step is too small for them to feel. Of
-parameters with more than 32,768 values a few stand for all."""
+parameters with more than 16,384 values a few stand for all."""
 
 from __future__ import annotations
 
