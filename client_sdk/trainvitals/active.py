@@ -53,6 +53,7 @@ def init(
     tags: Sequence[str] | None = None,
     group: str | None = None,
     planned_steps: int | None = None,
+    mute: Sequence[str] | None = None,
     mode: str | None = None,
     server_url: str | None = None,
     token: str | None = None,
@@ -65,6 +66,7 @@ def init(
     """Begin a run. What is not given comes from TRAINVITALS_… variables, then from defaults. Raises InvalidSetting.
 
     ``config``: a mapping, or an object with attributes (argparse's Namespace); it is copied as it is now.
+    ``mute``: rules, by the names that findings give, that are not to judge this run.
     ``on_finding``: a function of each finding; or what a critical one does: "stop" the training, or "raise"
     FindingRaised. ``checkpoint``: a function that saves the training's state, called with each finding of the
     severities ``checkpoint_on`` (None: critical ones), before ``on_finding``. All of it happens on the training's
@@ -81,12 +83,11 @@ def init(
     if _giving_way is not None:
         _giving_way()
     given = {**_taken_early(), **settings_of(config)}
-    return _begun(settings, wishes, config=given, tags=tags, group=group, planned_steps=planned_steps)
+    said = {"config": given, "tags": tags, "group": group, "planned_steps": planned_steps, "mute": mute}
+    return _begun(settings, wishes, said)
 
 
-def _begun(
-    settings: Settings, wishes: Wishes, *, config: dict[str, Any], tags: object, group: object, planned_steps: object
-) -> Run:
+def _begun(settings: Settings, wishes: Wishes, said: Mapping[str, Any]) -> Run:  # Any: as ``init`` was given it
     from trainvitals.beginning import beginning
     from trainvitals.console import Console
     from trainvitals.environment import new_name, new_run_id, new_writer
@@ -110,14 +111,14 @@ def _begun(
     joint_end = _joint_end(settings, wishes, console, identity, place)
     run = Run(
         identity.run_id, settings, console, pipeline=pipeline, started_at=identity.started_at, on_end=_let_go,
-        reactions=reactions, joint_end=joint_end, config=config, notes=notes, place=place,
+        reactions=reactions, joint_end=joint_end, config=said["config"], notes=notes, place=place,
     )  # fmt: skip
     _prepare_process()
     _hold(run)
     if pipeline is not None:
         start = beginning(
-            project=settings.project, name=identity.name, started_at=identity.started_at, config=config, tags=tags,
-            group=group, planned_steps=planned_steps, place=place, say=console.say,
+            project=settings.project, name=identity.name, started_at=identity.started_at, place=place,
+            say=console.say, **said,
         )  # fmt: skip
         pipeline.start(start)
         if place.leads:

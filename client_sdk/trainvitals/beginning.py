@@ -12,7 +12,7 @@ from trainvitals.ranks import Place
 from trainvitals.wire import coding
 from trainvitals.wire.messages import RunStart
 
-MAX_TAGS: Final = 100  # the server's limit
+MAX_WORDS: Final = 100  # tags, or muted rules: within the server's limits
 MAX_CONFIG_BYTES: Final = 1024 * 1024
 
 Say = Callable[[str], None]
@@ -27,6 +27,7 @@ def beginning(
     tags: object,
     group: object,
     planned_steps: object,
+    mute: object,
     place: Place,
     say: Say,
 ) -> RunStart:
@@ -36,11 +37,12 @@ def beginning(
         name=title(name),
         started_at=started_at,
         config=_config(config, say),
-        tags=_tags(tags, say),
+        tags=_words(tags, "tags", say),
         group=title(plain(group)) if group else None,
         planned_steps=_planned(planned_steps, say),
         rank=place.rank,
         ranks=place.ranks,
+        mute=_rules(mute, say),
     )
 
 
@@ -56,13 +58,19 @@ def _config(config: object, say: Say) -> dict[str, Any]:  # Any: settings are th
     return {}
 
 
-def _tags(tags: Any, say: Say) -> list[str]:  # Any: words, if all goes well
+def _words(words: Any, name: str, say: Say) -> list[str]:  # Any: words, if all goes well
     try:
-        given = [] if tags is None else [tags] if isinstance(tags, str) else list(tags)
+        given = [] if words is None else [words] if isinstance(words, str) else list(words)
     except Exception:  # noqa: BLE001  # whatever a stranger's __iter__ does
-        say(f"tags of type {type(tags).__name__} are left out: give a list of words")
+        say(f"{name} of type {type(words).__name__} are left out: give a list of words")
         return []
-    return [title(plain(tag)) for tag in given[:MAX_TAGS]]
+    return [title(plain(word)) for word in given[:MAX_WORDS]]
+
+
+def _rules(mute: object, say: Say) -> list[str]:
+    """Rules as findings call them, each once."""
+    rules = [word.strip().replace("-", "_") for word in _words(mute, "mute", say)]
+    return list(dict.fromkeys(filter(None, rules)))
 
 
 def _planned(steps: Any, say: Say) -> int | None:  # Any: a whole number, if all goes well

@@ -26,6 +26,7 @@ from trainvitals.wire.capture import Capture
 from trainvitals.wire.errors import WireError
 from trainvitals.wire.histograms import ValueKind
 from trainvitals.wire.messages import Finding, FindingAct, Problem
+from trainvitals.wire.rules import ProjectRule, ProjectRules
 
 BASE_URL: Final = "http://localhost"
 T = TypeVar("T")
@@ -90,38 +91,30 @@ class Api:
     async def act_on_finding(self, run_id: str, finding_id: str, act: FindingAct) -> Finding:
         """Do something about a finding; the finding as it is then."""
         path = f"{_run_path(run_id)}/findings/{quote(finding_id, safe='')}"
-        return self._read(await self._answered("POST", path, {}, body=coding.encode(act)), Finding)
+        return _read(await self._answered("POST", path, {}, body=coding.encode(act)), Finding)
 
     async def ask_capture(self, run_id: str) -> Capture:
         """Ask the training for a close look."""
         path = f"{_run_path(run_id)}/capture"
-        return self._read(await self._answered("POST", path, {}), Capture)
+        return _read(await self._answered("POST", path, {}), Capture)
 
-    async def rules(self) -> list[dict[str, str]]:
-        """Names and titles of the rules."""
-        return await self._ask("/api/v1/rules", list[dict[str, str]])
+    async def rules(self, project: str = "", *, versions: int = 20) -> ProjectRules:
+        """The rules; as a project has them where one is named, with the newest versions of what it says of them."""
+        if not project:
+            return ProjectRules(project="", rules=await self._ask("/api/v1/rules", list[ProjectRule]))
+        path = f"/api/v1/projects/{quote(project, safe='')}/rules"
+        return await self._ask(path, ProjectRules, versions=versions)
 
     async def rule_page(self, name: str) -> str:
         """A rule's page as Markdown."""
-        return (await self._get(f"/api/v1/rules/{quote(name, safe='')}", {})).text
+        return (await self._answered("GET", f"/api/v1/rules/{quote(name, safe='')}", {})).text
 
     async def health(self) -> Health:
         """How the server and its database are; answered with 503 too."""
         return coding.decode((await self._send("/healthz", {})).content, Health, media_type=coding.JSON)
 
     async def _ask(self, path: str, kind: type[T], /, **parameters: str | int | None) -> T:
-        return self._read(await self._get(path, parameters), kind)
-
-    def _read(self, response: httpx2.Response, kind: type[T]) -> T:
-        media_type = response.headers.get("content-type", "").partition(";")[0]
-        try:
-            return coding.decode(response.content, kind, media_type=media_type)
-        except WireError as error:
-            path = response.request.url.path
-            raise ApiError(f"the server's answer to {path} is unreadable: {error}", status=502) from error
-
-    async def _get(self, path: str, parameters: dict[str, str | int | None]) -> httpx2.Response:
-        return await self._answered("GET", path, parameters)
+        return _read(await self._answered("GET", path, parameters), kind)
 
     async def _answered(
         self, method: str, path: str, parameters: dict[str, str | int | None], *, body: bytes | None = None
@@ -143,6 +136,15 @@ class Api:
 
 def _run_path(run_id: str) -> str:
     return f"/api/v1/runs/{quote(run_id, safe='')}"
+
+
+def _read(response: httpx2.Response, kind: type[T]) -> T:
+    media_type = response.headers.get("content-type", "").partition(";")[0]
+    try:
+        return coding.decode(response.content, kind, media_type=media_type)
+    except WireError as error:
+        path = response.request.url.path
+        raise ApiError(f"the server's answer to {path} is unreadable: {error}", status=502) from error
 
 
 def _detail(response: httpx2.Response) -> str:

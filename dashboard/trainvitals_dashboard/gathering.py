@@ -12,6 +12,7 @@ from trainvitals.wire.answers import Curve, Heatmap, RunDetail, Snapshot
 from trainvitals.wire.facts import is_fact
 from trainvitals.wire.floats import Floats
 from trainvitals.wire.messages import Finding
+from trainvitals.wire.rules import ProjectRules
 from trainvitals_dashboard import words
 from trainvitals_dashboard.api import Api, ApiError
 from trainvitals_dashboard.conventions import LOSSES, VALIDATION_LOSSES, pick
@@ -59,6 +60,7 @@ class RunView:
     loop: list[str] = field(default_factory=list)
     parts: list[str] = field(default_factory=list)
     findings: list[Finding] = field(default_factory=list)
+    muted: dict[str, str] = field(default_factory=dict)  # rule → by whom
     heatmap: Heatmap | None = None
     snapshot: Snapshot | None = None
 
@@ -86,11 +88,12 @@ async def gather_run(api: Api, run_id: str, *, stat: str) -> RunView:
         api.findings(run_id),
         _or_none(api.heatmap(run_id, stat)),
         _or_none(api.snapshot(run_id)),
+        _or_none(api.rules(detail.summary.project, versions=1)),
         *(_or_none(api.metric_curve(run_id, name)) for name in wanted),
         *(_or_none(api.metric_curve(run_id, name, points=OTHER_POINTS)) for name in (*others, *loop)),
     )
     curves = {
-        name: curve for name, curve in zip([*wanted, *others, *loop], found[3:], strict=True) if curve is not None
+        name: curve for name, curve in zip([*wanted, *others, *loop], found[4:], strict=True) if curve is not None
     }
     return RunView(
         detail=detail,
@@ -102,7 +105,13 @@ async def gather_run(api: Api, run_id: str, *, stat: str) -> RunView:
         findings=found[0].findings,
         heatmap=found[1],
         snapshot=found[2],
+        muted=_muted(detail, found[3]),
     )
+
+
+def _muted(detail: RunDetail, rules: ProjectRules | None) -> dict[str, str]:
+    in_project = dict.fromkeys(rules.settings.muted, f"in the project by {rules.settings.by}") if rules else {}
+    return {**in_project, **dict.fromkeys(detail.muted, "by the script")}
 
 
 async def _or_none(question: Any) -> Any:  # Any: an awaitable of any answer

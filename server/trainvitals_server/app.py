@@ -19,7 +19,7 @@ from starlette.responses import Response
 from starlette.routing import Match
 
 from trainvitals.version import __version__
-from trainvitals_server.api import captures, findings, health, ingest, live, queries, rules
+from trainvitals_server.api import captures, findings, health, ingest, live, project_rules, queries, rules
 from trainvitals_server.api.answers import describe
 from trainvitals_server.api.problems import Refused, handle_problems
 from trainvitals_server.api.pulse import Pulse
@@ -42,6 +42,7 @@ ROUTERS: Final = (
     findings.router,
     queries.router,
     rules.router,
+    project_rules.router,
     live.router,
     health.router,
 )

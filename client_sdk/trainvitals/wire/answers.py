@@ -66,6 +66,7 @@ class RunDetail(msgspec.Struct, frozen=True, kw_only=True):
     notes: Notes = Notes()
     preflight: list[PreflightCheck] = []
     capture: Capture | None = None
+    muted: list[str] = []  # rules that the script muted for this run
 
 
 class Curve(msgspec.Struct, frozen=True, kw_only=True):

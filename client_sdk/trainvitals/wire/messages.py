@@ -14,7 +14,7 @@ Act = Literal["acknowledge", "snooze", "resolve", "reopen", "comment"]
 
 class RunStart(msgspec.Struct, frozen=True, kw_only=True):
     """A run begins. ``PUT /api/v1/runs/{run_id}``; sending it again changes nothing. Each of the ``ranks`` processes
-    that train together may send it: what rank 0 says counts."""
+    that train together may send it: what rank 0 says counts. ``mute``: rules that are not to judge this run."""
 
     project: str
     name: str
@@ -26,6 +26,7 @@ class RunStart(msgspec.Struct, frozen=True, kw_only=True):
     planned_steps: int | None = None
     rank: int = 0
     ranks: int = 1
+    mute: list[str] = []
 
 
 class InitialWeights(msgspec.Struct, frozen=True, kw_only=True):

@@ -1,4 +1,4 @@
-"""/rules and /rules/<name>: what the rules look for, why, and what to do."""
+"""/rules (of a project: ?project=…) and /rules/<name>: what the rules look for, why, and what to do."""
 
 from __future__ import annotations
 
@@ -6,30 +6,19 @@ import dash
 from dash import dcc, html
 
 from trainvitals_dashboard.api import Api
-from trainvitals_dashboard.parts.icons import icon
 from trainvitals_dashboard.parts.page import page, plainly
+from trainvitals_dashboard.parts.project_rules import project_card, rule_list, title
 
 
 def register(api: Api) -> None:
     """Both pages."""
 
     @plainly
-    async def index(**_: str) -> html.Div:
-        rules = await api.rules()
-        links = [
-            html.Li(
-                dcc.Link(
-                    [
-                        html.Span([html.B(rule.get("title", rule["name"])), html.Code(rule["name"])]),
-                        icon("arrow-right", 16),
-                    ],
-                    href=f"/rules/{rule['name']}",
-                )
-            )
-            for rule in rules
-        ]
-        head = html.Div([html.H1("Rules", className="tv-h1"), html.Span(f"{len(rules)}", className="tv-sub")])
-        return page([html.Div(head.children, className="tv-title"), html.Ul(links, className="tv-card tv-rules")])
+    async def index(project: str = "", **_: str) -> html.Div:
+        told = await api.rules(project)
+        if not project:
+            return page([title("Rules", str(len(told.rules))), rule_list(told.rules)])
+        return page([title("Rules", f"of project {project}"), project_card(told), rule_list(told.rules)])
 
     @plainly
     async def layout(name: str = "", **_: str) -> html.Div:

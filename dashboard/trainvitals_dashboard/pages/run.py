@@ -19,7 +19,7 @@ from trainvitals_dashboard.pages.preflight import register_preflight
 from trainvitals_dashboard.pages.ranks import register_ranks
 from trainvitals_dashboard.pages.zoom import Zoom, zoom_of, zoomed
 from trainvitals_dashboard.parts.cards import Piece
-from trainvitals_dashboard.parts.findings import findings_card
+from trainvitals_dashboard.parts.findings import findings_of
 from trainvitals_dashboard.parts.kpi import kpis
 from trainvitals_dashboard.parts.layers import layers_card
 from trainvitals_dashboard.parts.metrics_card import small_charts
@@ -116,4 +116,4 @@ def _register_panels(app: Dash, api: Api) -> None:
     async def redraw_panels(_found: Any, _reload: Any, live: Data) -> tuple[Piece, ...]:
         view = await gather_run(api, live["run"], stat=HEAT_STATS[0])
         layers = layers_card(view.detail, view.findings, view.snapshot)
-        return head(view), findings_card(view.findings), layers, words.metric(view.loss), loss_key(view)
+        return head(view), findings_of(view), layers, words.metric(view.loss), loss_key(view)

@@ -2,32 +2,46 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from urllib.parse import quote
 
 import msgspec
 from dash import dcc, html
 
 from trainvitals.wire.messages import Evidence, Finding, LayerInfo
 from trainvitals_dashboard import words
+from trainvitals_dashboard.gathering import RunView
 from trainvitals_dashboard.parts.cards import Piece, card, pill
 from trainvitals_dashboard.parts.icons import icon
 from trainvitals_dashboard.parts.source import made_at
 from trainvitals_dashboard.theme import STATUS
 
 
-def findings_card(findings: Sequence[Finding]) -> html.Section:
-    """All findings, open ones first; the gravest with evidence and advice; beneath each what follows from it."""
+def findings_of(view: RunView) -> html.Section:
+    """The card of a run."""
+    return findings_card(view.findings, muted=view.muted, project=view.detail.summary.project)
+
+
+def findings_card(
+    findings: Sequence[Finding], *, muted: Mapping[str, str] | None = None, project: str = ""
+) -> html.Section:
+    """All findings, open ones first; the gravest with evidence and advice; beneath each what follows from it. In the
+    end the rules that are ``muted``, and by whom."""
+    path = f"/rules?project={quote(project, safe='')}"
+    right = dcc.Link("Rules", href=path, className="tv-sub", title=f"Rules of {project}") if project else None
     ordered = [finding for finding in arranged(findings) if finding.cause_id is None]
     opened = sum(finding.state != "resolved" for finding in findings)
     sub = f"{opened} open · {len(findings) - opened} resolved" if findings else None
     if not findings:
         body: Piece = [html.Span(icon("circle-check", 18), className="tv-ok"), html.Span("Nothing found so far.")]
-        return card("Findings", html.Div(body, className="tv-none"), name="tv-findings")
+        none = [html.Div(body, className="tv-none"), *_mutes(muted or {})]
+        return card("Findings", none, right=right, name="tv-findings")
     items = [
         _item(finding, lead=index < 2 and finding.state != "resolved", follows=following(finding, findings))
         for index, finding in enumerate(ordered)
     ]
-    return card("Findings", html.Ol(items, className="tv-timeline"), sub=sub, name="tv-findings")
+    timeline = [html.Ol(items, className="tv-timeline"), *_mutes(muted or {})]
+    return card("Findings", timeline, sub=sub, right=right, name="tv-findings")
 
 
 def arranged(findings: Sequence[Finding]) -> list[Finding]:
@@ -83,6 +97,16 @@ def evidence_chips(evidence: Evidence) -> list[tuple[str, str]]:
 def title_of(rule: str) -> str:
     """The name of a rule, or of a check, as a heading."""
     return rule.replace("_", " ").replace("-", " ").capitalize()
+
+
+def _mutes(muted: Mapping[str, str]) -> list[Piece]:
+    if not muted:
+        return []
+    rules = [
+        html.Li([dcc.Link(title_of(rule), href=f"/rules/{rule}"), html.Span(f" {who}", className="tv-dim")])
+        for rule, who in muted.items()
+    ]
+    return [html.Div(["Muted:", html.Ul(rules)], className="tv-mutes")]
 
 
 def _item(finding: Finding, *, lead: bool, follows: Sequence[Finding]) -> html.Li:

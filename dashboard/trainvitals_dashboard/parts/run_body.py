@@ -10,7 +10,7 @@ from trainvitals_dashboard.gathering import RunView
 from trainvitals_dashboard.parts.alerts import alerts_card
 from trainvitals_dashboard.parts.capture import capture
 from trainvitals_dashboard.parts.cards import Piece
-from trainvitals_dashboard.parts.findings import findings_card
+from trainvitals_dashboard.parts.findings import findings_of
 from trainvitals_dashboard.parts.kpi import kpis
 from trainvitals_dashboard.parts.layers import layers_card
 from trainvitals_dashboard.parts.metrics_card import small_charts
@@ -26,7 +26,7 @@ def body(view: RunView, *, stat: str) -> list[Piece]:
     """Head, key numbers, curves and heatmap, ranks, findings, layers, preflight, alerts, settings, metrics."""
     layers = layers_card(view.detail, view.findings, view.snapshot)
     right = [
-        html.Div(findings_card(view.findings), id="findings"),
+        html.Div(findings_of(view), id="findings"),
         html.Div(layers, id="layers"),
         html.Div(preflight_card(view.detail.preflight), id="preflight"),
         html.Div(alerts_card(view.detail.notes.alerts), id="alerts"),

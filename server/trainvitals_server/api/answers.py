@@ -38,12 +38,13 @@ from trainvitals.wire.messages import (
 )
 from trainvitals.wire.notes import Note
 from trainvitals.wire.preflight import PreflightReport
+from trainvitals.wire.rules import ProjectRules, RuleChange
 
 REFERENCE: Final = "#/components/schemas/{name}"
 MESSAGES: Final = (
     Capture, CaptureAnswer, Curve, Finding, FindingAct, FindingList, Frame, FrameAccepted, Health, HeartbeatAccepted,
-    Heatmap, LayerHistograms, ModelInfo, Note, PreflightReport, Problem, RankCurves, RunAccepted, RunDetail, RunEnd,
-    RunEnded, RunPage, RunStart, Snapshot,
+    Heatmap, LayerHistograms, ModelInfo, Note, PreflightReport, Problem, ProjectRules, RankCurves, RuleChange,
+    RunAccepted, RunDetail, RunEnd, RunEnded, RunPage, RunStart, Snapshot,
 )  # fmt: skip
 Json = dict[str, Any]  # Any: JSON Schema nests as it likes
 

@@ -13,6 +13,7 @@ from trainvitals.wire.frame import MAX_STEP
 from trainvitals.wire.messages import FindingAct, RunEnd, RunStart
 from trainvitals.wire.notes import Note
 from trainvitals.wire.preflight import MAX_CHECKS, MAX_LINES, MAX_TEXT, PreflightReport
+from trainvitals.wire.rules import RuleChange
 from trainvitals_server.store.interface import RunNotFound
 
 MAX_RUN_ID_LENGTH: Final = 128
@@ -22,6 +23,7 @@ MOST_RANKS: Final = 2**31  # which a database's integers hold
 MAX_ERROR_LENGTH: Final = 20_000
 MAX_ALERT_LENGTH: Final = 4_000
 MAX_COMMENT_LENGTH: Final = 4_000
+MAX_MUTES: Final = 200
 
 
 def is_run_id(run_id: str) -> bool:
@@ -47,6 +49,8 @@ def check_start(run_id: str, start: RunStart) -> None:
         raise AbsurdShape(f"at most {MAX_TAGS} tags of at most {MAX_NAME_LENGTH} characters")
     if not (0 <= start.rank < MOST_RANKS and 0 < start.ranks < MOST_RANKS):
         raise AbsurdShape(f"rank {start.rank} of {start.ranks}: ranks count from 0, and are one or more")
+    if len(start.mute) > MAX_MUTES or any(not 0 < len(rule) <= MAX_NAME_LENGTH for rule in start.mute):
+        raise AbsurdShape(f"at most {MAX_MUTES} rules are muted, of 1 to {MAX_NAME_LENGTH} characters each")
     _check_values(config=start.config, environment=start.environment)
 
 
@@ -58,12 +62,24 @@ def check_capture_answer(said: CaptureAnswer) -> None:
 
 def check_act(act: FindingAct) -> None:
     """Raises AbsurdShape, Malformed."""
-    if not 0 < len(act.by) <= MAX_NAME_LENGTH or len(act.comment) > MAX_COMMENT_LENGTH:
-        raise AbsurdShape(f"a name has 1 to {MAX_NAME_LENGTH}, a comment at most {MAX_COMMENT_LENGTH} characters")
+    _check_words(act.by, act.comment)
     if act.act == "snooze" and not 0 < act.steps <= MAX_STEP:
         raise AbsurdShape("a finding is snoozed for one step or more")
     if act.act == "comment" and not act.comment.strip():
         raise Malformed("a comment says something")
+
+
+def check_change(project: str, change: RuleChange) -> None:
+    """Raises AbsurdShape, Malformed."""
+    check_project(project)
+    _check_words(change.by, change.comment)
+    _check_values(options=change.options)
+
+
+def check_project(project: str) -> None:
+    """Raises AbsurdShape."""
+    if not 0 < len(project) <= MAX_NAME_LENGTH:
+        raise AbsurdShape(f"project has {len(project)} characters: between 1 and {MAX_NAME_LENGTH}")
 
 
 def check_note(note: Note) -> None:
@@ -93,6 +109,11 @@ def check_end(end: RunEnd) -> None:
         raise AbsurdShape(f"rank {end.rank}: ranks count from 0")
     if end.error is not None and len(end.error) > MAX_ERROR_LENGTH:
         raise AbsurdShape(f"error has {len(end.error)} characters: at most {MAX_ERROR_LENGTH}")
+
+
+def _check_words(by: str, comment: str) -> None:
+    if not 0 < len(by) <= MAX_NAME_LENGTH or len(comment) > MAX_COMMENT_LENGTH:
+        raise AbsurdShape(f"a name has 1 to {MAX_NAME_LENGTH}, a comment at most {MAX_COMMENT_LENGTH} characters")
 
 
 def _check_values(**named: dict[str, Any]) -> None:  # Any: the user's own

@@ -41,7 +41,7 @@ async def start_run(run_id: str, request: Request, services: Given) -> Response:
     start = await read_message(request, RunStart, services.settings)
     check_start(run_id, start)
     if await run_in_threadpool(services.store.start_run, run_id, start, now=services.clock()):
-        services.evaluator.started(run_id, planned_steps=start.planned_steps)
+        services.evaluator.started(run_id, planned_steps=start.planned_steps, project=start.project, muted=start.mute)
     services.hub.touch(run_id)
     return answer(request, RunAccepted(run_id=run_id, path=f"/runs/{quote(run_id, safe='')}"))
 

@@ -16,9 +16,11 @@ from starlette.responses import Response
 from trainvitals.wire import coding
 from trainvitals.wire.errors import WireError
 from trainvitals.wire.messages import Problem
+from trainvitals_server.diagnosis.options import RuleRefused
 from trainvitals_server.store.interface import (
     FindingNotFound,
     NotesFull,
+    RulesChanged,
     RunNotFound,
     RunNotRunning,
     SeriesNotFound,
@@ -36,6 +38,7 @@ OF_THE_STORE: Final[dict[type[StoreError], tuple[HTTPStatus, str]]] = {
     SeriesNotFound: (HTTPStatus.NOT_FOUND, "series-not-found"),
     TooManySeries: (HTTPStatus.UNPROCESSABLE_ENTITY, "too-many-series"),
     NotesFull: (HTTPStatus.UNPROCESSABLE_ENTITY, "notes-full"),
+    RulesChanged: (HTTPStatus.CONFLICT, "rules-changed"),
 }
 log = logging.getLogger(__name__)
 
@@ -78,6 +81,10 @@ def handle_problems(app: FastAPI) -> None:
 
     @app.exception_handler(WireError)
     async def unreadable(request: Request, error: WireError) -> Response:
+        return problem(request, HTTPStatus.UNPROCESSABLE_ENTITY, error.kind, str(error))
+
+    @app.exception_handler(RuleRefused)
+    async def unfit(request: Request, error: RuleRefused) -> Response:
         return problem(request, HTTPStatus.UNPROCESSABLE_ENTITY, error.kind, str(error))
 
     @app.exception_handler(RequestValidationError)

@@ -1,25 +1,34 @@
-"""The server's commands: ``serve``, ``demo``, ``rule``, ``diagnose``, and the SDK's ``run`` and ``sync``."""
+"""The server's commands: ``serve``, ``demo``, ``rule``, ``rules``, ``diagnose``, and the SDK's ``run`` and ``sync``."""
 
 from __future__ import annotations
 
+import getpass
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Literal
 
+import msgspec
 import typer
 
 from trainvitals_server.api.rulebook import rule_page, rule_titles
+from trainvitals_server.cli import project_rules
+from trainvitals_server.cli.asking import NoAnswer, Server
 from trainvitals_server.cli.diagnosing import CannotDiagnose, as_json, as_text, findings_of, is_sick
 from trainvitals_server.cli.serving import CannotServe, serve_until_stopped
 from trainvitals_server.demo import run_demo
+from trainvitals_server.diagnosis.options import RuleRefused
 from trainvitals_server.settings import DEFAULT_PORT, SettingsError, settings_from
 
 commands = typer.Typer(add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False)
 NOT_DONE = 1
 NOT_UNDERSTOOD = 2
 SICK = 3
+
+ServerUrl = Annotated[str | None, typer.Option(help="TRAINVITALS_SERVER_URL, else this machine's.")]
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -96,19 +105,72 @@ def rule(name: Annotated[str, typer.Argument(help="A rule's name, as findings gi
 
 
 @commands.command()
+def rules(
+    project: Annotated[str | None, typer.Option(help="TRAINVITALS_PROJECT, else default.")] = None,
+    mute: Annotated[list[str] | None, typer.Option(help="A rule that is not to judge; may be repeated.")] = None,
+    unmute: Annotated[list[str] | None, typer.Option(help="A rule that is to judge again; may be repeated.")] = None,
+    set_: Annotated[
+        list[str] | None, typer.Option("--set", help="rule.option=value, in place of the default; may be repeated.")
+    ] = None,
+    unset: Annotated[
+        list[str] | None, typer.Option(help="rule.option, to be the default again; may be repeated.")
+    ] = None,
+    restore: Annotated[int | None, typer.Option(help="A version, to be valid again.")] = None,
+    by: Annotated[str | None, typer.Option(help="Who says it; the user's name.")] = None,
+    comment: Annotated[str, typer.Option(help="Why, for the history.")] = "",
+    history: Annotated[bool, typer.Option("--history", help="What was said before, by whom and when.")] = False,
+    output: Annotated[Literal["text", "json"], typer.Option("--format", help="For people, or for programs.")] = "text",
+    server_url: ServerUrl = None,
+) -> None:
+    """A project's rules on a server: which are muted, with which options; and set them."""
+    server, name = Server.of(os.environ, url=server_url), project or os.environ.get("TRAINVITALS_PROJECT") or "default"
+    with _errors_told():
+        found = project_rules.ask_rules(server, name)
+        said = project_rules.said(
+            found, mute=mute or (), unmute=unmute or (), set_=set_ or (), unset=unset or (), restore=restore
+        )
+        if said is not None:
+            said = msgspec.structs.replace(said, by=by or _user(), comment=comment)
+            found = project_rules.put_rules(server, name, said)
+    as_json = output == "json"
+    typer.echo(project_rules.as_json(found) if as_json else project_rules.as_text(found, history=history))
+
+
+def _user() -> str:
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError, ImportError):  # a container's user need not have a name
+        return "somebody"
+
+
+@contextmanager
+def _errors_told() -> Iterator[None]:
+    """What cannot be done is said, and is the exit status."""
+    try:
+        yield
+    except (CannotDiagnose, NoAnswer, RuleRefused, project_rules.NotUnderstood) as error:
+        typer.echo(f"trainvitals: {error}", err=True)
+        is_told = isinstance(error, (CannotDiagnose, NoAnswer))
+        raise typer.Exit(NOT_DONE if is_told else NOT_UNDERSTOOD) from None
+
+
+@commands.command()
 def diagnose(
     what: Annotated[str, typer.Argument(help="A run's id, or the file of a spool or of a recorded run.")],
     output: Annotated[Literal["text", "json"], typer.Option("--format", help="For people, or for programs.")] = "text",
     fail_on: Annotated[
         Literal["info", "warning", "critical"], typer.Option(help="Exit 3 if a finding is as grave.")
     ] = "warning",
-    server_url: Annotated[str | None, typer.Option(help="TRAINVITALS_SERVER_URL, else this machine's.")] = None,
+    mute: Annotated[list[str] | None, typer.Option(help="A rule that is not to judge; may be repeated.")] = None,
+    option: Annotated[
+        list[str] | None, typer.Option(help="rule.option=value, for a run in a file; may be repeated.")
+    ] = None,
+    server_url: ServerUrl = None,
 ) -> None:
     """Tell what is wrong with a run. Exit 0: nothing is; 3: something is; 1: it cannot be told."""
-    try:
-        findings = findings_of(what, os.environ, server_url=server_url)
-    except CannotDiagnose as error:
-        typer.echo(f"trainvitals: {error}", err=True)
-        raise typer.Exit(NOT_DONE) from None
+    server = Server.of(os.environ, url=server_url)
+    with _errors_told():
+        options = project_rules.read_options(option or ())
+        findings = findings_of(what, server, mute=mute or (), options=options)
     typer.echo(as_json(findings) if output == "json" else as_text(findings))
     raise typer.Exit(SICK if is_sick(findings, at=fail_on) else 0)

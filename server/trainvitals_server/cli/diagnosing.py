@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Final
 from urllib.parse import quote
 
-import httpx2
 import msgspec
 
 from trainvitals.wire import coding
@@ -15,11 +14,11 @@ from trainvitals.wire.answers import FindingList
 from trainvitals.wire.errors import WireError
 from trainvitals.wire.messages import Finding, Severity
 from trainvitals.wire.recording import unpack
+from trainvitals_server.cli.asking import NoAnswer, Server
 from trainvitals_server.diagnosis.catalogue import rules
+from trainvitals_server.diagnosis.options import Options, configured, fitting, named
 from trainvitals_server.evaluator.replaying import replay
 
-DEFAULT_URL: Final = "http://127.0.0.1:7360"
-TIMEOUT_SECONDS: Final = 30.0
 GRAVITY: Final[dict[Severity, int]] = {"critical": 2, "warning": 1, "info": 0}
 
 
@@ -27,18 +26,24 @@ class CannotDiagnose(Exception):
     """There is nothing to tell; the text says why and what to do."""
 
 
-def findings_of(what: str, environment: Mapping[str, str], *, server_url: str | None) -> list[Finding]:
-    """Of a recorded run in a file, judged now; or of a run on a server, as it was judged there. Raises
-    CannotDiagnose."""
+def findings_of(what: str, server: Server, *, mute: Iterable[str] = (), options: Options) -> list[Finding]:
+    """Of a recorded run in a file, judged now, with ``options`` in place of defaults; or of a run on a server, as it
+    was judged there. None of a rule that is to be mute. Raises CannotDiagnose, RuleRefused."""
     path = Path(what)
     if path.is_file():
+        known = rules()
+        muted = [named(rule, known) for rule in mute]
+        judging = configured(known, muted=muted, options=fitting(known, options))
         try:
-            return arranged(replay(unpack(path.read_bytes()), rules()))
+            return arranged(replay(unpack(path.read_bytes()), judging))
         except (OSError, WireError) as error:
             raise CannotDiagnose(f"{what} cannot be read: {error}") from error
     if path.suffix or "/" in what:
         raise CannotDiagnose(f"there is no file {what}")
-    return arranged(_asked(what, environment, server_url=server_url))
+    if options:
+        raise CannotDiagnose("a run on a server is judged there: set options of its project with `trainvitals rules`")
+    muted = [rule.replace("-", "_") for rule in mute]
+    return arranged([finding for finding in _asked(what, server) if finding.rule not in muted])
 
 
 def arranged(findings: Sequence[Finding]) -> list[Finding]:
@@ -82,17 +87,8 @@ def _lines(finding: Finding, *, is_beneath: bool) -> list[str]:
     return [head, f"  {finding.summary}", *advice, f"  more: trainvitals rule {finding.rule}"]
 
 
-def _asked(run_id: str, environment: Mapping[str, str], *, server_url: str | None) -> list[Finding]:
-    url = (server_url or environment.get("TRAINVITALS_SERVER_URL") or DEFAULT_URL).rstrip("/")
-    token = environment.get("TRAINVITALS_TOKEN")
-    headers = {"Accept": coding.MSGPACK} | ({"Authorization": f"Bearer {token}"} if token else {})
-    path = f"{url}/api/v1/runs/{quote(run_id, safe='')}/findings"
+def _asked(run_id: str, server: Server) -> list[Finding]:
     try:
-        answer = httpx2.get(path, headers=headers, timeout=TIMEOUT_SECONDS)
-    except httpx2.HTTPError as error:
-        raise CannotDiagnose(
-            f"{url} does not answer ({error}): is the server there? --server-url names another"
-        ) from error
-    if answer.status_code != httpx2.codes.OK:
-        raise CannotDiagnose(f"{url} answered {answer.status_code} when asked for run {run_id!r}: {answer.text[:200]}")
-    return coding.decode(answer.content, FindingList).findings
+        return server.ask(f"/api/v1/runs/{quote(run_id, safe='')}/findings", FindingList).findings
+    except NoAnswer as error:
+        raise CannotDiagnose(f"run {run_id!r} cannot be told: {error}") from error

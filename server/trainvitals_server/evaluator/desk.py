@@ -96,12 +96,11 @@ class Desk:
         self._runs: dict[str, WatchedRun] = {}
         self._waiting_bytes = 0
 
-    def begin(self, run_id: str, *, planned_steps: int | None) -> None:
+    def begin(self, history: History) -> None:
         """A run all of which will be fed, unless some of it has been already."""
-        if run_id in self._runs:
-            return
-        history = History(run_id, planned_steps=planned_steps)
-        self._runs[run_id] = WatchedRun(run_id=run_id, history=history, life=Life(run_id))
+        run_id = history.run_id
+        if run_id not in self._runs:
+            self._runs[run_id] = WatchedRun(run_id=run_id, history=history, life=Life(run_id))
 
     def run(self, run_id: str) -> WatchedRun:
         """The run; one that is not known is to be recalled from the store."""

@@ -17,7 +17,8 @@ from trainvitals_server.diagnosis.symptom import Rule
 from trainvitals_server.evaluator.asked_acts import AskedAct, answer, refuse, take
 from trainvitals_server.evaluator.desk import Desk, Turn
 from trainvitals_server.evaluator.health import health
-from trainvitals_server.evaluator.judging import Judge
+from trainvitals_server.evaluator.history import History
+from trainvitals_server.evaluator.judges import Judges
 from trainvitals_server.evaluator.remembering import remembered
 from trainvitals_server.store.interface import RunNotFound, Store, StoreUnavailable
 
@@ -47,7 +48,7 @@ class Evaluator:
         retry_seconds: float = RETRY_SECONDS,
     ) -> None:
         self._store = store
-        self._judge = Judge(all_rules() if rules is None else rules)
+        self._judges = Judges(store, all_rules() if rules is None else rules)
         self._now = now
         self._on_findings = on_findings
         self._busy = busy
@@ -72,10 +73,11 @@ class Evaluator:
         if self._thread.is_alive():
             self._thread.join(STOP_SECONDS)
 
-    def started(self, run_id: str, *, planned_steps: int | None) -> None:
+    def started(self, run_id: str, *, planned_steps: int | None, project: str = "", muted: Sequence[str] = ()) -> None:
         """A run that is new to the store: all of it will be fed."""
+        history = History(run_id, planned_steps=planned_steps, project=project, muted=muted)
         with self._state:
-            self._desk.begin(run_id, planned_steps=planned_steps)
+            self._desk.begin(history)
 
     def feed(self, run_id: str, frames: Sequence[Frame]) -> None:
         """Frames that were stored. Cheap."""
@@ -103,6 +105,10 @@ class Evaluator:
             self._desk.run(run_id).acts.append(asked)
             self._state.notify_all()
         return asked.done
+
+    def rules_set(self, project: str) -> None:
+        """The project says something else of its rules: its runs are judged so from their next moment on."""
+        self._judges.forget(project)
 
     def forget(self, run_id: str) -> None:
         """The run was deleted."""
@@ -197,7 +203,7 @@ class Evaluator:
         if turn.model is not None:
             history.describe(turn.model)
         before = {id_: (finding.state, finding.severity) for id_, finding in life.findings.items()}
-        changed = self._judge.take(
+        changed = self._judges.of(history.project).take(
             history, life, turn.frames, now=self._now(), is_moment=turn.is_stale, is_last=turn.is_last
         )
         acted = take(turn.acts, life, now=self._now(), step=history.step)

@@ -3,7 +3,7 @@ comes."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from itertools import chain
 from typing import Final
 
@@ -37,10 +37,15 @@ Bools = np.ndarray[tuple[int, ...], np.dtype[np.bool_]]
 
 
 class History:
-    """A run's past as rules need it; ``window()`` is the view of it."""
+    """A run's past as rules need it; ``window()`` is the view of it. Of its ``project`` come the rules, and ``muted``
+    are those that its script wants silent."""
 
-    def __init__(self, run_id: str, *, planned_steps: int | None = None) -> None:
+    def __init__(
+        self, run_id: str, *, planned_steps: int | None = None, project: str = "", muted: Iterable[str] = ()
+    ) -> None:
         self.run_id = run_id
+        self.project = project
+        self.muted = frozenset(muted)
         self.planned_steps = planned_steps
         self.attempt = 0
         self._hidden_from: int | None = None  # what older attempts recorded there and after

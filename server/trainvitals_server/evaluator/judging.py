@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable, Mapping
+from types import MappingProxyType
+from typing import Final
 
 from trainvitals.wire.frame import Frame
 from trainvitals.wire.messages import Finding
@@ -13,14 +15,18 @@ from trainvitals_server.diagnosis.window import Window
 from trainvitals_server.evaluator.history import History, first_step
 from trainvitals_server.evaluator.lifecycle import Life
 
+BY_THE_SCRIPT: Final = "muted by the script"
+NONE: Final[Mapping[str, str]] = MappingProxyType({})
 log = logging.getLogger(__name__)
 
 
 class Judge:
-    """The rules; one that raises is reported once and silences no other."""
+    """The rules; one that raises is reported once and silences no other. ``muted``: rules that are silent, and in whose
+    words."""
 
-    def __init__(self, rules: Mapping[str, Rule]) -> None:
+    def __init__(self, rules: Mapping[str, Rule], *, muted: Mapping[str, str] = NONE) -> None:
         self._rules = dict(rules)
+        self._muted = dict(muted)
         self._failed: set[str] = set()
 
     def take(
@@ -44,9 +50,11 @@ class Judge:
         self, history: History, life: Life, *, now: float, is_moment: bool = True, is_last: bool = False
     ) -> dict[str, Finding]:
         window = history.window()
-        followed = self._rules.keys() if is_moment or is_last else life.followed()
+        muted = dict.fromkeys(history.muted, BY_THE_SCRIPT) | self._muted
+        followed = (self._rules.keys() if is_moment or is_last else life.followed()) - muted.keys()
         symptoms = self._symptoms(window, {name: rule for name, rule in self._rules.items() if name in followed})
-        found = life.judge(symptoms, now=now, step=window.step, is_moment=is_moment, is_last=is_last)
+        found = life.mute(muted, now=now)
+        found += life.judge(symptoms, now=now, step=window.step, is_moment=is_moment, is_last=is_last)
         found += life.join(follows_from, now=now)
         return {finding.finding_id: finding for finding in found}
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterable, Sequence, Set
+from collections.abc import Callable, Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass, field, replace
 from typing import Final
 
@@ -60,6 +60,16 @@ class Life:
             changed.extend(self._fall_quiet(id_, now=now) for id_ in self.findings if id_ not in speaking)
         return [finding for finding in changed if finding is not None]
 
+    def mute(self, why: Mapping[str, str], *, now: float) -> list[Finding]:
+        """Resolve what stands of these rules; ``why``: rule → what its history is to say of it."""
+        gone = [
+            _resolved(finding, now=now, comment=why[finding.rule])
+            for finding in self.findings.values()
+            if finding.rule in why and finding.state != "resolved"
+        ]
+        self.findings |= {finding.finding_id: finding for finding in gone}
+        return gone
+
     def join(self, follows_from: Callable[[str], Sequence[str]], *, now: float) -> list[Finding]:
         """Say of findings from which they follow; those of which something else was said before."""
         found = causes(self.findings.values(), follows_from)
@@ -112,8 +122,7 @@ class Life:
         self._quiet[id_] = self._quiet.get(id_, 0) + 1
         if self._quiet[id_] < QUIET_BEFORE_RESOLVED:
             return None
-        gone = msgspec.structs.replace(known, state="resolved", resolved_at=now, updated_at=now, snoozed_until=None)
-        self.findings[id_] = noted(gone, now=now)
+        self.findings[id_] = _resolved(known, now=now)
         return self.findings[id_]
 
 
@@ -121,6 +130,11 @@ def finding_id(run_id: str, symptom: Symptom) -> str:
     """The same for the same cause in the same run, whoever finds it."""
     name = f"{run_id}/{symptom.rule}/{symptom.key}"
     return hashlib.blake2s(name.encode(), digest_size=8).hexdigest()
+
+
+def _resolved(known: Finding, *, now: float, comment: str = "") -> Finding:
+    gone = msgspec.structs.replace(known, state="resolved", resolved_at=now, updated_at=now, snoozed_until=None)
+    return noted(gone, now=now, comment=comment)
 
 
 def _is_closed_to(known: Finding, symptom: Symptom) -> bool:

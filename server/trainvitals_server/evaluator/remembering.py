@@ -42,7 +42,7 @@ S = TypeVar("S", bound=_Stepped)
 def remembered(store: Store, run_id: str) -> tuple[History, Life]:
     """All that the store has of the run, thinned, the newest as it was recorded; and its findings."""
     detail = store.run(run_id)
-    history = History(run_id, planned_steps=detail.planned_steps)
+    history = History(run_id, planned_steps=detail.planned_steps, project=detail.summary.project, muted=detail.muted)
     history.describe(ModelInfo(layers=detail.layers, optimizers=detail.optimizers))
     if detail.summary.last_step is not None:
         _recall(store, history, detail, last=detail.summary.last_step)

@@ -18,7 +18,8 @@ def replay(
 ) -> list[Finding]:
     """The findings that stand at the run's end, and those that were resolved. ``on_finding`` is called whenever one
     opens, changes or is resolved."""
-    history = History(recording.run_id, planned_steps=recording.start.planned_steps)
+    start = recording.start
+    history = History(recording.run_id, planned_steps=start.planned_steps, project=start.project, muted=start.mute)
     life, judge = Life(recording.run_id), Judge(rules)
 
     def look(frames: list[Frame], *, is_last: bool = False) -> None:

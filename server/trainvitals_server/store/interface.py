@@ -12,8 +12,8 @@ Promises:
   and be repeated.
 - Methods are synchronous and thread-safe; ``append`` and the other writers queue behind one writer on SQLite.
 
-Errors: RunNotFound; RunNotRunning; TooManySeries; NotesFull; StoreUnavailable (disk full, database away: nothing was
-written, try again).
+Errors: RunNotFound; RunNotRunning; TooManySeries; NotesFull; RulesChanged; StoreUnavailable (disk full, database away:
+nothing was written, try again).
 """
 
 from __future__ import annotations
@@ -29,6 +29,7 @@ from trainvitals.wire.histograms import ValueKind
 from trainvitals.wire.messages import Finding, ModelInfo, RunEnd, RunStart
 from trainvitals.wire.notes import Note
 from trainvitals.wire.preflight import PreflightReport
+from trainvitals.wire.rules import RuleChange, RuleSettings
 
 
 class StoreError(Exception):
@@ -86,6 +87,17 @@ class NotesFull(StoreError):
     def __init__(self, run_id: str, what: str) -> None:
         super().__init__(f"run {run_id!r} has as much {what} as one run may have: note settings and results, not data")
         self.run_id = run_id
+
+
+class RulesChanged(StoreError):
+    """Somebody else set the project's rules meanwhile."""
+
+    def __init__(self, project: str, version: int) -> None:
+        super().__init__(
+            f"the rules of project {project!r} were set by somebody else meanwhile: version {version} is the newest, "
+            "read it and set them again"
+        )
+        self.project = project
 
 
 class StoreUnavailable(StoreError):
@@ -218,6 +230,14 @@ class Store(RunStore, Protocol):
 
     def findings(self, run_id: str) -> list[Finding]:
         """All findings of a run, open ones first, then the gravest, then the newest."""
+
+    def set_rules(self, project: str, change: RuleChange, *, now: float) -> RuleSettings:
+        """Keep what a project says of its rules as a new version, and answer it; the newest where it says the same.
+        Raises RulesChanged where that is not the version that the change comes ``after``, or somebody else sets them
+        at the same moment."""
+
+    def rules(self, project: str, *, most: int = 1) -> list[RuleSettings]:
+        """What a project said of its rules, at most so many versions, the newest first."""
 
     def ping(self) -> None:
         """Raise StoreUnavailable unless the database answers and takes writes."""

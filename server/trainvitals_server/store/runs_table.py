@@ -53,6 +53,7 @@ def start_run(connection: Connection, run_id: str, start: RunStart, *, now: floa
         "environment": _pack(start.environment),
         "ranks": max(start.ranks, start.rank + 1),
         "told_by": start.rank,
+        "muted": _pack(start.mute),
     }
     row = {**told, "uid": run_id, "status": "running", "heartbeat_at": now, "attempt": 0, "judged": 0}
     statement = insert_into(connection, run).on_conflict_do_nothing(index_elements=["uid"]).returning(run.c.id)
@@ -187,7 +188,7 @@ def _page(connection: Connection, query: RunQuery, conditions: list[sa.ColumnEle
 
 
 def _rows(connection: Connection, numbers: list[int]) -> Sequence[RunRow]:
-    wide = {"config", "notes", "environment", "model", "preflight", "capture"}
+    wide = {"config", "notes", "environment", "model", "preflight", "capture", "muted"}
     columns = [column for column in tables.run.c if column.name not in wide]
     return connection.execute(sa.select(*columns).where(tables.run.c.id.in_(numbers))).all()
 
@@ -258,4 +259,5 @@ def run_detail(connection: Connection, run_id: str) -> RunDetail:
         recorded_layers=layers_of((catalogue.layer_streams(rank=0) or of_layers).values()),
         notes=notes.shown(row.notes),
         capture=captures.unpacked(row.capture),
+        muted=[] if row.muted is None else msgspec.msgpack.decode(row.muted),
     )

@@ -10,9 +10,10 @@ import sqlalchemy as sa
 from trainvitals.wire.answers import Curve, Heatmap, LayerHistograms, RankCurves, Snapshot
 from trainvitals.wire.histograms import ValueKind
 from trainvitals.wire.messages import Finding
+from trainvitals.wire.rules import RuleChange, RuleSettings
 from trainvitals_server.store import findings as findings_table
 from trainvitals_server.store import frames as frames_table
-from trainvitals_server.store import merging, reading, runs_table
+from trainvitals_server.store import merging, reading, rule_settings, runs_table
 from trainvitals_server.store.engine import Database
 from trainvitals_server.store.histograms import layer_histograms
 from trainvitals_server.store.interface import ReceivedFrame, Span
@@ -91,6 +92,16 @@ class SqlStore(SqlRuns):
         """See Store."""
         with self._database.reading() as connection:
             return findings_table.load_findings(connection, run_number(connection, run_id))
+
+    def set_rules(self, project: str, change: RuleChange, *, now: float) -> RuleSettings:
+        """See Store."""
+        with self._database.writing() as connection:
+            return rule_settings.set_rules(connection, project, change, now=now)
+
+    def rules(self, project: str, *, most: int = 1) -> list[RuleSettings]:
+        """See Store."""
+        with self._database.reading() as connection:
+            return rule_settings.load_rules(connection, project, most=most)
 
     def ping(self) -> None:
         """See Store."""

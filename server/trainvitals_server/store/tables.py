@@ -42,8 +42,8 @@ def _run_number(*, key: bool = True) -> Column[Any]:  # Any: the column's Python
     )
 
 
-# settings, notes, environment, model, preflight, capture and tags are msgpack, which keeps NaN and NUL where JSON
-# columns do not
+# settings, notes, environment, model, preflight, capture, tags and muted rules are msgpack, which keeps NaN and NUL
+# where JSON columns do not
 run = Table(
     "run",
     metadata,
@@ -74,6 +74,7 @@ run = Table(
     Column("ranks", Integer, nullable=False, server_default="1"),
     Column("told_by", Integer, nullable=False, server_default="0"),  # the rank by whose words it is described
     Column("failed_rank", Integer),  # whose failure ``error`` tells; NULL: none failed
+    Column("muted", LargeBinary),
     Index(None, "created_at"),
     Index(None, "project", "created_at"),
     sqlite_autoincrement=True,
@@ -198,4 +199,14 @@ finding = Table(
     Column("severity", Text, nullable=False),
     Column("state", Text, nullable=False),
     Column("payload", LargeBinary, nullable=False),
+)
+
+# what a project says of its rules, msgpack; every version stays
+rule_settings = Table(
+    "rule_settings",
+    metadata,
+    Column("project", Text, primary_key=True),
+    Column("version", Integer, primary_key=True, autoincrement=False),
+    Column("payload", LargeBinary, nullable=False),
+    sqlite_with_rowid=False,
 )

@@ -1,0 +1,75 @@
+"""Rules in a list, and what a project says of them: what is muted or set, by whom and when, and what it said before."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from typing import Final
+
+from dash import dcc, html
+
+from trainvitals.wire.rules import ProjectRule, ProjectRules, RuleSettings
+from trainvitals_dashboard import words
+from trainvitals_dashboard.parts.cards import Piece, card
+from trainvitals_dashboard.parts.icons import icon
+
+OURS: Final = "trainvitals"
+
+
+def title(text: str, sub: str) -> html.Div:
+    """A page's head."""
+    return html.Div([html.H1(text, className="tv-h1"), html.Span(sub, className="tv-sub")], className="tv-title")
+
+
+def rule_list(rules: Sequence[ProjectRule]) -> html.Ul:
+    """Each with the way to its page, and a word where it is muted, set, or another package's; those first."""
+    links = [
+        dcc.Link(
+            [
+                html.Span([html.B(rule.title), html.Code(rule.name)]),
+                html.Span([*_marks(rule), icon("arrow-right", 16)], className="tv-rule-end"),
+            ],
+            href=f"/rules/{rule.name}",
+        )
+        for rule in sorted(rules, key=lambda rule: not _marks(rule))
+    ]
+    return html.Ul([html.Li(link) for link in links], className="tv-card tv-rules")
+
+
+def project_card(told: ProjectRules) -> html.Section:
+    """What holds now, and the versions before it, the newest first."""
+    how = html.Div(["To change it: ", html.Code(f"trainvitals rules --project {told.project} --mute RULE")])
+    if not told.history:
+        body: list[Piece] = [html.Div("Nobody has muted a rule, or set an option."), how]
+        return card("Mutes and options", html.Div(body, className="tv-says"), name="tv-project-rules")
+    now, *before = told.history
+    body = [*_said(now), how]
+    if before:
+        versions = [html.Li([_when(one), *_said(one)]) for one in before]
+        body.append(
+            html.Details(
+                [html.Summary(f"{len(before)} earlier"), html.Ol(versions, className="tv-history")],
+                className="tv-details",
+            )
+        )
+    return card("Mutes and options", html.Div(body, className="tv-says"), sub=_when(now), name="tv-project-rules")
+
+
+def _marks(rule: ProjectRule) -> list[Piece]:
+    is_set = any(option.value != option.default for option in rule.options)
+    marks = [*(["muted"] if rule.muted else []), *(["set"] if is_set else [])]
+    marks += [rule.package] if rule.package != OURS else []
+    return [html.Span(mark, className="tv-tag") for mark in marks]
+
+
+def _said(settings: RuleSettings) -> list[Piece]:
+    lines = [f"{rule} is muted" for rule in settings.muted]
+    for rule, options in sorted(settings.options.items()):
+        lines += [f"{rule}.{option} = {value}" for option, value in options.items()]
+    said: list[Piece] = [html.P(settings.comment, className="tv-p")] if settings.comment else []
+    return [*said, html.Ul([html.Li(html.Code(line)) for line in lines or ["all as they are by default"]])]
+
+
+def _when(settings: RuleSettings) -> html.Span:
+    ago = words.duration(max(0.0, time.time() - settings.at))
+    return html.Span(f"version {settings.version}, by {settings.by}, {ago} ago", className="tv-dim")
