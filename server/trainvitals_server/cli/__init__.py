@@ -11,7 +11,15 @@ from typing import Annotated, Literal
 import typer
 
 from trainvitals_server.api.rulebook import rule_page, rule_titles
-from trainvitals_server.cli.diagnosing import CannotDiagnose, as_json, as_text, findings_of, is_sick
+from trainvitals_server.cli.diagnosing import (
+    CannotDiagnose,
+    as_json,
+    as_text,
+    checklist_of,
+    findings_of,
+    is_sick,
+    stages_as_text,
+)
 from trainvitals_server.cli.serving import CannotServe, serve_until_stopped
 from trainvitals_server.demo import run_demo
 from trainvitals_server.settings import DEFAULT_PORT, SettingsError, settings_from
@@ -107,8 +115,11 @@ def diagnose(
     """Tell what is wrong with a run. Exit 0: nothing is; 3: something is; 1: it cannot be told."""
     try:
         findings = findings_of(what, os.environ, server_url=server_url)
+        stages = None if output == "json" else checklist_of(what, os.environ, server_url=server_url)
     except CannotDiagnose as error:
         typer.echo(f"trainvitals: {error}", err=True)
         raise typer.Exit(NOT_DONE) from None
     typer.echo(as_json(findings) if output == "json" else as_text(findings))
+    if stages is not None:
+        typer.echo(f"\n{stages_as_text(stages)}")
     raise typer.Exit(SICK if is_sick(findings, at=fail_on) else 0)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Final
+from typing import Final, TypeVar
 from urllib.parse import quote
 
 import httpx2
@@ -12,8 +13,10 @@ import msgspec
 
 from trainvitals.wire import coding
 from trainvitals.wire.answers import FindingList
+from trainvitals.wire.checklist import Checklist, StageOutcome
 from trainvitals.wire.errors import WireError
 from trainvitals.wire.messages import Finding, Severity
+from trainvitals.wire.preflight import CheckStatus
 from trainvitals.wire.recording import unpack
 from trainvitals_server.diagnosis.catalogue import rules
 from trainvitals_server.evaluator.replaying import replay
@@ -21,6 +24,8 @@ from trainvitals_server.evaluator.replaying import replay
 DEFAULT_URL: Final = "http://127.0.0.1:7360"
 TIMEOUT_SECONDS: Final = 30.0
 GRAVITY: Final[dict[Severity, int]] = {"critical": 2, "warning": 1, "info": 0}
+MARKS: Final[dict[CheckStatus, str]] = {"failed": "✗", "unknown": "?", "passed": "✓"}
+T = TypeVar("T")
 
 
 class CannotDiagnose(Exception):
@@ -38,7 +43,14 @@ def findings_of(what: str, environment: Mapping[str, str], *, server_url: str | 
             raise CannotDiagnose(f"{what} cannot be read: {error}") from error
     if path.suffix or "/" in what:
         raise CannotDiagnose(f"there is no file {what}")
-    return arranged(_asked(what, environment, server_url=server_url))
+    return arranged(_asked(what, "findings", FindingList, environment, server_url=server_url).findings)
+
+
+def checklist_of(what: str, environment: Mapping[str, str], *, server_url: str | None) -> Checklist | None:
+    """Of a run on a server; None of a file, which does not tell all of it. Raises CannotDiagnose."""
+    if Path(what).is_file():
+        return None
+    return _asked(what, "checklist", Checklist, environment, server_url=server_url)
 
 
 def arranged(findings: Sequence[Finding]) -> list[Finding]:
@@ -63,6 +75,18 @@ def as_text(findings: Sequence[Finding]) -> str:
     return "\n".join(line for finding in findings for line in _lines(finding, is_beneath=finding.cause_id in known))
 
 
+def stages_as_text(found: Checklist) -> str:
+    """The five stages in short, for people."""
+    return "\n".join(["checklist:", *(f"  {MARKS[one.status]} {one.stage}: {_counted(one)}" for one in found.stages)])
+
+
+def _counted(outcome: StageOutcome) -> str:
+    counts = Counter(line.status for line in outcome.lines)
+    failed = ", ".join(line.name for line in outcome.lines if line.status == "failed")
+    words: dict[CheckStatus, str] = {"failed": f"failed ({failed})", "unknown": "not known yet", "passed": "passed"}
+    return ", ".join(f"{counts[status]} {word}" for status, word in words.items() if counts[status])
+
+
 def as_json(findings: Sequence[Finding]) -> str:
     """For programs: the findings as the API has them."""
     return msgspec.json.format(coding.encode(FindingList(findings=list(findings)), media_type=coding.JSON)).decode()
@@ -82,11 +106,11 @@ def _lines(finding: Finding, *, is_beneath: bool) -> list[str]:
     return [head, f"  {finding.summary}", *advice, f"  more: trainvitals rule {finding.rule}"]
 
 
-def _asked(run_id: str, environment: Mapping[str, str], *, server_url: str | None) -> list[Finding]:
+def _asked(run_id: str, about: str, kind: type[T], environment: Mapping[str, str], *, server_url: str | None) -> T:
     url = (server_url or environment.get("TRAINVITALS_SERVER_URL") or DEFAULT_URL).rstrip("/")
     token = environment.get("TRAINVITALS_TOKEN")
     headers = {"Accept": coding.MSGPACK} | ({"Authorization": f"Bearer {token}"} if token else {})
-    path = f"{url}/api/v1/runs/{quote(run_id, safe='')}/findings"
+    path = f"{url}/api/v1/runs/{quote(run_id, safe='')}/{about}"
     try:
         answer = httpx2.get(path, headers=headers, timeout=TIMEOUT_SECONDS)
     except httpx2.HTTPError as error:
@@ -95,4 +119,4 @@ def _asked(run_id: str, environment: Mapping[str, str], *, server_url: str | Non
         ) from error
     if answer.status_code != httpx2.codes.OK:
         raise CannotDiagnose(f"{url} answered {answer.status_code} when asked for run {run_id!r}: {answer.text[:200]}")
-    return coding.decode(answer.content, FindingList).findings
+    return coding.decode(answer.content, kind)
