@@ -23,6 +23,7 @@ from trainvitals.wire.answers import (
     Snapshot,
 )
 from trainvitals.wire.capture import Capture
+from trainvitals.wire.checklist import Changes, Checklist
 from trainvitals.wire.errors import WireError
 from trainvitals.wire.histograms import ValueKind
 from trainvitals.wire.messages import Finding, FindingAct, Problem
@@ -90,12 +91,20 @@ class Api:
     async def act_on_finding(self, run_id: str, finding_id: str, act: FindingAct) -> Finding:
         """Do something about a finding; the finding as it is then."""
         path = f"{_run_path(run_id)}/findings/{quote(finding_id, safe='')}"
-        return self._read(await self._answered("POST", path, {}, body=coding.encode(act)), Finding)
+        return _read(await self._answered("POST", path, {}, body=coding.encode(act)), Finding)
+
+    async def checklist(self, run_id: str) -> Checklist:
+        """The five stages of the method, and what is known of each."""
+        return await self._ask(f"{_run_path(run_id)}/checklist", Checklist)
+
+    async def changes(self, run_id: str) -> Changes:
+        """What differs from the project's last healthy run before it."""
+        return await self._ask(f"{_run_path(run_id)}/changes", Changes)
 
     async def ask_capture(self, run_id: str) -> Capture:
         """Ask the training for a close look."""
         path = f"{_run_path(run_id)}/capture"
-        return self._read(await self._answered("POST", path, {}), Capture)
+        return _read(await self._answered("POST", path, {}), Capture)
 
     async def rules(self) -> list[dict[str, str]]:
         """Names and titles of the rules."""
@@ -103,25 +112,14 @@ class Api:
 
     async def rule_page(self, name: str) -> str:
         """A rule's page as Markdown."""
-        return (await self._get(f"/api/v1/rules/{quote(name, safe='')}", {})).text
+        return (await self._answered("GET", f"/api/v1/rules/{quote(name, safe='')}", {})).text
 
     async def health(self) -> Health:
         """How the server and its database are; answered with 503 too."""
         return coding.decode((await self._send("/healthz", {})).content, Health, media_type=coding.JSON)
 
     async def _ask(self, path: str, kind: type[T], /, **parameters: str | int | None) -> T:
-        return self._read(await self._get(path, parameters), kind)
-
-    def _read(self, response: httpx2.Response, kind: type[T]) -> T:
-        media_type = response.headers.get("content-type", "").partition(";")[0]
-        try:
-            return coding.decode(response.content, kind, media_type=media_type)
-        except WireError as error:
-            path = response.request.url.path
-            raise ApiError(f"the server's answer to {path} is unreadable: {error}", status=502) from error
-
-    async def _get(self, path: str, parameters: dict[str, str | int | None]) -> httpx2.Response:
-        return await self._answered("GET", path, parameters)
+        return _read(await self._answered("GET", path, parameters), kind)
 
     async def _answered(
         self, method: str, path: str, parameters: dict[str, str | int | None], *, body: bytes | None = None
@@ -139,6 +137,15 @@ class Api:
         # a context of its own: what the application sets while it answers must not reach the callback that asks
         asking = self._client.request(method, path, params=given, content=body, headers=headers)
         return await asyncio.create_task(asking, context=Context())
+
+
+def _read(response: httpx2.Response, kind: type[T]) -> T:
+    media_type = response.headers.get("content-type", "").partition(";")[0]
+    try:
+        return coding.decode(response.content, kind, media_type=media_type)
+    except WireError as error:
+        path = response.request.url.path
+        raise ApiError(f"the server's answer to {path} is unreadable: {error}", status=502) from error
 
 
 def _run_path(run_id: str) -> str:
