@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import platform
 import secrets
@@ -15,6 +16,11 @@ from trainvitals.plain import plain
 from trainvitals.version import __version__
 
 GIT_TIMEOUT_SECONDS: Final = 2.0
+# those of them that are loaded, by the names of module and distribution alike
+PACKAGES: Final = (
+    *("accelerate", "datasets", "deepspeed", "diffusers", "einops", "keras", "lightning", "numpy", "peft"),
+    *("pytorch_lightning", "safetensors", "timm", "tokenizers", "torchaudio", "torchvision", "transformers", "triton"),
+)
 _ALPHABET: Final = "0123456789abcdefghijklmnopqrstuvwxyz"
 
 
@@ -44,16 +50,21 @@ def describe() -> dict[str, Any]:  # Any: goes into RunStart.environment as it i
 
 
 def _describe() -> dict[str, Any]:
+    revision = _git("describe", "--always", "--dirty", "--abbrev=12")
+    is_dirty = revision is not None and revision.endswith("-dirty")
     return {
         "python": platform.python_version(),
         "torch": _version_of("torch"),
         "trainvitals": __version__,
+        "packages": {name: _version_of(name) for name in PACKAGES if name in sys.modules},
+        "cuda": getattr(getattr(sys.modules.get("torch"), "version", None), "cuda", None),
         "host": platform.node(),
         "system": platform.platform(),
         "cpus": os.cpu_count(),
         "pid": os.getpid(),
         "command": list(sys.argv),
-        "revision": _revision(),
+        "revision": revision,
+        "diff": _fingerprint(_git("diff", "HEAD", "--no-ext-diff")) if is_dirty else None,
     }
 
 
@@ -64,12 +75,18 @@ def _version_of(distribution: str) -> str | None:
         return None
 
 
-def _revision() -> str | None:
+def _fingerprint(text: str | None) -> str | None:
+    """By which the same changes are known again, and nothing else of them."""
+    return None if text is None else hashlib.sha256(text.encode()).hexdigest()[:12]
+
+
+def _git(*words: str) -> str | None:
     try:
         answer = subprocess.run(
-            ["git", "describe", "--always", "--dirty", "--abbrev=12"],
+            ["git", *words],
             capture_output=True,
             text=True,
+            errors="replace",
             timeout=GIT_TIMEOUT_SECONDS,
             check=False,
         )

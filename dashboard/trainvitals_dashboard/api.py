@@ -23,6 +23,7 @@ from trainvitals.wire.answers import (
     Snapshot,
 )
 from trainvitals.wire.capture import Capture
+from trainvitals.wire.checklist import Changes, Checklist
 from trainvitals.wire.errors import WireError
 from trainvitals.wire.histograms import ValueKind
 from trainvitals.wire.messages import Finding, FindingAct, Problem
@@ -93,6 +94,14 @@ class Api:
         path = f"{_run_path(run_id)}/findings/{quote(finding_id, safe='')}"
         return _read(await self._answered("POST", path, {}, body=coding.encode(act)), Finding)
 
+    async def checklist(self, run_id: str) -> Checklist:
+        """The five stages of the method, and what is known of each."""
+        return await self._ask(f"{_run_path(run_id)}/checklist", Checklist)
+
+    async def changes(self, run_id: str) -> Changes:
+        """What differs from the project's last healthy run before it."""
+        return await self._ask(f"{_run_path(run_id)}/changes", Changes)
+
     async def ask_capture(self, run_id: str) -> Capture:
         """Ask the training for a close look."""
         path = f"{_run_path(run_id)}/capture"
@@ -134,10 +143,6 @@ class Api:
         return await asyncio.create_task(asking, context=Context())
 
 
-def _run_path(run_id: str) -> str:
-    return f"/api/v1/runs/{quote(run_id, safe='')}"
-
-
 def _read(response: httpx2.Response, kind: type[T]) -> T:
     media_type = response.headers.get("content-type", "").partition(";")[0]
     try:
@@ -145,6 +150,10 @@ def _read(response: httpx2.Response, kind: type[T]) -> T:
     except WireError as error:
         path = response.request.url.path
         raise ApiError(f"the server's answer to {path} is unreadable: {error}", status=502) from error
+
+
+def _run_path(run_id: str) -> str:
+    return f"/api/v1/runs/{quote(run_id, safe='')}"
 
 
 def _detail(response: httpx2.Response) -> str:

@@ -19,7 +19,7 @@ from starlette.responses import Response
 from starlette.routing import Match
 
 from trainvitals.version import __version__
-from trainvitals_server.api import captures, findings, health, ingest, live, project_rules, queries, rules
+from trainvitals_server.api import captures, checklists, findings, health, ingest, live, project_rules, queries, rules
 from trainvitals_server.api.answers import describe
 from trainvitals_server.api.problems import Refused, handle_problems
 from trainvitals_server.api.pulse import Pulse
@@ -40,6 +40,7 @@ ROUTERS: Final = (
     ingest.router,
     captures.router,
     findings.router,
+    checklists.router,
     queries.router,
     rules.router,
     project_rules.router,

@@ -54,6 +54,7 @@ def test_a_run_is_told_as_its_server_judged_it(tmp_path: Path) -> None:
         known, unknown = diagnose(run.run_id, server.url), diagnose("nobody", server.url)
 
     assert (known.returncode, "trainvitals rule non_finite_values" in known.stdout) == (3, True)
+    assert "✗ check the inside: 1 failed (non_finite_values)" in known.stdout
     assert (unknown.returncode, "nobody" in unknown.stderr) == (1, True)
 
 

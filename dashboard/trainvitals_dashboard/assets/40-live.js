@@ -1,7 +1,7 @@
 // Live pages: one socket per page, updates merged per plot, one plot drawn per frame, and as much rest as drawing took.
 // A plot opts in by its figure's layout.meta.live: {lines: [{trace, metric, span?, log?, nonfinite?}], max} or {heat, log, layers, x0, dx, max}.
 window.tvLive = (() => {
-  const RELOAD_EVERY_MS = 3000, PANELS_EVERY_MS = 1500, SAME_FINDINGS_EVERY_MS = 15000, ROWS_EVERY_MS = 4000, RANKS_EVERY_MS = 5000, HEALTH_EVERY_MS = 5000, LABELLED_DECADES = 5, RECENT = 20, CLICK_SETTLES_MS = 400, REPLAYED_MS = 20000;
+  const RELOAD_EVERY_MS = 3000, PANELS_EVERY_MS = 1500, SAME_FINDINGS_EVERY_MS = 15000, ROWS_EVERY_MS = 4000, RANKS_EVERY_MS = 5000, CHECKLIST_EVERY_MS = 15000, HEALTH_EVERY_MS = 5000, LABELLED_DECADES = 5, RECENT = 20, CLICK_SETTLES_MS = 400, REPLAYED_MS = 20000;
   let socket = null, page = {}, seq = 0, retry = 0, timer = 0, rest = 0, scheduled = false, ended = false;
   const pending = new Map(), onScreen = new WeakSet(), known = new WeakSet(), elapsed = [], recent = [];
   const set = (id, props) => window.dash_clientside.set_props(id, props);
@@ -66,6 +66,7 @@ window.tvLive = (() => {
   const panelsSoon = throttled(() => page.run && set('live-findings', {data: Date.now()}), SAME_FINDINGS_EVERY_MS);
   const notes = throttled(() => page.run && set('live-notes', {data: Date.now()}), PANELS_EVERY_MS);
   const ranks = throttled(() => page.run && set('live-ranks', {data: Date.now()}), RANKS_EVERY_MS);
+  const checklist = throttled(() => page.run && set('live-checklist', {data: Date.now()}), CHECKLIST_EVERY_MS); // what was too early to tell
   // An open finding counts its steps with every update; drawn each time, it would slip away under the pointer.
   const shownFindings = new Map();
   function takeFindings(findings) {
@@ -181,6 +182,7 @@ window.tvLive = (() => {
     if (summary.last_step !== null && summary.last_step !== undefined) write('step', 'live', summary.last_step.toLocaleString('en'));
     ended = summary.status !== 'running';
     if (summary.ranks > 1) ranks(); // points of other ranks are not sent: their charts are asked for anew
+    checklist();
     state(ended ? 'ended' : 'on');
     const now = JSON.stringify([summary.run_id, summary.status, summary.health, summary.open_findings]);
     if (before && before !== now) panels();

@@ -11,12 +11,7 @@ from dash import Dash, Input, Output, State, ctx, html, no_update
 from trainvitals_dashboard import words
 from trainvitals_dashboard.api import Api
 from trainvitals_dashboard.gathering import gather_run
-from trainvitals_dashboard.pages.capture import register_capture
-from trainvitals_dashboard.pages.drawer import register_drawer
-from trainvitals_dashboard.pages.finding_acts import register_finding_acts
-from trainvitals_dashboard.pages.notes import register_notes
-from trainvitals_dashboard.pages.preflight import register_preflight
-from trainvitals_dashboard.pages.ranks import register_ranks
+from trainvitals_dashboard.pages import capture, checklist, drawer, finding_acts, notes, preflight, ranks
 from trainvitals_dashboard.pages.zoom import Zoom, zoom_of, zoomed
 from trainvitals_dashboard.parts.cards import Piece
 from trainvitals_dashboard.parts.findings import findings_of
@@ -29,7 +24,10 @@ from trainvitals_dashboard.parts.run_charts import HEAT_STATS, heat_bar, heat_fi
 from trainvitals_dashboard.parts.run_head import head
 
 Data = dict[str, Any]  # what browser stores hold
-PARTS = (register_preflight, register_ranks, register_drawer, register_finding_acts, register_capture, register_notes)
+PARTS = (
+    *(preflight.register_preflight, ranks.register_ranks, drawer.register_drawer, notes.register_notes),
+    *(finding_acts.register_finding_acts, capture.register_capture, checklist.register_checklist),
+)
 
 
 def register(app: Dash, api: Api) -> None:

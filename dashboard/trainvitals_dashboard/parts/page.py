@@ -23,6 +23,7 @@ def page(body: Sequence[Piece], *, crumbs: Sequence[str] = (), live: dict[str, A
         dcc.Store(id="live-findings"),
         dcc.Store(id="live-notes"),
         dcc.Store(id="live-ranks"),
+        dcc.Store(id="live-checklist"),
         dcc.Store(id="live-reload"),
         dcc.Store(id="drawer-asked"),
     ]

@@ -23,10 +23,13 @@ from trainvitals_dashboard.parts.settings_card import settings_card
 
 
 def body(view: RunView, *, stat: str) -> list[Piece]:
-    """Head, key numbers, curves and heatmap, ranks, findings, layers, preflight, alerts, settings, metrics."""
+    """Head, key numbers, curves and heatmap, ranks, findings, layers, preflight, alerts, settings, metrics; checklist
+    and changes are asked for when the page is there."""
     layers = layers_card(view.detail, view.findings, view.snapshot)
     right = [
         html.Div(findings_of(view), id="findings"),
+        html.Div(id="checklist"),
+        html.Div(id="changes"),
         html.Div(layers, id="layers"),
         html.Div(preflight_card(view.detail.preflight), id="preflight"),
         html.Div(alerts_card(view.detail.notes.alerts), id="alerts"),

@@ -23,6 +23,7 @@ from trainvitals.wire.answers import (
     Snapshot,
 )
 from trainvitals.wire.capture import Capture, CaptureAnswer, HeartbeatAccepted
+from trainvitals.wire.checklist import Changes, Checklist
 from trainvitals.wire.floats import Floats
 from trainvitals.wire.frame import Frame
 from trainvitals.wire.messages import (
@@ -42,9 +43,9 @@ from trainvitals.wire.rules import ProjectRules, RuleChange
 
 REFERENCE: Final = "#/components/schemas/{name}"
 MESSAGES: Final = (
-    Capture, CaptureAnswer, Curve, Finding, FindingAct, FindingList, Frame, FrameAccepted, Health, HeartbeatAccepted,
-    Heatmap, LayerHistograms, ModelInfo, Note, PreflightReport, Problem, ProjectRules, RankCurves, RuleChange,
-    RunAccepted, RunDetail, RunEnd, RunEnded, RunPage, RunStart, Snapshot,
+    Capture, CaptureAnswer, Changes, Checklist, Curve, Finding, FindingAct, FindingList, Frame, FrameAccepted, Health,
+    HeartbeatAccepted, Heatmap, LayerHistograms, ModelInfo, Note, PreflightReport, Problem, ProjectRules, RankCurves,
+    RuleChange, RunAccepted, RunDetail, RunEnd, RunEnded, RunPage, RunStart, Snapshot,
 )  # fmt: skip
 Json = dict[str, Any]  # Any: JSON Schema nests as it likes
 

@@ -17,7 +17,15 @@ import typer
 from trainvitals_server.api.rulebook import rule_page, rule_titles
 from trainvitals_server.cli import project_rules
 from trainvitals_server.cli.asking import NoAnswer, Server
-from trainvitals_server.cli.diagnosing import CannotDiagnose, as_json, as_text, findings_of, is_sick
+from trainvitals_server.cli.diagnosing import (
+    CannotDiagnose,
+    as_json,
+    as_text,
+    checklist_of,
+    findings_of,
+    is_sick,
+    stages_as_text,
+)
 from trainvitals_server.cli.serving import CannotServe, serve_until_stopped
 from trainvitals_server.demo import run_demo
 from trainvitals_server.diagnosis.options import RuleRefused
@@ -172,5 +180,8 @@ def diagnose(
     with _errors_told():
         options = project_rules.read_options(option or ())
         findings = findings_of(what, server, mute=mute or (), options=options)
+        stages = None if output == "json" else checklist_of(what, server)
     typer.echo(as_json(findings) if output == "json" else as_text(findings))
+    if stages is not None:
+        typer.echo(f"\n{stages_as_text(stages)}")
     raise typer.Exit(SICK if is_sick(findings, at=fail_on) else 0)

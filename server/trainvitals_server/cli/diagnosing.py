@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Final
+from typing import Final, TypeVar
 from urllib.parse import quote
 
 import msgspec
 
 from trainvitals.wire import coding
 from trainvitals.wire.answers import FindingList
+from trainvitals.wire.checklist import Checklist, StageOutcome
 from trainvitals.wire.errors import WireError
 from trainvitals.wire.messages import Finding, Severity
+from trainvitals.wire.preflight import CheckStatus
 from trainvitals.wire.recording import unpack
 from trainvitals_server.cli.asking import NoAnswer, Server
 from trainvitals_server.diagnosis.catalogue import rules
@@ -20,6 +23,8 @@ from trainvitals_server.diagnosis.options import Options, configured, fitting, n
 from trainvitals_server.evaluator.replaying import replay
 
 GRAVITY: Final[dict[Severity, int]] = {"critical": 2, "warning": 1, "info": 0}
+MARKS: Final[dict[CheckStatus, str]] = {"failed": "✗", "unknown": "?", "passed": "✓"}
+T = TypeVar("T")
 
 
 class CannotDiagnose(Exception):
@@ -43,7 +48,13 @@ def findings_of(what: str, server: Server, *, mute: Iterable[str] = (), options:
     if options:
         raise CannotDiagnose("a run on a server is judged there: set options of its project with `trainvitals rules`")
     muted = [rule.replace("-", "_") for rule in mute]
-    return arranged([finding for finding in _asked(what, server) if finding.rule not in muted])
+    findings = _asked(what, "findings", FindingList, server).findings
+    return arranged([finding for finding in findings if finding.rule not in muted])
+
+
+def checklist_of(what: str, server: Server) -> Checklist | None:
+    """Of a run on a server; None of a file, which does not tell all of it. Raises CannotDiagnose."""
+    return None if Path(what).is_file() else _asked(what, "checklist", Checklist, server)
 
 
 def arranged(findings: Sequence[Finding]) -> list[Finding]:
@@ -68,6 +79,18 @@ def as_text(findings: Sequence[Finding]) -> str:
     return "\n".join(line for finding in findings for line in _lines(finding, is_beneath=finding.cause_id in known))
 
 
+def stages_as_text(found: Checklist) -> str:
+    """The five stages in short, for people."""
+    return "\n".join(["checklist:", *(f"  {MARKS[one.status]} {one.stage}: {_counted(one)}" for one in found.stages)])
+
+
+def _counted(outcome: StageOutcome) -> str:
+    counts = Counter(line.status for line in outcome.lines)
+    failed = ", ".join(line.name for line in outcome.lines if line.status == "failed")
+    words: dict[CheckStatus, str] = {"failed": f"failed ({failed})", "unknown": "not known yet", "passed": "passed"}
+    return ", ".join(f"{counts[status]} {word}" for status, word in words.items() if counts[status])
+
+
 def as_json(findings: Sequence[Finding]) -> str:
     """For programs: the findings as the API has them."""
     return msgspec.json.format(coding.encode(FindingList(findings=list(findings)), media_type=coding.JSON)).decode()
@@ -87,8 +110,8 @@ def _lines(finding: Finding, *, is_beneath: bool) -> list[str]:
     return [head, f"  {finding.summary}", *advice, f"  more: trainvitals rule {finding.rule}"]
 
 
-def _asked(run_id: str, server: Server) -> list[Finding]:
+def _asked(run_id: str, about: str, kind: type[T], server: Server) -> T:
     try:
-        return server.ask(f"/api/v1/runs/{quote(run_id, safe='')}/findings", FindingList).findings
+        return server.ask(f"/api/v1/runs/{quote(run_id, safe='')}/{about}", kind)
     except NoAnswer as error:
         raise CannotDiagnose(f"run {run_id!r} cannot be told: {error}") from error

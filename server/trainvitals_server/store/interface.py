@@ -129,12 +129,15 @@ class ReceivedFrame:
 class RunQuery:
     """Which rows of the runs table, in which order. ``sort_by``: "created", "name", "status", "health", "heartbeat", or
     "metric:<name>"; rows without the value come last. Each word of ``text`` is looked for in name, project, group and
-    tags. Of ``run_ids``, where given, those that there are."""
+    tags. Of ``run_ids``, where given, those that there are. ``created_before``: Unix seconds. ``is_healthy``: of those
+    that were judged the ones whose health is 80 or more, or of which no finding at warning or above stands."""
 
     project: str | None = None
     text: str = ""
     status: str | None = None
     run_ids: frozenset[str] | None = None
+    created_before: float | None = None
+    is_healthy: bool = False
     sort_by: str = "created"
     descending: bool = True
     offset: int = 0

@@ -21,6 +21,7 @@ from trainvitals_server.store.interface import RunNotFound, RunQuery
 from trainvitals_server.store.reading import layers_of
 
 ROWS_PER_SLICE: Final = 500
+HEALTHY: Final = 80  # docs/diagnosis.md
 METRIC_PREFIX: Final = "metric:"
 _pack = msgspec.msgpack.encode
 
@@ -157,18 +158,30 @@ def delete_run(database: Database, run_id: str) -> None:
 def runs(connection: Connection, query: RunQuery) -> RunPage:
     """See Store.runs."""
     run = tables.run
-    conditions = []
+    conditions: list[sa.ColumnElement[bool]] = []
     if query.project is not None:
         conditions.append(run.c.project == _text(query.project))
     if query.status is not None:
         conditions.append(run.c.status == _text(query.status))
     if query.run_ids is not None:
         conditions.append(run.c.uid.in_(sorted(map(_text, query.run_ids))))
+    if query.created_before is not None:
+        conditions.append(run.c.created_at < query.created_before)
+    if query.is_healthy:
+        conditions.append(_is_healthy())
     for word in _text(query.text.lower()).split():
         conditions.append(run.c.search.contains(word, autoescape=True))
     total = connection.execute(sa.select(sa.func.count()).select_from(run).where(*conditions)).scalar_one()
     rows = _page(connection, query, conditions)
     return RunPage(runs=_summaries(connection, rows), total=total)
+
+
+def _is_healthy() -> sa.ColumnElement[bool]:
+    run, finding = tables.run, tables.finding
+    stands = sa.exists().where(
+        finding.c.run_id == run.c.id, finding.c.severity.in_(("warning", "critical")), finding.c.state != "resolved"
+    )
+    return sa.and_(run.c.health.is_not(None), sa.or_(run.c.health >= HEALTHY, sa.not_(stands)))
 
 
 def _page(connection: Connection, query: RunQuery, conditions: list[sa.ColumnElement[bool]]) -> Sequence[RunRow]:

@@ -1,0 +1,82 @@
+"""What changed since the project's last healthy run."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+
+from dash import dcc, html
+
+from trainvitals.wire.checklist import Change, Changes, Parting
+from trainvitals_dashboard import words
+from trainvitals_dashboard.parts.cards import Piece, card
+from trainvitals_dashboard.parts.icons import icon
+
+SHOWN: Final = 8  # of a kind; the others are folded in
+NOTHING: Final = "Settings, code, data, environment and layers are the same."
+
+
+def changes_card(found: Changes) -> Piece:
+    """What differs, kind by kind, and where the losses part; nothing where there is no healthy run to compare with."""
+    against = found.against
+    if against is None:
+        return None
+    kinds = {
+        "Settings": found.settings,
+        "Optimizer": found.optimizers,
+        "Code": found.code,
+        "Data": found.data,
+        "Layers": found.layers,
+        "Environment": found.environment,
+    }
+    body: list[Piece] = [_parting(found.parting)] if found.parting is not None else []
+    body += [part for kind, differing in kinds.items() if differing for part in _kind(kind, differing)]
+    if not any(kinds.values()):
+        body.append(html.P(NOTHING, className="tv-ch-said"))
+    compare = dcc.Link(
+        [icon("git-compare", 14), "Curves"],
+        href=f"/overlay?runs={found.run_id},{against.run_id}",
+        className="tv-ch-link",
+        title="Both losses in one chart",
+    )
+    other = dcc.Link(against.name, href=f"/runs/{against.run_id}", className="tv-ch-link")
+    sub = ["since ", other, f", health {against.health}" if against.health is not None else ""]
+    return card("What changed", body, sub=sub, right=compare, name="tv-changes")
+
+
+def parting_said(parting: Parting) -> str:
+    """Where the losses part, in a sentence."""
+    before, now = words.number(parting.before), words.number(parting.now)
+    at = f"{now} now, {before} then, at step {parting.step:,}"
+    same = f"are the same to the last bit up to step {parting.same_until:,}" if parting.same_until is not None else ""
+    if parting.same_until == parting.step:
+        return f"The losses {same}, the last that both have."
+    apart = f"part from step {parting.apart_from:,} on" if parting.apart_from is not None else "stay close"
+    return f"The losses {f'{same}, and ' if same else ''}{apart}: {at}."
+
+
+def _parting(parting: Parting) -> html.P:
+    return html.P(parting_said(parting), className="tv-ch-said")
+
+
+def _kind(kind: str, differing: Sequence[Change]) -> list[Piece]:
+    shown, more = differing[:SHOWN], differing[SHOWN:]
+    rows: list[Piece] = [html.H3(kind, className="tv-h3"), _rows(shown)]
+    if more:
+        inside = [html.Summary(f"{len(more)} more"), _rows(more)]
+        rows.append(html.Details(inside, className="tv-details", **{"data-fold": f"changes {kind}"}))
+    return rows
+
+
+def _rows(differing: Sequence[Change]) -> html.Dl:
+    return html.Dl(
+        [part for change in differing for part in (html.Dt(change.name), html.Dd(_values(change)))], className="tv-ch"
+    )
+
+
+def _values(change: Change) -> list[Piece]:
+    if change.before is None:
+        return [html.Span("new ", className="tv-dim"), html.B(change.now)]
+    if change.now is None:
+        return [html.Span("gone, was ", className="tv-dim"), change.before]
+    return [html.Span(change.before, className="tv-dim"), icon("arrow-right", 12), html.B(change.now)]

@@ -1,0 +1,87 @@
+"""The routes for a run's checklist, and for what changed since the project's last healthy run."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from fastapi import APIRouter, Depends
+from starlette.requests import Request
+from starlette.responses import Response
+
+from trainvitals.wire.answers import Curve, RunDetail
+from trainvitals.wire.checklist import Changes, Checklist, Parting
+from trainvitals_server.api.answers import answer, answers
+from trainvitals_server.api.checks import existing
+from trainvitals_server.api.services import Given
+from trainvitals_server.diagnosis.changes import BATCH_FACTS, changes, first_batch
+from trainvitals_server.diagnosis.checklist.telling import checklist
+from trainvitals_server.diagnosis.parting import parting
+from trainvitals_server.diagnosis.window import LOSS_NAMES
+from trainvitals_server.store.interface import RunQuery, Span, Store
+
+EXISTING: Final = [Depends(existing)]
+WHOLE: Final = Span()
+FIRST: Final = Span(last=999)
+FIRST_POINTS: Final = 1000  # as they were recorded
+POINTS: Final = 400
+router = APIRouter(prefix="/api/v1/runs/{run_id}", tags=["checklist"], dependencies=EXISTING)
+
+
+@router.get("/checklist", responses=answers(Checklist))
+def show_checklist(run_id: str, request: Request, services: Given) -> Response:
+    """The five stages of the method, and what preflight, rules and record say of each: passed, failed, or not known
+    and how to find out."""
+    store = services.store
+    run = store.run(run_id)
+    settings = next(iter(store.rules(run.summary.project, most=1)), None)
+    return answer(request, checklist(run, store.findings(run_id), muted=settings.muted if settings else ()))
+
+
+@router.get("/changes", responses=answers(Changes))
+def show_changes(run_id: str, request: Request, services: Given, against: str | None = None) -> Response:
+    """What differs from another run: the one that is named, or the project's newest before it that has finished and is
+    healthy."""
+    store = services.store
+    now = store.run(run_id)
+    other = against if against is not None else _last_healthy(store, now)
+    if other is None:
+        return answer(request, Changes(run_id=run_id))
+    before = store.run(other)
+    batch = first_batch(_first_facts(store, now), _first_facts(store, before))
+    return answer(request, changes(now, before, batch=batch, parting=_parting(store, now, before)))
+
+
+def _last_healthy(store: Store, run: RunDetail) -> str | None:
+    summary = run.summary
+    query = RunQuery(
+        project=summary.project,
+        status="finished",
+        created_before=summary.created_at,
+        is_healthy=True,
+        limit=1,
+    )
+    found = store.runs(query).runs
+    return found[0].run_id if found else None
+
+
+def _first_facts(store: Store, run: RunDetail) -> dict[str, float]:
+    """What was seen of the run's first batch."""
+    known = [fact for fact in BATCH_FACTS if fact in run.metrics]
+    curves = {fact: store.metric_curve(run.summary.run_id, fact, span=FIRST, points=FIRST_POINTS) for fact in known}
+    return {fact: curve.mean.tolist()[0] for fact, curve in curves.items() if curve.steps}
+
+
+def _parting(store: Store, now: RunDetail, before: RunDetail) -> Parting | None:
+    metric = next((name for name in LOSS_NAMES if name in now.metrics and name in before.metrics), None)
+    if metric is None:
+        return None
+
+    def curve(run: RunDetail, span: Span, points: int) -> Curve:
+        return store.metric_curve(run.summary.run_id, metric, span=span, points=points)
+
+    return parting(
+        curve(now, WHOLE, POINTS),
+        curve(before, WHOLE, POINTS),
+        first_now=curve(now, FIRST, FIRST_POINTS),
+        first_before=curve(before, FIRST, FIRST_POINTS),
+    )

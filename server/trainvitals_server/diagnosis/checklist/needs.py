@@ -1,0 +1,108 @@
+"""What a rule must have seen of a run before its silence means anything, and how to have it seen."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+
+from trainvitals.wire.answers import RunDetail
+from trainvitals.wire.facts import FACTS
+from trainvitals_server.diagnosis.facts import classifies, fact, loss_function, validation_metrics
+from trainvitals_server.diagnosis.window import LEARNING_RATE, LOSS_NAMES, VALIDATION_LOSS_NAMES, Series, Window
+
+WORDS: Final = {"NaN": np.nan, "Infinity": np.inf, "-Infinity": -np.inf}
+WATCH: Final = "Watch the model with its optimizer: run.watch(model, optimizer)."
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Need:
+    """Whether a run has something; what to say, and how to come by it, where it has not."""
+
+    is_met: Callable[[Window], bool]
+    missing: str
+    how: str
+
+
+def as_window(run: RunDetail) -> Window:
+    """The run as far as its description and its newest points tell: stats are known by their names alone."""
+    newest = {name: (last.step, WORDS.get(str(last.value), last.value)) for name, last in run.summary.last.items()}
+    return Window(
+        run_id=run.summary.run_id,
+        step=run.summary.last_step or 0,
+        layers=tuple(run.recorded_layers),
+        stats={stat: np.empty((0, len(run.recorded_layers)), np.float32) for stat in run.stats},
+        metrics={
+            name: Series(steps=np.array([step], np.int64), values=np.array([value], np.float32))
+            for name, (step, value) in newest.items()
+        },
+        info={layer.name: layer for layer in run.layers},
+        optimizers=tuple(run.optimizers),
+        planned_steps=run.planned_steps,
+    )
+
+
+def has_metric(*names: str) -> Callable[[Window], bool]:
+    """Whether one of them was logged."""
+    return lambda window: any(name in window.metrics for name in names)
+
+
+def has_stat(stat: str) -> Callable[[Window], bool]:
+    """Whether it was recorded of any layer."""
+    return lambda window: stat in window.stats
+
+
+def has_layer(*kinds: str) -> Callable[[Window], bool]:
+    """Whether there is a layer of each of these kinds, or one that is called like it (BatchNorm: BatchNorm2d)."""
+    return lambda window: all(any(kind in layer.kind for layer in window.info.values()) for kind in kinds)
+
+
+def may_classify(window: Window) -> bool:
+    """Unless another task is seen."""
+    return loss_function(window) is None or classifies(window)
+
+
+LOSS: Final = Need(
+    is_met=has_metric(*LOSS_NAMES),
+    missing="the loss is not logged",
+    how='Log it at every step: run.log({"loss": loss}).',
+)
+GRADIENTS: Final = Need(is_met=has_stat("grad_norm"), missing="no gradients of layers are recorded", how=WATCH)
+UPDATES: Final = Need(is_met=has_stat("update_ratio"), missing="no steps of an optimizer are recorded", how=WATCH)
+OUTPUTS: Final = Need(is_met=has_stat("activation_std"), missing="no outputs of layers are recorded", how=WATCH)
+RATE: Final = Need(is_met=has_metric(LEARNING_RATE), missing="the learning rate is not recorded", how=WATCH)
+CALL: Final = Need(
+    is_met=lambda window: loss_function(window) is not None,
+    missing="no loss function of torch.nn.functional was seen at work",
+    how="Have the training call nn.CrossEntropyLoss, nn.MSELoss or one of their kin, and watch the model.",
+)
+BATCH: Final = Need(
+    is_met=lambda window: fact(window, "input_checksum") is not None,
+    missing="no batch was seen on its way into the model",
+    how="Watch the model that the training calls, and give it its batch as tensors.",
+)
+BEGINNING: Final = Need(
+    is_met=lambda window: any(layer.initial is not None for layer in window.info.values()),
+    missing="the weights were not seen as they began",
+    how="Watch the model before its first step: run.watch(model, optimizer).",
+)
+MODES: Final = Need(
+    is_met=lambda window: FACTS + "trained_in_evaluation_mode" in window.metrics,
+    missing="the mode of the passes was not seen",
+    how=WATCH,
+)
+VALIDATION: Final = Need(
+    is_met=lambda window: bool(validation_metrics(window)),
+    missing="no validation is logged",
+    how='Log one now and then: run.log({"val_loss": …}).',
+)
+VALIDATION_LOSS: Final = Need(
+    is_met=has_metric(*VALIDATION_LOSS_NAMES), missing="no loss of a validation is logged", how=VALIDATION.how
+)
+TIMES: Final = Need(
+    is_met=has_metric("seconds/forward", "seconds/data"),
+    missing="it is not known where a step's time goes",
+    how="Watch the model that the training calls on every rank: run.watch(model, optimizer).",
+)

@@ -1,0 +1,131 @@
+"""The checklist and what changed, at the server's doors."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import msgspec
+import pytest
+from starlette.testclient import TestClient
+
+from tests.server.sending import MSGPACK, RUN, START, loss_frame, send
+from trainvitals.wire import coding
+from trainvitals.wire.checklist import STAGE_NAMES, Changes, Checklist
+from trainvitals.wire.messages import Finding, RunEnd
+from trainvitals_server.store.interface import Store
+
+PATH = f"/api/v1/runs/{RUN}"
+FALLING = [2.0 / (1 + step / 20) for step in range(60)]
+
+
+def begin(client: TestClient, run_id: str, *, started_at: float, project: str = "tests", **config: Any) -> None:
+    said = msgspec.structs.replace(START, name=run_id, started_at=started_at, project=project, config=config)
+    assert client.put(f"/api/v1/runs/{run_id}", content=coding.encode(said), headers=MSGPACK).status_code == 200
+
+
+def trained(client: TestClient, run_id: str, *, started_at: float, losses: list[float] = FALLING, **more: Any) -> None:
+    begin(client, run_id, started_at=started_at, **more)
+    assert send(client, loss_frame(0, *losses, run_id=run_id)).status_code == 200
+    end = RunEnd(status="finished", ended_at=started_at + 1)
+    assert client.put(f"/api/v1/runs/{run_id}/end", content=coding.encode(end), headers=MSGPACK).status_code == 200
+
+
+def changes(client: TestClient, run_id: str, against: str | None = None) -> Changes:
+    path = f"/api/v1/runs/{run_id}/changes" + (f"?against={against}" if against else "")
+    return coding.decode(client.get(path, headers={"Accept": coding.MSGPACK}).content, Changes)
+
+
+def against(client: TestClient, run_id: str) -> str | None:
+    found = changes(client, run_id).against
+    return None if found is None else found.run_id
+
+
+def checklist(client: TestClient, run_id: str) -> Checklist:
+    answer = client.get(f"/api/v1/runs/{run_id}/checklist", headers={"Accept": coding.MSGPACK})
+    return coding.decode(answer.content, Checklist)
+
+
+def test_a_fresh_run_has_five_stages_of_which_nothing_is_known(client: TestClient) -> None:
+    found = client.get(f"{PATH}/checklist").json()
+
+    assert [stage["stage"] for stage in found["stages"]] == list(STAGE_NAMES)
+    assert {stage["status"] for stage in found["stages"]} == {"unknown"}
+
+
+def test_a_finding_fails_its_stage_and_is_named(client: TestClient) -> None:
+    trained(client, "sick", started_at=2000.0, losses=[1.0, math.nan, math.nan])
+
+    inside = checklist(client, "sick").stages[2]
+
+    (finding,) = client.get("/api/v1/runs/sick/findings").json()["findings"]
+    assert (inside.status, inside.lines[0].name) == ("failed", "non_finite_values")
+    assert inside.lines[0].finding_id == finding["finding_id"]
+
+
+def test_the_newest_healthy_run_that_began_before_is_what_a_run_is_held_against(client: TestClient) -> None:
+    trained(client, "older", started_at=1001.0)
+    trained(client, "healthy", started_at=1002.0)
+    trained(client, "sick", started_at=1003.0, losses=[1.0, math.nan, math.nan])
+    begin(client, "unfinished", started_at=1004.0)
+    trained(client, "elsewhere", started_at=1005.0, project="other")
+    begin(client, "now", started_at=1006.0)
+    trained(client, "later", started_at=1007.0)
+
+    assert against(client, "now") == "healthy"
+    assert against(client, "healthy") == "older"
+
+
+def test_where_no_run_was_healthy_before_there_is_nothing_to_say(client: TestClient) -> None:
+    trained(client, "sick", started_at=1001.0, losses=[1.0, math.nan, math.nan])
+    begin(client, "now", started_at=1002.0)
+
+    assert changes(client, "now") == Changes(run_id="now")
+
+
+def test_a_run_of_little_health_whose_warnings_are_dealt_with_counts_as_healthy(
+    client: TestClient, store: Store
+) -> None:
+    trained(client, "weary", started_at=1001.0)
+    begin(client, "now", started_at=1002.0)
+    ill = Finding(
+        finding_id="f", run_id="weary", rule="loss_spike", severity="warning", first_step=0, last_step=1, summary="ill"
+    )
+
+    store.save_findings("weary", [ill], health=70)
+    assert against(client, "now") is None
+    store.save_findings("weary", [msgspec.structs.replace(ill, state="resolved")], health=70)
+    assert against(client, "now") == "weary"
+
+
+def test_says_what_changed_and_where_the_losses_part(client: TestClient) -> None:
+    trained(client, "before", started_at=1001.0, lr=0.001)
+    worse = FALLING[:20] + [2.0] * 40
+    trained(client, "now", started_at=1002.0, losses=worse, lr=0.1)
+
+    found = changes(client, "now", against="before")
+
+    assert [(one.name, one.before, one.now) for one in found.settings] == [("lr", "0.001", "0.1")]
+    assert found.parting is not None
+    assert (found.parting.same_until, found.parting.step) == (19, 59)
+    assert 18 <= (found.parting.apart_from or 0) <= 25
+
+
+def test_any_two_runs_can_be_compared(client: TestClient) -> None:
+    begin(client, "one", started_at=1001.0, lr=1)
+    begin(client, "two", started_at=1002.0, lr=2)
+
+    assert [one.now for one in changes(client, "one", against="two").settings] == ["1"]
+
+
+@pytest.mark.parametrize("path", ["nobody/checklist", "nobody/changes", f"{RUN}/changes?against=nobody"])
+def test_a_run_that_is_not_there_is_said(client: TestClient, path: str) -> None:
+    answer = client.get(f"/api/v1/runs/{path}")
+
+    assert (answer.status_code, "nobody" in answer.json()["detail"]) == (404, True)
+
+
+def test_both_are_in_the_description_of_the_api(client: TestClient) -> None:
+    schemas = client.get("/api/openapi.json").json()["components"]["schemas"]
+
+    assert {"Checklist", "StageOutcome", "ChecklistLine", "Changes", "Change", "Parting"} <= schemas.keys()
