@@ -13,6 +13,7 @@ from tests.server.sending import MSGPACK, RUN, START, loss_frame, send
 from trainvitals.wire import coding
 from trainvitals.wire.checklist import STAGE_NAMES, Changes, Checklist
 from trainvitals.wire.messages import Finding, RunEnd
+from trainvitals.wire.rules import RuleChange
 from trainvitals_server.store.interface import Store
 
 PATH = f"/api/v1/runs/{RUN}"
@@ -61,6 +62,18 @@ def test_a_finding_fails_its_stage_and_is_named(client: TestClient) -> None:
     (finding,) = client.get("/api/v1/runs/sick/findings").json()["findings"]
     assert (inside.status, inside.lines[0].name) == ("failed", "non_finite_values")
     assert inside.lines[0].finding_id == finding["finding_id"]
+
+
+def test_rules_that_script_or_project_has_muted_have_not_passed(client: TestClient) -> None:
+    change = coding.encode(RuleChange(muted=["dropout_too_high"], by="Ada"))
+    assert client.put("/api/v1/projects/tests/rules", content=change, headers=MSGPACK).status_code == 200
+    said = msgspec.structs.replace(START, mute=["overfitting"])
+    client.put("/api/v1/runs/muting", content=coding.encode(said), headers=MSGPACK)
+
+    told = {line.name: line for line in checklist(client, "muting").stages[3].lines}
+
+    for rule in ("dropout_too_high", "overfitting"):
+        assert (told[rule].status, told[rule].summary) == ("unknown", "muted: it does not judge this run")
 
 
 def test_the_newest_healthy_run_that_began_before_is_what_a_run_is_held_against(client: TestClient) -> None:
