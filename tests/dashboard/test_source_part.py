@@ -21,5 +21,13 @@ def test_a_line_is_linked_once_however_many_layers_it_makes() -> None:
     ]
 
 
+def test_signs_that_mean_something_in_an_address_are_written_out() -> None:
+    assert links("/w/C#/a?b.py:1") == [("a?b.py:1", "vscode://file/w/C%23/a%3Fb.py:1")]
+
+
+def test_a_file_of_another_machine_is_no_link() -> None:
+    assert links("//host/share/net.py:7", "\\\\host\\share\\net.py:8") == []
+
+
 def test_where_nothing_is_known_nothing_stands() -> None:
     assert made_at([LayerInfo(name="l", kind="Linear")]) == []

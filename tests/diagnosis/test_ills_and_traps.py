@@ -156,6 +156,14 @@ def test_no_rule_cries_wolf(name: str) -> None:
     assert spoken(TRAPS[name]) == set()
 
 
+def test_a_gradient_that_does_not_come_is_told_from_one_that_is_nan_by_the_update() -> None:
+    skipped = window(grad_norm=with_nan(40, 5), update_rms=1e-4)
+    spoilt = window(grad_norm=with_nan(40, 5), update_rms=np.where(np.isnan(with_nan(40, 5)), np.nan, 1e-4))
+
+    assert "non_finite_values" not in spoken(skipped)
+    assert "non_finite_values" in spoken(spoilt)
+
+
 def test_the_first_layer_with_nan_leads_its_finding() -> None:
     (symptom,) = rules()["non_finite_values"](window(grad_norm=with_nan(40, 5)))
 

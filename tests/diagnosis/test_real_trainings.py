@@ -50,6 +50,20 @@ def cnn() -> nn.Module:
     )
 
 
+class LeftOut(nn.Module):
+    """A block that a random part of the passes goes without, as LayerDrop and experts have it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.first, self.block, self.last = nn.Linear(32, 64), nn.Linear(64, 64), nn.Linear(64, 4)
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        hidden = torch.relu(self.first(inputs))
+        if torch.rand(()) > 0.3:
+            hidden = hidden + torch.relu(self.block(hidden))
+        return self.last(hidden)  # type: ignore[no-any-return]
+
+
 def quadrants() -> tuple[Tensor, Tensor]:
     inputs = torch.randn(4096, 32)
     return inputs, (inputs[:, :8].sum(1) > 0).long() + 2 * (inputs[:, 8:16].sum(1) > 0).long()
@@ -147,6 +161,7 @@ HEALTHY: dict[str, Callable[[Path], None]] = {
         folder, lambda: mlp(nn.GELU, depth=8, norm=True), adam(1e-3), steps=400
     ),
     "six layers of tanh": lambda folder: train(folder, lambda: mlp(nn.Tanh, depth=6), adam(1e-3), steps=600),
+    "a block that is left out at times": lambda folder: train(folder, LeftOut, adam(1e-3), steps=400),
     "convolutions on digits": lambda folder: train(folder, cnn, adam(1e-3), steps=400, data=digits),
 }
 

@@ -122,22 +122,37 @@ class Named(nn.Module):
         super().__init__()
         self.inner = nn.Linear(3, 2)
 
-    def forward(self, *, inputs: Tensor, labels: Tensor) -> Tensor:
-        return functional.cross_entropy(self.inner(inputs), labels)
+    def forward(self, *, inputs: Tensor, kinds: Tensor, mask: Tensor, labels: Tensor) -> Tensor:
+        return functional.cross_entropy(self.inner(inputs) * mask + kinds, labels)
 
 
-def test_inputs_that_are_given_by_keyword_are_told_too(offline: Any) -> None:
-    model, inputs = Named(), torch.randn(50, 3)
+def test_inputs_that_are_given_by_keyword_are_known_whatever_comes_first(offline: Any) -> None:
+    model = Named()
     optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
-    run = offline.init()
+    run, largest = offline.init(), []
     run.watch(model, optimizer, every=1)
     for _ in range(3):
-        model(inputs=inputs, labels=torch.randint(0, 2, (50,))).backward()
+        inputs = torch.randn(50, 3)
+        largest.append(float(inputs.abs().max()))
+        batch = {"labels": torch.zeros(50, dtype=torch.long), "mask": torch.full((50, 1), 9.0)}
+        model(**batch, kinds=torch.zeros(50, 1), inputs=inputs).backward()
         optimizer.step()
     run.finish()
 
-    assert offline.points("facts/input_max")[0][1] == pytest.approx(float(inputs.abs().max()))
+    assert [value for _, value in offline.points("facts/input_max")] == pytest.approx(largest)
+    assert len({value for _, value in offline.points("facts/input_checksum")}) == 3
     assert [rate > 0 for _, rate in offline.points("examples_per_second")] == [True, True]
+
+
+@pytest.mark.parametrize("shape", [(8, 1, 256, 256), (256, 128), (32, 80)])
+def test_decisions_of_many_places_are_told_from_places_in_all_columns(shape: tuple[int, ...]) -> None:
+    columns = torch.arange(shape[-1]).expand(shape)
+    target = (columns % 2).float()
+    given = {"input": target * 2 - 1, "target": target, "reduction": "mean"}
+    facts = facts_of(LossCall(function="binary_cross_entropy_with_logits", given=given, answer=torch.zeros(())))
+
+    assert float(facts["label_majority"]) == pytest.approx(0.5, abs=0.1)
+    assert float(facts["accuracy"]) == pytest.approx(1.0)
 
 
 def train(model: nn.Module, *, steps: int, same: bool = False, watch: Any = None) -> list[float]:

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 from torch import nn
 
 from trainvitals.collector.layers import find_layers
@@ -29,6 +30,10 @@ class Net(nn.Module):
     def __init__(self) -> None:
         super().__init__()
         self.blocks = nn.ModuleList(Block() for _ in range(2))
+        self.late = None
+        self.one, self.two = nn.Linear(4, 1), nn.Linear(4, 1)  # made in one line
+        if self.late is None:
+            self.late = nn.Linear(4, 1)  # made when it was missing
         self.out = nn.Linear(4, 1)  # made last
 
     def forward(self, x: Any) -> Any:
@@ -46,6 +51,8 @@ def line_of(words: str) -> str:
         ("blocks.0.first", "# made first"),
         ("blocks.1.rest.0", "# made together"),
         ("out", "# made last"),
+        ("two", "# made in one line"),
+        ("late", "# made when it was missing"),
         ("blocks.1.head0", "class Block(nn.Module):"),  # by a name that no line has
     ],
 )
@@ -55,10 +62,25 @@ def test_a_layer_is_made_where_the_module_around_it_assigns_it(layer: str, words
     assert layers.sources[layers.names.index(layer)] == line_of(words)
 
 
-def test_what_was_compiled_or_spread_over_processes_is_found_all_the_same() -> None:
-    layers = find_layers({"": nn.DataParallel(Net())})
+class Wrapped(Net):
+    """As fully_shard has it: a class of PyTorch's before the user's own."""
 
-    assert layers.sources[layers.names.index("module.out")] == line_of("# made last")
+    __module__ = "torch.distributed.fsdp"
+
+
+@pytest.mark.filterwarnings("ignore:.*torch.jit.script_method.*:DeprecationWarning")
+@pytest.mark.parametrize("wrap", [nn.DataParallel, torch.compile])
+def test_what_is_wrapped_is_found_all_the_same(wrap: Any) -> None:
+    layers = find_layers({"": wrap(Net())})
+    (place,) = [place for place, name in enumerate(layers.names) if name.split(".")[-1] == "out"]
+
+    assert layers.sources[place] == line_of("# made last")
+
+
+def test_what_is_sharded_is_found_by_the_class_that_it_had() -> None:
+    layers = find_layers({"": Wrapped()})
+
+    assert layers.sources[layers.names.index("out")] == line_of("# made last")
 
 
 def test_of_what_is_pytorch_s_alone_nothing_is_told() -> None:
@@ -73,3 +95,13 @@ def test_a_class_without_a_file_is_no_hindrance() -> None:
     )
 
     assert find_layers({"": scope["Odd"]()}).sources == [None]
+
+
+class Nowhere(Net):
+    __module__ = None  # type: ignore[assignment]
+
+
+def test_no_class_is_too_odd_to_be_watched() -> None:
+    layers = find_layers({"": nn.Sequential(Nowhere())})
+
+    assert layers.sources[layers.names.index("0.out")] is None

@@ -30,10 +30,11 @@ class Few:
         if not _dense(tensor):
             tensor = tensor.contiguous()
         count = self.most // self.block
-        spread = (size - self.block) // (count - 1)
-        while math.gcd(spread, tensor.shape[-1]) != 1:  # else a row's same columns would be taken every time
-            spread -= 1
-        return tensor.as_strided((count, self.block), (spread, 1), tensor.storage_offset())
+        widest = (size - self.block) // (count - 1)
+        # else a row's same columns would be taken every time
+        spread = next(way for way in range(widest, 0, -1) if math.gcd(way, tensor.shape[-1]) == 1)
+        left = size - self.block - spread * (count - 1)  # as much at the beginning as at the end
+        return tensor.as_strided((count, self.block), (spread, 1), tensor.storage_offset() + left // 2)
 
 
 ACTIVATIONS: Final = Few(most=8_192, block=16)

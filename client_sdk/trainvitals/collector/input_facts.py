@@ -2,18 +2,41 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import functools
+import inspect
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Final
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from trainvitals.collector.few import ACTIVATIONS
 from trainvitals.collector.loss_facts import Facts
 from trainvitals.collector.loss_watch import is_plain
+from trainvitals.collector.roots import inner
 
 MOST_ROWS: Final = 256  # to tell the spread of a column from
 MOST_COLUMNS: Final = 4096
+_NO_INPUT: Final = re.compile("label|target|mask")  # of a batch that a library gives by keyword
+
+
+def inputs_of(module: nn.Module, arguments: Sequence[object], named: Mapping[str, object]) -> Sequence[object]:
+    """What a module is given, in the order in which its ``forward`` names it: callers have orders of their own. Labels
+    and masks are no inputs."""
+    if not named:
+        return arguments
+    order = _order(type(inner(module)).forward)
+    names = sorted((name for name in named if not _NO_INPUT.search(name)), key=lambda name: order.get(name, len(order)))
+    return (*arguments, *(named[name] for name in names))
+
+
+@functools.lru_cache(maxsize=64)
+def _order(forward: Callable[..., object]) -> dict[str, int]:
+    try:
+        return {name: place for place, name in enumerate(inspect.signature(forward).parameters)}
+    except (TypeError, ValueError):  # made by other means than a def
+        return {}
 
 
 def facts_of_inputs(arguments: Iterable[object]) -> Facts:

@@ -124,10 +124,7 @@ def _spread(predicted: Tensor, labels: Tensor, counted: Tensor) -> Facts:
 
 def _places(labels: Tensor) -> tuple[Tensor, ...]:
     """Indices of at most MOST_ROWS places, spread evenly, not all in the same column."""
-    every = labels.numel() // MOST_ROWS
-    while math.gcd(every, labels.shape[-1]) != 1 and labels.dim() > 1:
-        every -= 1
-    flat = torch.arange(MOST_ROWS, device=labels.device) * every
+    flat = torch.arange(MOST_ROWS, device=labels.device) * _spacing(labels.numel(), MOST_ROWS)
     return tuple(reversed(list(_unravelled(flat, labels.shape))))
 
 
@@ -139,5 +136,11 @@ def _unravelled(flat: Tensor, shape: torch.Size) -> Iterator[Tensor]:
 
 
 def _some(tensor: Tensor, most: int) -> Tensor:
+    """At most so many values, spread evenly, not all in the same column; of tensors of one shape in the same places."""
     flat = tensor.reshape(-1)
-    return flat if len(flat) <= most else flat[:: -(-len(flat) // most)]
+    return flat if len(flat) <= most else flat[:: _spacing(len(flat), most)][:most]
+
+
+def _spacing(size: int, most: int) -> int:
+    """The way from one of ``most`` values to the next; it shares no factor with the size, nor with that of a row."""
+    return next(every for every in range(size // most, 0, -1) if math.gcd(every, size) == 1)

@@ -21,7 +21,7 @@ from trainvitals.collector.dtensors import is_ours_to_tell, is_sharded
 from trainvitals.collector.forward_watch import ForwardWatch
 from trainvitals.collector.gradient_watch import GradientWatch
 from trainvitals.collector.hooks import Faults, Hook
-from trainvitals.collector.input_facts import facts_of_inputs
+from trainvitals.collector.input_facts import facts_of_inputs, inputs_of
 from trainvitals.collector.instruments import leave, listen
 from trainvitals.collector.layers import Layers
 from trainvitals.collector.loss_watch import LossWatch
@@ -196,7 +196,7 @@ class Watch:
             self._steps.begin()
             self._prepare_once()
         self._forward.enter_root()
-        given = (*arguments, *named.values())
+        given = inputs_of(module, arguments, named)
         examples = examples_in(given)
         sample = self._sample
         if sample is not None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from pathlib import PurePosixPath
 from typing import Final
+from urllib.parse import quote
 
 from dash import html
 
@@ -23,10 +24,13 @@ def made_at(layers: Iterable[LayerInfo]) -> list[Piece]:
     return [html.Div(["Made at ", *map(_link, list(known)[:MOST_LINKS])], className="tv-made")]
 
 
-def _link(source: str) -> html.A:
+def _link(source: str) -> Piece:
+    """The file is what a training says of itself: one on another machine's share is named, and not opened."""
     file, _, line = source.replace("\\", "/").rpartition(":")
+    if file.startswith("//"):
+        return html.Code(source)
     return html.A(
         [icon("arrow-right", 13), f"{PurePosixPath(file).name}:{line}"],
-        href=f"vscode://file/{file.removeprefix('/')}:{line}",
+        href=f"vscode://file/{quote(file.removeprefix('/'), safe='/:')}:{line}",
         title=f"Open {source} in Visual Studio Code, if it is on this machine",
     )

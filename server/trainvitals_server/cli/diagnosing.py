@@ -20,6 +20,7 @@ from trainvitals.wire.recording import unpack
 from trainvitals_server.cli.asking import NoAnswer, Server
 from trainvitals_server.diagnosis.catalogue import rules
 from trainvitals_server.diagnosis.options import Options, configured, fitting, named
+from trainvitals_server.evaluator.health import layer_health
 from trainvitals_server.evaluator.replaying import replay
 
 GRAVITY: Final[dict[Severity, int]] = {"critical": 2, "warning": 1, "info": 0}
@@ -93,7 +94,8 @@ def _counted(outcome: StageOutcome) -> str:
 
 def as_json(findings: Sequence[Finding]) -> str:
     """For programs: the findings as the API has them."""
-    return msgspec.json.format(coding.encode(FindingList(findings=list(findings)), media_type=coding.JSON)).decode()
+    told = FindingList(findings=list(findings), layer_health=layer_health(findings))
+    return msgspec.json.format(coding.encode(told, media_type=coding.JSON)).decode()
 
 
 def _beneath(cause: Finding, findings: Sequence[Finding]) -> list[Finding]:

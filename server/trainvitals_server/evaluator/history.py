@@ -260,8 +260,9 @@ def nonfinite_of(
     """Where a value is wrong rather than absent: stat → bool [n, layers].
 
     NaN also stands for "does not apply" (a layer without parameters) and "no gradient came"; so a gradient is called
-    non-finite if it is infinite, or NaN after it was a number, and a weight only where the layer has any. Where a
-    snapshot has not ``recorded`` the stat, nothing is wrong.
+    non-finite if it is infinite, or NaN after it was a number while the step left no number either: a layer that is
+    skipped or frozen for a while has no gradient, and a sound update. A weight is only where the layer has any. Where
+    a snapshot has not ``recorded`` the stat, nothing is wrong.
     """
     found = {}
     if (counts := stats.get("activation_nonfinite")) is not None:
@@ -269,6 +270,8 @@ def nonfinite_of(
     if (gradients := stats.get("grad_norm")) is not None:
         was_number = np.logical_or.accumulate(np.isfinite(gradients), axis=0)
         lost = np.isnan(gradients) & was_number & recorded("grad_norm")
+        if (updates := stats.get("update_rms")) is not None:
+            lost &= ~np.isfinite(updates)  # the weights are well: no gradient came
         found["gradient"] = np.isinf(gradients) | lost
     if (weights := stats.get("weight_norm")) is not None:
         has_weights = np.array([name in info and info[name].parameters > 0 for name in layers], bool)
