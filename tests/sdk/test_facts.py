@@ -66,6 +66,20 @@ def test_rows_that_are_probabilities_are_told_from_logits(offline: Any) -> None:
     assert facts["score_sum_error"] < 1e-5
 
 
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16], ids=str)
+@pytest.mark.parametrize("loss", [nn.CrossEntropyLoss(), nn.BCEWithLogitsLoss(), nn.MSELoss()], ids=str)
+def test_a_loss_within_autocast_is_told_and_so_is_the_rest_of_the_step(
+    offline: Any, capfd: pytest.CaptureFixture[str], loss: Loss, dtype: torch.dtype
+) -> None:
+    targets = torch.tensor([1, 1, 0, 1]) if isinstance(loss, nn.CrossEntropyLoss) else torch.eye(2).repeat(2, 1)
+    with torch.autocast("cpu", dtype=dtype):
+        facts = one_step(offline, nn.Linear(5, 2), torch.randn(4, 5), targets, loss)
+
+    assert ("prediction_std" if isinstance(loss, nn.MSELoss) else "accuracy") in facts
+    assert offline.stats(0)["update_ratio"]["Linear"] > 0
+    assert "watching met" not in capfd.readouterr().err
+
+
 def test_a_few_rows_stand_for_a_picture_of_labels() -> None:
     labels = torch.arange(4 * 32 * 32).reshape(4, 32, 32) % 7
     scores = functional.one_hot(labels, 7).movedim(-1, 1).float()
