@@ -241,3 +241,11 @@ def test_layers_declare_their_numbers_and_the_weights_that_they_begin_with(offli
     assert first.std == pytest.approx(float(model[0].weight.detach().std(correction=0)))
     assert (first.fan_in, first.equal_rows) == (6, False)
     assert (last.std, last.largest, last.fan_in, last.equal_rows) == (0.0, pytest.approx(0.05), 5, True)
+
+
+def test_layers_declare_how_their_largest_parameter_is_kept(offline: Any) -> None:
+    model = nn.Sequential(nn.Linear(6, 5), nn.ReLU(), nn.Linear(5, 2, dtype=torch.bfloat16))
+    model[0].bias = nn.Parameter(model[0].bias.detach().half())
+    found = introduced(offline, model)
+
+    assert [found[name].dtype for name in ("0", "1", "2")] == ["float32", "", "bfloat16"]
