@@ -39,24 +39,29 @@ class Bench:
         validate: Callable[[], dict[str, float]] | None = None,
         validate_every: int = 50,
         attention: bool = False,
+        scaler: torch.amp.GradScaler | None = None,
+        every: int | None = None,
     ) -> None:
         """Train as most scripts do: forward, backward, clip, step, log. ``before_step`` is called between backward
-        and the optimizer's step. The loss is cross entropy if none is given."""
+        and the optimizer's step. The loss is cross entropy if none is given. ``scaler`` may skip steps, which count
+        among ``steps``; ``every``: steps between snapshots."""
         model.train()
         loss_fn = loss_fn or nn.CrossEntropyLoss()
-        self.run.watch(model, optimizer, attention=attention)
+        scaler = scaler or torch.amp.GradScaler("cpu", enabled=False)
+        self.run.watch(model, optimizer, attention=attention, every=every)
         for step in range(steps):
             optimizer.zero_grad()
             total = torch.zeros(())
             for _ in range(accumulate):
                 inputs, targets = next(batches)
                 loss = loss_fn(model(inputs), targets) / accumulate
-                loss.backward()
+                scaler.scale(loss).backward()
                 total = total + loss.detach()
             before_step(step)
             if clip is not None:
                 nn.utils.clip_grad_norm_(model.parameters(), clip)
-            optimizer.step()
+            scaler.step(optimizer)
+            scaler.update()
             if schedule is not None:
                 schedule.step()
             self.run.log({"loss": total})

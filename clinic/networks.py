@@ -116,6 +116,18 @@ class RNN(nn.Module):
         return self.head(hidden)  # type: ignore[no-any-return]  # torch types no call
 
 
+class InHalf(nn.Sequential):
+    """Computes in half precision and answers in single, as autocast has it around the forward alone: around the whole
+    loop it would keep the first copies of all weights, and nothing would be learnt."""
+
+    dtype: torch.dtype = torch.float16
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        """What its layers make of it."""
+        with torch.autocast("cpu", dtype=self.dtype):
+            return super().forward(inputs).float()  # type: ignore[no-any-return, no-untyped-call]  # torch types no call
+
+
 def autoencoder(*, width: int = 64, code: int = 8, activation: type[nn.Module] = nn.ReLU) -> nn.Sequential:
     """64 numbers through a bottleneck and back."""
     return nn.Sequential(

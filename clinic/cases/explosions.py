@@ -193,7 +193,7 @@ CASES = [
         "growing-rate-of-a-gpt",
         "attention",
         growing_rate_of_a_gpt,
-        follows=(*DEAD, *LOST),
+        follows=(*DEAD, *LOST, "adam_rms_high"),
         onset=TOO_LONG_AT,
     ),
     sick(

@@ -9,7 +9,7 @@ from torch.optim import SGD, Adam, AdamW
 from clinic.bench import Bench
 from clinic.case import healthy
 from clinic.material import Data, cancer, digits, text, token_loss, wine
-from clinic.networks import GPT, RNN, cnn, mlp, residual_net
+from clinic.networks import GPT, RNN, InHalf, cnn, mlp, residual_net
 
 
 def frozen_backbone(bench: Bench) -> None:
@@ -154,16 +154,15 @@ def eight_normalised(bench: Bench) -> None:
 
 
 def brain_floats(bench: Bench) -> None:
-    """Autocast to bfloat16."""
-    model = cnn()
+    """Autocast to bfloat16, of the loss as well."""
+    model = InHalf(cnn())
+    model.dtype = torch.bfloat16
 
     def loss_fn(outputs: Tensor, targets: Tensor) -> Tensor:
-        return nn.functional.cross_entropy(outputs.float(), targets)
+        with torch.autocast("cpu", dtype=torch.bfloat16):
+            return nn.functional.cross_entropy(outputs, targets)
 
-    with torch.autocast("cpu", dtype=torch.bfloat16):
-        bench.fit(
-            model, Adam(model.parameters(), lr=1e-3), digits().batches(seed=bench.seed), steps=250, loss_fn=loss_fn
-        )
+    bench.fit(model, Adam(model.parameters(), lr=1e-3), digits().batches(seed=bench.seed), steps=250, loss_fn=loss_fn)
 
 
 def validation(model: nn.Module, data: Data) -> dict[str, float]:

@@ -66,6 +66,20 @@ def test_rows_that_are_probabilities_are_told_from_logits(offline: Any) -> None:
     assert facts["score_sum_error"] < 1e-5
 
 
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16], ids=str)
+@pytest.mark.parametrize("loss", [nn.CrossEntropyLoss(), nn.BCEWithLogitsLoss(), nn.MSELoss()], ids=str)
+def test_a_loss_within_autocast_is_told_and_so_is_the_rest_of_the_step(
+    offline: Any, capfd: pytest.CaptureFixture[str], loss: Loss, dtype: torch.dtype
+) -> None:
+    targets = torch.tensor([1, 1, 0, 1]) if isinstance(loss, nn.CrossEntropyLoss) else torch.eye(2).repeat(2, 1)
+    with torch.autocast("cpu", dtype=dtype):
+        facts = one_step(offline, nn.Linear(5, 2), torch.randn(4, 5), targets, loss)
+
+    assert ("prediction_std" if isinstance(loss, nn.MSELoss) else "accuracy") in facts
+    assert offline.stats(0)["update_ratio"]["Linear"] > 0
+    assert "watching met" not in capfd.readouterr().err
+
+
 def test_a_few_rows_stand_for_a_picture_of_labels() -> None:
     labels = torch.arange(4 * 32 * 32).reshape(4, 32, 32) % 7
     scores = functional.one_hot(labels, 7).movedim(-1, 1).float()
@@ -267,3 +281,11 @@ def test_layers_declare_their_numbers_and_the_weights_that_they_begin_with(offli
     assert first.std == pytest.approx(float(model[0].weight.detach().std(correction=0)))
     assert (first.fan_in, first.equal_rows) == (6, False)
     assert (last.std, last.largest, last.fan_in, last.equal_rows) == (0.0, pytest.approx(0.05), 5, True)
+
+
+def test_layers_declare_how_their_largest_parameter_is_kept(offline: Any) -> None:
+    model = nn.Sequential(nn.Linear(6, 5), nn.ReLU(), nn.Linear(5, 2, dtype=torch.bfloat16))
+    model[0].bias = nn.Parameter(model[0].bias.detach().half())
+    found = introduced(offline, model)
+
+    assert [found[name].dtype for name in ("0", "1", "2")] == ["float32", "", "bfloat16"]

@@ -98,10 +98,13 @@ def describe(layers: Layers, optimizers: Sequence[Optimizer]) -> ModelInfo:
     sizes, trainable = [0] * len(layers.names), [0] * len(layers.names)
     optimized = {id(parameter) for optimizer in optimizers for parameter in _parameters(optimizer)}
     in_optimizer = [True] * len(layers.names)
+    largest: dict[int, nn.Parameter] = {}
     for parameter, owner in zip(layers.parameters, layers.owners, strict=True):
         sizes[owner] += parameter.numel()
         trainable[owner] += parameter.numel() if parameter.requires_grad else 0
         in_optimizer[owner] &= id(parameter) in optimized
+        if owner not in largest or parameter.numel() > largest[owner].numel():
+            largest[owner] = parameter
     initial = initial_weights(layers.parameters, layers.owners)
     infos = [
         LayerInfo(
@@ -113,6 +116,7 @@ def describe(layers: Layers, optimizers: Sequence[Optimizer]) -> ModelInfo:
             source=layers.sources[index],
             settings=settings_of(module),
             initial=initial.get(index),
+            dtype=str(largest[index].dtype).removeprefix("torch.") if index in largest else "",
         )
         for index, (name, module) in enumerate(zip(layers.names, layers.modules, strict=True))
     ]

@@ -108,8 +108,9 @@ def _spread(predicted: Tensor, labels: Tensor, counted: Tensor) -> Facts:
     weights = counted.float()
     weights = weights / weights.sum().clamp(min=1)
     both = torch.stack([labels, predicted])
-    # by pairs, for counting by class takes a table of all classes, and additions in an order that differs each time
-    shares = both.unsqueeze(1).eq(both.unsqueeze(2)).float().matmul(weights) * counted  # [2, n]
+    # by pairs, for counting by class takes a table of all classes, and additions in an order that differs each time;
+    # no product of matrices or vectors, which autocast would have in half precision
+    shares = (both.unsqueeze(1).eq(both.unsqueeze(2)) * weights).sum(-1) * counted  # [2, n]
     majorities, places = shares.max(1)
     commonest = both.gather(1, places.unsqueeze(1)).float()
     return {
@@ -117,8 +118,8 @@ def _spread(predicted: Tensor, labels: Tensor, counted: Tensor) -> Facts:
         "predicted_majority": majorities[1],
         "commonest_label": commonest[0, 0],
         "commonest_prediction": commonest[1, 0],
-        "label_entropy": torch.dot(weights, -shares[0].clamp(min=TINY).log()),
-        "accuracy": torch.dot(weights, labels.eq(predicted).float()),
+        "label_entropy": -(weights * shares[0].clamp(min=TINY).log()).sum(),
+        "accuracy": (weights * labels.eq(predicted)).sum(),
     }
 
 

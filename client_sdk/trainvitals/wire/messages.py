@@ -41,7 +41,8 @@ class InitialWeights(msgspec.Struct, frozen=True, kw_only=True):
 
 class LayerInfo(msgspec.Struct, frozen=True, kw_only=True):
     """A layer as the model declares it. ``kind`` is the module's class name; ``parameters`` counts its own scalars.
-    ``settings`` are numbers that the module was made with, by their names in PyTorch (p, eps, out_features …)."""
+    ``settings`` are numbers that the module was made with, by their names in PyTorch (p, eps, out_features …);
+    ``dtype`` is how its largest parameter is kept, by PyTorch's name (float32, bfloat16 …), empty if not known."""
 
     name: str
     kind: str
@@ -51,6 +52,7 @@ class LayerInfo(msgspec.Struct, frozen=True, kw_only=True):
     source: str | None = None  # "file:line" where known
     settings: dict[str, float] = {}
     initial: InitialWeights | None = None
+    dtype: str = ""
 
 
 class ParameterGroup(msgspec.Struct, frozen=True, kw_only=True):

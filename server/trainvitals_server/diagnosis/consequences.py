@@ -13,6 +13,9 @@ SETTINGS: Final = (
     "weight_decay_too_strong",
     "regularisation_dominating",
     "clipping_always",
+    "epsilon_dominating",
+    "skipped_steps",
+    "updates_lost",
     "schedule_ended",
     "learning_rate_too_low",
 )
@@ -34,28 +37,52 @@ TOO_MUCH: Final = (
     "learning_rate_too_high",
     "activations_growing",
 )
+ATTENTION: Final = ("poor_initialisation", "learning_rate_too_high", "updates_too_large")
 
 # Rule → rules whose ill may have brought this one about, the likeliest first.
 FOLLOWS_FROM: Final[dict[str, tuple[str, ...]]] = {
     "activations_growing": ("inputs_not_normalised", "poor_initialisation", "learning_rate_too_high"),
     "activations_shrinking": ("poor_initialisation", "weight_decay_too_strong", "regularisation_dominating"),
+    "adam_rms_high": ("data_not_shuffled", "learning_rate_too_high", "updates_too_large"),
+    "attention_entropy_collapse": ("attention_logits_growing", *ATTENTION),
+    "attention_logits_growing": ATTENTION,
     "class_collapse": (*START, *DATA, *SETTINGS, "data_not_shuffled", "labels_constant", *DEPTH, *INSIDE),
     "dead_activations": (*TOO_MUCH, "updates_too_large", "exploding_gradients"),
     "exploding_gradients": (*TOO_MUCH, "updates_too_large"),
     "initial_loss_off": ("poor_initialisation", "inputs_not_normalised", "softmax_twice", "targets_not_normalised"),
     "labels_shuffled": (*START, *DATA, *SETTINGS, "training_in_evaluation_mode", *DEPTH, *INSIDE),
-    "layer_not_learning": (*START, "schedule_ended", "non_finite_values", "dead_activations", "vanishing_gradients"),
-    "loss_diverging": (*TOO_MUCH, "data_not_shuffled", "non_finite_values", "exploding_gradients", "updates_too_large"),
-    "loss_not_decreasing": (*START, *DATA, *SETTINGS, "labels_constant", *DEPTH, *INSIDE, "class_collapse"),
-    "loss_spike": ("data_not_shuffled", *TOO_MUCH, "exploding_gradients", "updates_too_large"),
-    "non_finite_values": (*TOO_MUCH, "exploding_gradients", "updates_too_large", "loss_diverging"),
+    "layer_not_learning": (
+        *(*START, "updates_lost", "schedule_ended", "non_finite_values"),
+        *("dead_activations", "vanishing_gradients"),
+    ),
+    "loss_diverging": (
+        *(*TOO_MUCH, "data_not_shuffled", "non_finite_values", "exploding_gradients", "updates_too_large"),
+        *("adam_rms_high", "attention_logits_growing", "attention_entropy_collapse"),
+    ),
+    "loss_not_decreasing": (
+        *(*START, *DATA, *SETTINGS, "labels_constant", *DEPTH, *INSIDE, "class_collapse"),
+        *("attention_logits_growing", "attention_entropy_collapse"),
+    ),
+    "loss_scale_collapsing": ("skipped_steps", *TOO_MUCH, "exploding_gradients", "loss_diverging"),
+    "loss_spike": (
+        *("data_not_shuffled", *TOO_MUCH, "exploding_gradients", "updates_too_large", "adam_rms_high"),
+        "attention_logits_growing",
+    ),
+    "non_finite_values": (
+        *TOO_MUCH,
+        "exploding_gradients",
+        "updates_too_large",
+        "loss_diverging",
+        "loss_scale_collapsing",
+    ),
     "overfitting": ("same_batch",),
     "saturated_activations": ("inputs_not_normalised", "poor_initialisation", "learning_rate_too_high"),
+    "skipped_steps": (*TOO_MUCH, "exploding_gradients", "loss_diverging"),
     "symmetric_units": ("poor_initialisation",),
     "updates_too_large": (*TOO_MUCH,),
     "updates_too_small": (
         *("vanishing_gradients", "dead_activations", "poor_initialisation", "clipping_always"),
-        *("schedule_ended", "learning_rate_too_low"),
+        *("epsilon_dominating", "updates_lost", "schedule_ended", "learning_rate_too_low"),
     ),
     "vanishing_gradients": ("poor_initialisation", "inputs_not_normalised", "saturated_activations"),
 }

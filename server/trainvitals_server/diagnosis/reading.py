@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from trainvitals_server.diagnosis.median import median, medians
-from trainvitals_server.diagnosis.window import LEARNING_RATE, Floats32, Series, Window
+from trainvitals_server.diagnosis.window import LEARNING_RATE, Floats32, Series, Steps, Window
 
 MAD_TO_SIGMA: Final = 1.4826  # of a normal distribution
 FEWEST_POINTS: Final = 20
@@ -115,6 +115,16 @@ def recent(window: Window, stat: str, *, samples: int = 8) -> Floats32 | None:
     return None if values is None or len(values) < samples else values[-samples:]
 
 
+def in_depth(window: Window, stat: str, *, samples: int) -> tuple[Steps, Floats32] | None:
+    """Steps [n] and values [n, layers] of the snapshots that looked at a stat at which not all look; None if there are
+    fewer than ``samples``."""
+    values = window.stats.get(stat)
+    if values is None:
+        return None
+    looked = np.isfinite(values).any(axis=1)
+    return (window.steps[looked], values[looked]) if looked.sum() >= samples else None
+
+
 def typical(values: Floats32) -> NDArray[np.float64]:
     """The median over snapshots of what is finite, [layers]; NaN where nothing is."""
     if np.isfinite(values).all():
@@ -198,6 +208,16 @@ def is_warming_up(window: Window, *, samples: int = 3) -> bool:
     """Whether the learning rate has risen over the newest ``samples`` snapshots."""
     rate = learning_rate(window)
     return rate is not None and len(rate.values) >= samples and bool(rate.values[-1] > 1.001 * rate.values[-samples])
+
+
+def is_scheduled(window: Window, *, samples: int = 12) -> bool:
+    """Whether the learning rate is still rising, or has fallen far under its peak, on purpose."""
+    rate = learning_rate(window)
+    if rate is None or not len(rate.values):
+        return False
+    peak, now = float(rate.values.max()), float(rate.values[-1])
+    earlier = float(rate.values[max(0, len(rate.values) - samples)])
+    return now > earlier * 1.01 or now < 0.1 * peak
 
 
 def steepest_fall(sizes: NDArray[np.float64]) -> tuple[int, int, float]:

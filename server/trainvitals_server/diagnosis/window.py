@@ -20,6 +20,8 @@ VALIDATION_LOSS_NAMES: Final = (
     *("eval_loss", "eval/loss", "test_loss", "test/loss"),
 )
 LEARNING_RATE: Final = "lr"
+LOSS_SCALE: Final = "loss_scale"
+SKIPPED_STEPS: Final = "skipped_steps"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False, weakref_slot=True)
@@ -50,9 +52,10 @@ class Window:
     ``stats``: stat → float32 [n, layers], all at the same ``steps`` (int64 [n], ascending); a value that was not
     recorded is NaN, and where the layer recorded something non-finite, ``nonfinite`` tells: stat → bool [n, layers].
     ``layers`` names the columns; ``info`` describes them where the model was declared. The newest 48 snapshots are
-    whole, older ones thinned evenly to at most 32. ``metrics``: the losses, the learning rate, and of others those that
-    were logged first, 32 in all; each with its newest 512 points, and 512 of the past. Where several ranks recorded a
-    loss it is their mean, and ``ranks`` has what each said of the metrics that tell ranks apart.
+    whole, older ones thinned evenly to at most 32. ``metrics``: the losses, the learning rate, what a GradScaler does,
+    and of others those that were logged first, 32 in all; each with its newest 512 points, and 512 of the past. Where
+    several ranks recorded a loss it is their mean, and ``ranks`` has what each said of the metrics that tell ranks
+    apart.
     """
 
     run_id: str

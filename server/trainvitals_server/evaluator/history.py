@@ -12,7 +12,15 @@ import numpy as np
 from trainvitals.wire.facts import is_fact
 from trainvitals.wire.frame import Frame, LayerStats, matrix_of
 from trainvitals.wire.messages import LayerInfo, ModelInfo
-from trainvitals_server.diagnosis.window import LEARNING_RATE, LOSS_NAMES, VALIDATION_LOSS_NAMES, Floats32, Window
+from trainvitals_server.diagnosis.window import (
+    LEARNING_RATE,
+    LOSS_NAMES,
+    LOSS_SCALE,
+    SKIPPED_STEPS,
+    VALIDATION_LOSS_NAMES,
+    Floats32,
+    Window,
+)
 from trainvitals_server.evaluator.lineup import Lineup, Recorded
 from trainvitals_server.evaluator.rank_points import RankPoints, series_of
 from trainvitals_server.evaluator.thinning import Thinned
@@ -27,7 +35,7 @@ SOONEST_MOMENT: Final = 10  # … earlier while the run is young, that ills of i
 MOMENT_SHARE: Final = 5  # … after a fifth of the steps so far
 FAR_BEHIND_STEPS: Final = 200  # when a run is recalled: a rank so far behind may never come
 NEVER: Final = 2**62  # a step beyond all steps
-ALWAYS_KEPT: Final = frozenset({*LOSS_NAMES, *VALIDATION_LOSS_NAMES, LEARNING_RATE})
+ALWAYS_KEPT: Final = frozenset({*LOSS_NAMES, *VALIDATION_LOSS_NAMES, LEARNING_RATE, LOSS_SCALE, SKIPPED_STEPS})
 MOST_METRICS: Final = 32
 FACT_POINTS: Final = 64  # the newest, and as many of the past
 MOST_STATS: Final = 64

@@ -24,6 +24,7 @@ from trainvitals_server.diagnosis.checklist.needs import (
     Need,
     has_layer,
     has_metric,
+    has_stat,
     may_classify,
 )
 from trainvitals_server.diagnosis.facts import differs_by_mode, fact, loss_function, matrices
@@ -123,6 +124,10 @@ RULES: Final[dict[str, Place]] = {
     "training_in_evaluation_mode": _inside(needs=(MODES,), steps=2, concerns=_differs_by_mode),
     "validation_in_training_mode": _inside(needs=(MODES, VALIDATION), steps=2, concerns=_differs_by_mode),
     "dropout_before_batch_norm": _inside(concerns=has_layer("Dropout", "BatchNorm")),
+    "loss_scale_collapsing": _inside(steps=24, concerns=has_metric("loss_scale")),
+    "skipped_steps": _inside(steps=30, concerns=has_metric("skipped_steps")),
+    "attention_entropy_collapse": _inside(steps=3, concerns=has_stat("attention_entropy")),
+    "attention_logits_growing": _inside(steps=6, concerns=has_stat("attention_logit_max")),
     "gradients_not_shared": _inside(needs=(GRADIENTS, LOSS), steps=8, ranks=2),
     "rank_outlier": _inside(needs=(LOSS,), steps=64, ranks=3),
     "slow_rank": _inside(needs=(TIMES,), steps=16, ranks=2),
@@ -136,6 +141,9 @@ RULES: Final[dict[str, Place]] = {
     "clipping_always": _settings(needs=(LOSS,), steps=20, concerns=has_metric("clipped_fraction")),
     "weight_decay_too_strong": _settings(needs=(LOSS, UPDATES), steps=20, concerns=_decays),
     "dropout_too_high": _settings(concerns=has_layer("Dropout")),
+    "adam_rms_high": _settings(needs=(LOSS,), concerns=has_stat("adam_rms")),
+    "epsilon_dominating": _settings(needs=(LOSS,), steps=20, concerns=has_stat("epsilon_fraction")),
+    "updates_lost": _settings(needs=(LOSS,), steps=20, concerns=has_stat("lost_update_fraction")),
     "overfitting": _settings(needs=(LOSS, VALIDATION_LOSS), steps=20),
 }
 ELSEWHERE: Final = _inside()  # for a rule of which nobody has said where it belongs

@@ -8,7 +8,7 @@ import numpy as np
 
 from trainvitals.wire.messages import Evidence
 from trainvitals_server.diagnosis.median import median, medians
-from trainvitals_server.diagnosis.reading import fades, learning_rate, loss_trend, recent, since, typical, weighted
+from trainvitals_server.diagnosis.reading import fades, is_scheduled, loss_trend, recent, since, typical, weighted
 from trainvitals_server.diagnosis.symptom import Symptom
 from trainvitals_server.diagnosis.window import Window
 
@@ -26,7 +26,7 @@ def updates_too_small(
     """
     updates, gradients = recent(window, "update_ratio", samples=samples), recent(window, "grad_norm", samples=samples)
     trend, columns = loss_trend(window.loss), weighted(window)
-    if updates is None or gradients is None or trend is None or not len(columns) or _is_scheduled(window, samples):
+    if updates is None or gradients is None or trend is None or not len(columns):
         return
     every_ratio = typical(updates[:, columns])
     moving = every_ratio[np.isfinite(every_ratio) & (every_ratio > 0)]
@@ -34,7 +34,7 @@ def updates_too_small(
     if not len(moving) or alive < 0.5 or trend.fallen > loss_fallen:
         return  # where nothing comes back, no learning rate helps
     middle = median(moving)
-    if middle >= ratio or fades(window, gradients):
+    if middle >= ratio or is_scheduled(window, samples=samples) or fades(window, gradients):
         return
     layers = tuple(window.layers[column] for column in columns[np.nan_to_num(every_ratio) < ratio])
     every = window.stats["update_ratio"][:, columns]
@@ -65,13 +65,3 @@ def updates_too_small(
             "Log the clipping factor; raise max_norm if it is small.",
         ),
     )
-
-
-def _is_scheduled(window: Window, samples: int) -> bool:
-    """Whether the learning rate is still rising, or has fallen far under its peak, on purpose."""
-    rate = learning_rate(window)
-    if rate is None or not len(rate.values):
-        return False
-    peak, now = float(rate.values.max()), float(rate.values[-1])
-    earlier = float(rate.values[max(0, len(rate.values) - samples)])
-    return now > earlier * 1.01 or now < 0.1 * peak
