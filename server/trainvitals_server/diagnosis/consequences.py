@@ -14,6 +14,7 @@ SETTINGS: Final = (
     "regularisation_dominating",
     "clipping_always",
     "schedule_ended",
+    "schedule_not_started",
     "learning_rate_too_low",
 )
 DEPTH: Final = ("activations_shrinking", "activations_growing", "saturated_activations")
@@ -44,18 +45,28 @@ FOLLOWS_FROM: Final[dict[str, tuple[str, ...]]] = {
     "exploding_gradients": (*TOO_MUCH, "updates_too_large"),
     "initial_loss_off": ("poor_initialisation", "inputs_not_normalised", "softmax_twice", "targets_not_normalised"),
     "labels_shuffled": (*START, *DATA, *SETTINGS, "training_in_evaluation_mode", *DEPTH, *INSIDE),
-    "layer_not_learning": (*START, "schedule_ended", "non_finite_values", "dead_activations", "vanishing_gradients"),
+    "layer_not_learning": (
+        *(*START, "schedule_ended", "schedule_not_started"),
+        *("non_finite_values", "dead_activations", "vanishing_gradients"),
+    ),
+    "learning_rate_too_low": ("schedule_not_started",),
     "loss_diverging": (*TOO_MUCH, "data_not_shuffled", "non_finite_values", "exploding_gradients", "updates_too_large"),
     "loss_not_decreasing": (*START, *DATA, *SETTINGS, "labels_constant", *DEPTH, *INSIDE, "class_collapse"),
+    "loss_oscillating": ("data_not_shuffled", *TOO_MUCH, "updates_too_large", "exploding_gradients"),
+    "loss_plateau": (
+        *(*START, *DATA, *SETTINGS, "labels_constant", "labels_shuffled", "training_in_evaluation_mode"),
+        *(*DEPTH, *INSIDE, "class_collapse", "loss_not_decreasing", "loss_oscillating"),
+    ),
     "loss_spike": ("data_not_shuffled", *TOO_MUCH, "exploding_gradients", "updates_too_large"),
     "non_finite_values": (*TOO_MUCH, "exploding_gradients", "updates_too_large", "loss_diverging"),
     "overfitting": ("same_batch",),
     "saturated_activations": ("inputs_not_normalised", "poor_initialisation", "learning_rate_too_high"),
+    "validation_degenerate": ("schedule_not_started", "layer_not_learning", "non_finite_values"),
     "symmetric_units": ("poor_initialisation",),
     "updates_too_large": (*TOO_MUCH,),
     "updates_too_small": (
         *("vanishing_gradients", "dead_activations", "poor_initialisation", "clipping_always"),
-        *("schedule_ended", "learning_rate_too_low"),
+        *("schedule_ended", "schedule_not_started", "learning_rate_too_low"),
     ),
     "vanishing_gradients": ("poor_initialisation", "inputs_not_normalised", "saturated_activations"),
 }
