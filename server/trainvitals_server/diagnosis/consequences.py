@@ -61,6 +61,7 @@ FOLLOWS_FROM: Final[dict[str, tuple[str, ...]]] = {
     "non_finite_values": (*TOO_MUCH, "exploding_gradients", "updates_too_large", "loss_diverging"),
     "overfitting": ("same_batch",),
     "saturated_activations": ("inputs_not_normalised", "poor_initialisation", "learning_rate_too_high"),
+    "throughput_fallen": ("memory_leaking", "data_loading_starves"),
     "validation_degenerate": ("schedule_not_started", "layer_not_learning", "non_finite_values"),
     "symmetric_units": ("poor_initialisation",),
     "updates_too_large": (*TOO_MUCH,),
