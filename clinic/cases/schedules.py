@@ -20,6 +20,7 @@ WILD = (
         "saturated_activations",
         "vanishing_gradients",
         "updates_too_small",
+        "loss_oscillating",
     ),
 )
 STOPPED = ("loss_not_decreasing", "updates_too_small", "layer_not_learning")

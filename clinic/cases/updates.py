@@ -165,6 +165,7 @@ LONG = (
     "dead_activations",
     "layer_not_learning",
     "vanishing_gradients",
+    "loss_oscillating",
 )
 SHORT = ("loss_not_decreasing", "learning_rate_too_low")
 

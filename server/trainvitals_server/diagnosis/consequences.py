@@ -17,6 +17,7 @@ SETTINGS: Final = (
     "skipped_steps",
     "updates_lost",
     "schedule_ended",
+    "schedule_not_started",
     "learning_rate_too_low",
 )
 DEPTH: Final = ("activations_shrinking", "activations_growing", "saturated_activations")
@@ -52,9 +53,10 @@ FOLLOWS_FROM: Final[dict[str, tuple[str, ...]]] = {
     "initial_loss_off": ("poor_initialisation", "inputs_not_normalised", "softmax_twice", "targets_not_normalised"),
     "labels_shuffled": (*START, *DATA, *SETTINGS, "training_in_evaluation_mode", *DEPTH, *INSIDE),
     "layer_not_learning": (
-        *(*START, "updates_lost", "schedule_ended", "non_finite_values"),
-        *("dead_activations", "vanishing_gradients"),
+        *(*START, "updates_lost", "schedule_ended", "schedule_not_started"),
+        *("non_finite_values", "dead_activations", "vanishing_gradients"),
     ),
+    "learning_rate_too_low": ("schedule_not_started",),
     "loss_diverging": (
         *(*TOO_MUCH, "data_not_shuffled", "non_finite_values", "exploding_gradients", "updates_too_large"),
         *("adam_rms_high", "attention_logits_growing", "attention_entropy_collapse"),
@@ -62,6 +64,11 @@ FOLLOWS_FROM: Final[dict[str, tuple[str, ...]]] = {
     "loss_not_decreasing": (
         *(*START, *DATA, *SETTINGS, "labels_constant", *DEPTH, *INSIDE, "class_collapse"),
         *("attention_logits_growing", "attention_entropy_collapse"),
+    ),
+    "loss_oscillating": ("data_not_shuffled", *TOO_MUCH, "updates_too_large", "exploding_gradients"),
+    "loss_plateau": (
+        *(*START, *DATA, *SETTINGS, "labels_constant", "labels_shuffled", "training_in_evaluation_mode"),
+        *(*DEPTH, *INSIDE, "class_collapse", "loss_not_decreasing", "loss_oscillating"),
     ),
     "loss_scale_collapsing": ("skipped_steps", *TOO_MUCH, "exploding_gradients", "loss_diverging"),
     "loss_spike": (
@@ -78,11 +85,14 @@ FOLLOWS_FROM: Final[dict[str, tuple[str, ...]]] = {
     "overfitting": ("same_batch",),
     "saturated_activations": ("inputs_not_normalised", "poor_initialisation", "learning_rate_too_high"),
     "skipped_steps": (*TOO_MUCH, "exploding_gradients", "loss_diverging"),
+    "throughput_fallen": ("memory_leaking", "data_loading_starves"),
+    "validation_degenerate": ("schedule_not_started", "layer_not_learning", "non_finite_values"),
     "symmetric_units": ("poor_initialisation",),
     "updates_too_large": (*TOO_MUCH,),
     "updates_too_small": (
         *("vanishing_gradients", "dead_activations", "poor_initialisation", "clipping_always"),
-        *("epsilon_dominating", "updates_lost", "schedule_ended", "learning_rate_too_low"),
+        *("epsilon_dominating", "updates_lost"),
+        *("schedule_ended", "schedule_not_started", "learning_rate_too_low"),
     ),
     "vanishing_gradients": ("poor_initialisation", "inputs_not_normalised", "saturated_activations"),
 }

@@ -22,6 +22,7 @@ FEWEST_LOSSES: Final = 40
 RISING: Final = 1.1  # times the learning rate of half-way back
 HIGH: Final = 1.5  # times chance, and …
 MARGIN: Final = 0.5  # … nats on top: where PyTorch's own initialisation never begins
+KNOWS_NOTHING: Final = 0.9  # of chance
 _VALIDATION: Final = re.compile(r"(^|[/_.\-])(val|valid|validation|eval|test)([/_.\-]|$)")
 
 
@@ -71,6 +72,12 @@ def classifies(window: Window) -> bool:
     return function in CLASSIFIERS and classes in [*units[-1:], *tied]
 
 
+def is_game(window: Window) -> bool:
+    """Whether networks may be playing against each other, as those of a GAN do: several optimizers, and no labels of
+    classes. What hovers there may be well."""
+    return len(window.optimizers) > 1 and not classifies(window)
+
+
 def first_loss_and_chance(window: Window) -> tuple[float, float] | None:
     """The loss of the first steps and that of knowing nothing; None where they were not seen, or chance is unknown."""
     losses, chance = fact(window, "loss"), middle(window, "chance")
@@ -102,13 +109,17 @@ def is_warming_up(window: Window) -> bool:
 def nothing_learnt(window: Window, *, after_steps: int) -> bool:
     """Whether after so many steps the loss is still that of knowing nothing: of a classifier chance, of a regression
     the variance of its targets."""
-    loss, chance = middle(window, "loss"), middle(window, "chance")
-    if window.step < after_steps or loss is None or is_warming_up(window):
-        return False
+    loss = middle(window, "loss")
+    return window.step >= after_steps and loss is not None and not is_warming_up(window) and knows_nothing(window, loss)
+
+
+def knows_nothing(window: Window, loss: float) -> bool:
+    """Whether a loss is that of knowing nothing, or nearly: of a classifier chance, of a regression the variance of its
+    targets. False where neither is known."""
+    chance, spread = middle(window, "chance"), middle(window, "target_std")
     if chance is not None:
-        return classifies(window) and not loss < 0.9 * chance
-    spread = middle(window, "target_std")
-    return loss_function(window) == "mse_loss" and spread is not None and not loss < 0.9 * spread**2
+        return classifies(window) and not loss < KNOWS_NOTHING * chance
+    return loss_function(window) == "mse_loss" and spread is not None and not loss < KNOWS_NOTHING * spread**2
 
 
 def is_stuck(window: Window, *, after_steps: int) -> bool:

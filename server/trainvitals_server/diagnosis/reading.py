@@ -14,6 +14,7 @@ from trainvitals_server.diagnosis.median import median, medians
 from trainvitals_server.diagnosis.window import LEARNING_RATE, Floats32, Series, Steps, Window
 
 MAD_TO_SIGMA: Final = 1.4826  # of a normal distribution
+MEDIAN_ERROR: Final = 1.25  # times that of the mean, of a normal distribution
 FEWEST_POINTS: Final = 20
 EPS: Final = 1e-12
 LEAST_START: Final = 1e-2
@@ -66,8 +67,7 @@ def _trend_of(loss: Series) -> LossTrend | None:
         return None
     tenths = np.array_split(values, 10)
     of_tenths = [median(tenth) for tenth in tenths]
-    # differences of neighbours know nothing of the slope
-    noise = MAD_TO_SIGMA * median(np.abs(np.diff(values[-100:]))) / math.sqrt(2)
+    noise = noise_of(values[-100:])
     start = median(values[: max(3, len(values) // 50)])
     if 0 < values[0] < BLOWN_UP * start:
         start = float(values[0])  # it blew up within these first points
@@ -152,6 +152,22 @@ def above_since(series: Series, line: float) -> int:
     steps, values = series.steps[finite], series.values[finite]
     below = np.flatnonzero(values <= line)
     return int(steps[min(below[-1] + 1, len(steps) - 1) if len(below) else 0])
+
+
+def noise_of(values: NDArray[np.float64]) -> float:
+    """The robust standard deviation that differences of neighbours tell of: they know nothing of the slope."""
+    return MAD_TO_SIGMA * median(np.abs(np.diff(values))) / math.sqrt(2)
+
+
+def rests_at(series: Series, begun: int, *, within: float) -> float | None:
+    """The level at which a series has rested since the step ``begun``; None if medians of its thirds lie further apart
+    than ``within`` of it, or might, for all that the noise between neighbours tells."""
+    values = series.values[(series.steps > begun) & np.isfinite(series.values)].astype(np.float64)
+    if len(values) < FEWEST_POINTS:
+        return None
+    thirds = [median(third) for third in np.array_split(values, 3)]
+    error = MEDIAN_ERROR * noise_of(values) * math.sqrt(2 / (len(values) / 3))
+    return thirds[-1] if max(thirds) - min(thirds) + error <= within * abs(thirds[-1]) else None
 
 
 def learning_rate(window: Window) -> Series | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from trainvitals.wire.messages import Evidence
+from trainvitals_server.diagnosis.facts import is_game
 from trainvitals_server.diagnosis.reading import is_warming_up, loss_trend
 from trainvitals_server.diagnosis.symptom import Symptom
 from trainvitals_server.diagnosis.window import Window
@@ -17,7 +18,7 @@ def loss_not_decreasing(
 ) -> Iterator[Symptom]:
     """After ``after_steps`` steps (``patience`` times as many for a warning), neither the loss now nor its best tenth
     is under the start by more than ``fallen`` of it, nor by ``noises`` times the noise between neighbouring steps; or
-    under it by a twentieth at the most, none of it since the second tenth of the run.
+    under it by a twentieth at the most, none of it since the second tenth of the run. No warning of what may be a game.
 
     Window medians are compared, never single batches. Source: "A Recipe for Training Neural Networks" (Karpathy, 2019);
     the rule of this name in Amazon SageMaker Debugger compares single steps, which alarms on noise.
@@ -37,7 +38,7 @@ def loss_not_decreasing(
         return  # it left: that is another ill
     yield Symptom(
         rule="loss_not_decreasing",
-        severity="warning" if window.step >= patience * after_steps else "info",
+        severity="warning" if window.step >= patience * after_steps and not is_game(window) else "info",
         summary=f"The loss stands at {trend.now:.4g} after {window.step:,} steps; it began at {trend.start:.4g}",
         first_step=int(loss.steps[0]),
         last_step=window.step,
