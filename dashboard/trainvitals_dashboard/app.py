@@ -109,6 +109,12 @@ def _register(app: Dash, questions: Api) -> None:
         prevent_initial_call=True,
     )
     app.clientside_callback(
+        ClientsideFunction("trainvitals", "closed"),
+        Output("live-run", "storage_type", allow_duplicate=True),
+        Input("drawer", "opened"),
+        prevent_initial_call=True,
+    )
+    app.clientside_callback(
         ClientsideFunction("trainvitals", "place"),
         Output("url", "hash"),
         Output("drawer", "opened", allow_duplicate=True),

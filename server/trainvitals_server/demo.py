@@ -9,8 +9,8 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -71,7 +71,7 @@ def run_demo(*, port: int, exit_when_done: bool, data: Path | None = None, steps
             if exit_when_done:
                 return _conclude(client, server, trainings, console)
             console.print("Ctrl-C stops the demo.\n")
-            server.wait()
+            _wait_beside(server, trainings, console)
             raise DemoFailed(f"the server ended with exit code {server.returncode}: see its messages above")
         except KeyboardInterrupt:
             console.print("\nStopping the trainings and the server.")
@@ -79,6 +79,16 @@ def run_demo(*, port: int, exit_when_done: bool, data: Path | None = None, steps
         except DemoFailed as error:
             console.print(f"[bold red]{error}[/bold red]")
             return 1
+
+
+def _wait_beside(server: subprocess.Popen[bytes], trainings: Sequence[Training], console: Console) -> None:
+    """Until the server ends; say once that the trainings have."""
+    while server.poll() is None and any(training.process.poll() is None for training in trainings):
+        with suppress(subprocess.TimeoutExpired):
+            server.wait(1.0)
+    if server.poll() is None:
+        console.print("\nThe trainings have ended. Their pages stay until Ctrl-C stops the server.")
+        server.wait()
 
 
 def _expect_free(port: int) -> None:

@@ -109,6 +109,20 @@ def test_the_rule_of_a_finding_is_shown_without_the_drawer(page: Page, address: 
     expect(page.locator(".mantine-Drawer-title")).to_be_hidden()
 
 
+def test_a_drawer_that_was_closed_stays_closed_when_the_page_is_loaded_again(page: Page, address: str) -> None:
+    training = Training(address, "closed")
+    training.train(60, loss=lambda step: math.nan)
+    training.end()
+    page.goto(f"{address}/runs/closed")
+    expect(page.locator("#live-word")).to_have_text("Ended")
+    page.locator(".tv-tl-btn").first.click()
+    expect(page.locator(".mantine-Drawer-title")).to_be_visible()
+    assert "finding=" in page.url
+    page.keyboard.press("Escape")
+    expect(page.locator(".mantine-Drawer-title")).to_be_hidden()
+    page.wait_for_function("() => !location.search.includes('finding=')")
+
+
 def test_hover_text_can_be_read(page: Page, address: str) -> None:
     Training(address, "hover").train(60)
     page.goto(f"{address}/runs/hover")

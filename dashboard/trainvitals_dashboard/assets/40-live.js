@@ -322,6 +322,7 @@ window.tvLive = (() => {
   return {follow, showRows, stats: () => ({seq, pending: pending.size, rest})};
 })();
 
+let drawerWasOpen = false;
 window.dash_clientside = window.dash_clientside || {};
 window.dash_clientside.trainvitals = {
   follow: page => {
@@ -347,6 +348,11 @@ window.dash_clientside.trainvitals = {
     // Dash asks when the page is built, too: a second entry in the history would trap the Back button
     if ((now.get('runs') || '') === wanted && (now.get('metric') || 'loss') === (metric || 'loss')) return window.dash_clientside.no_update;
     return `?runs=${(runs || []).map(encodeURIComponent).join(',')}&metric=${encodeURIComponent(metric || 'loss')}`;
+  },
+  closed: opened => {
+    if (drawerWasOpen && !opened) remember('finding', null); // else a reload would open it again
+    drawerWasOpen = opened;
+    return window.dash_clientside.no_update;
   },
   heatStat: stat => { remember('stat', stat); return window.dash_clientside.no_update; },
 };

@@ -90,7 +90,8 @@ def evidence_chips(evidence: Evidence) -> list[tuple[str, str]]:
     if evidence.value is not None and evidence.value not in evidence.numbers.values():  # the rule's own word is better
         chips.append((named or "value", words.number(evidence.value)))
     if evidence.threshold is not None:
-        chips.append(("threshold", f"{evidence.comparison} {words.number(evidence.threshold)}"))
+        label = f"threshold of {named.lower()}" if named else "threshold"
+        chips.append((label, f"{evidence.comparison} {words.number(evidence.threshold)}"))
     return chips + [(label, words.number(value)) for label, value in evidence.numbers.items()]
 
 

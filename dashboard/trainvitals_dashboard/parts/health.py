@@ -43,5 +43,9 @@ def health_ring(summary: RunSummary) -> html.Div:
 
 
 def _open(summary: RunSummary) -> str:
-    counts = [f"{count} {severity}" for severity, count in summary.open_findings.items() if count]
+    counts = [
+        f"{count} {severity}{'s' if severity == 'warning' and count > 1 else ''}"
+        for severity, count in summary.open_findings.items()
+        if count
+    ]
     return f"open: {', '.join(counts)}" if counts else "no open findings"

@@ -1,7 +1,8 @@
-"""The server's commands: ``serve``, ``demo``, ``rule``, ``rules``, ``diagnose``, and the SDK's ``run`` and ``sync``."""
+"""The server's commands: ``serve``, ``demo``, ``rule``, ``rules``, ``diagnose``; and the SDK's, for help's sake."""
 
 from __future__ import annotations
 
+import difflib
 import getpass
 import os
 import subprocess
@@ -93,6 +94,12 @@ def sync(context: typer.Context) -> None:
     raise typer.Exit(subprocess.call([sys.executable, "-m", "trainvitals.command", "sync", *context.args]))
 
 
+@commands.command(add_help_option=False, context_settings={"allow_extra_args": True, "ignore_unknown_options": True})
+def preflight(context: typer.Context) -> None:
+    """Check a training before its first epoch: the SDK's own command."""
+    raise typer.Exit(subprocess.call([sys.executable, "-m", "trainvitals.command", "preflight", *context.args]))
+
+
 @commands.command(
     "run", add_help_option=False, context_settings={"allow_extra_args": True, "ignore_unknown_options": True}
 )
@@ -106,8 +113,10 @@ def rule(name: Annotated[str, typer.Argument(help="A rule's name, as findings gi
     """Print a rule's page."""
     page = rule_page(name)
     if page is None:
-        known = ", ".join(title.name for title in rule_titles())
-        typer.echo(f"trainvitals: no rule {name!r}; there are: {known}", err=True)
+        known = [title.name for title in rule_titles()]
+        near = difflib.get_close_matches(name.replace("-", "_"), known, n=3)
+        words = f"did you mean {' or '.join(near)}?" if near else f"there are: {', '.join(known)}"
+        typer.echo(f"trainvitals: no rule {name!r}; {words}", err=True)
         raise typer.Exit(NOT_DONE)
     typer.echo(page)
 

@@ -32,10 +32,11 @@ def labels_shuffled(
     gained: float = 0.05,
     least_update: float = 1e-5,
     most_update: float = 0.03,
+    dead: float = 0.99,
 ) -> Iterator[Symptom]:
     """After ``after_steps`` steps a classifier's loss is at chance and falls no more, and over ``samples`` looks it is
     right hardly more often than who always says the commonest label (``gained``), although gradients come and updates
-    are neither tiny nor huge (medians of the layers within ``least_update`` and ``most_update``).
+    are neither tiny nor huge (medians of the layers within ``least_update`` and ``most_update``) and no layer ``dead``.
 
     Weak evidence: it is what is left when nothing else is wrong, and so no more than worth knowing. Source: Zhang et
     al., "Understanding deep learning requires rethinking generalization", 2017; Karpathy's recipe (2019).
@@ -45,6 +46,8 @@ def labels_shuffled(
     if accuracy is None or majority is None or first is None or ratios is None or not classifies(window):
         return
     if not (nothing_learnt(window, after_steps=after_steps) and is_stuck(window, after_steps=after_steps)):
+        return
+    if (zeros := recent(window, "zero_fraction")) is not None and np.nanmax(typical(zeros), initial=0.0) > dead:
         return
     update = _median(ratios, weighted(window))
     if not least_update < update < most_update or accuracy.mean() > majority.mean() + gained or majority.mean() > 0.9:
@@ -60,15 +63,15 @@ def labels_shuffled(
         evidence=Evidence(
             metric="loss",
             value=loss,
-            threshold=chance,
             first_step=int(first.steps[0]),
             last_step=window.step,
             numbers={
+                "chance": f"{chance:.3g}",
                 "accuracy": f"{accuracy.mean():.1%}",
                 "of the commonest label": f"{majority.mean():.1%}",
                 "typical update ratio": update,
             },
-        ),
+        ),  # fmt: skip
         causes=CAUSES,
         advice=ADVICE,
     )
