@@ -51,7 +51,8 @@ class Spool:
     One thread appends, another reads and acknowledges. What the disk does not take is held in memory, up to 64 MiB, and
     written when it does; meanwhile it is read like the rest. A spool that was never opened holds all there is. While
     the object lives its lock file is held (flock), so that nobody else takes a living run's spool for one left behind.
-    A torn last record reads as the end.
+    A torn last record reads as the end, and so do the zeros that a file system may leave in its place: no record is
+    empty.
     """
 
     def __init__(self, path: Path, *, max_bytes: int = 2**63) -> None:
@@ -216,7 +217,7 @@ class Spool:
             return None
         length, crc, number = _HEADER.unpack(header)
         start = position + _HEADER.size
-        if number >= len(KINDS) or start + length > self._size:
+        if not length or number >= len(KINDS) or start + length > self._size:
             return None
         payload = os.pread(self._file, length, start)
         if len(payload) != length or zlib.crc32(payload, number) != crc:

@@ -258,6 +258,18 @@ def test_a_torn_tail_reads_as_the_end(tmp_path: Path) -> None:
     again.remove()
 
 
+def test_a_tail_of_zeros_as_a_power_cut_may_leave_reads_as_the_end(tmp_path: Path) -> None:
+    spool = Spool.create(tmp_path, run_id="r", writer=1, max_bytes=2**30)
+    spool.append("start", b"one")
+    spool.close()
+    with spool.path.open("ab") as file:
+        file.write(bytes(4096))
+    again = Spool(spool.path)
+    assert again.open()
+    assert [record.payload for record in again.records()] == [b"one"]
+    again.remove()
+
+
 def test_a_spool_remembers_what_was_acknowledged(tmp_path: Path) -> None:
     spool = Spool.create(tmp_path, run_id="r", writer=1, max_bytes=2**30)
     for payload in (b"a", b"b"):
