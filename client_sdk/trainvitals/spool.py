@@ -77,8 +77,9 @@ class Spool:
             raise FileExistsError(f"spool {spool.path} is in use by another process")
         return spool
 
-    def open(self) -> bool:
-        """Take the lock and open the file; False where a living process has it."""
+    def open(self, *, create: bool = True) -> bool:
+        """Take the lock and open the file; False where a living process has it. Unless it may ``create`` the file, it
+        leaves no trace where there is none and raises FileNotFoundError."""
         lock = os.open(self._lock_path, os.O_RDWR | os.O_CREAT, 0o600)
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -90,8 +91,11 @@ class Spool:
             raise
         self._lock_file = lock
         try:
-            self._file = os.open(self.path, os.O_RDWR | os.O_CREAT, 0o600)
-        except OSError:
+            self._file = os.open(self.path, os.O_RDWR | (os.O_CREAT if create else 0), 0o600)
+        except OSError as error:
+            if isinstance(error, FileNotFoundError):
+                with contextlib.suppress(OSError):
+                    self._lock_path.unlink(missing_ok=True)
             self.close()
             raise
         self._size = os.fstat(self._file).st_size
@@ -254,7 +258,9 @@ def left_over(directory: Path, *, tell: Callable[[str], None]) -> Iterator[Spool
     for path in sorted(directory.rglob("*.spool"), key=lambda path: path.name):
         spool = Spool(path)
         try:
-            is_free = spool.open()
+            is_free = spool.open(create=False)
+        except FileNotFoundError:  # another process has shipped it meanwhile
+            continue
         except OSError as error:  # another user's, perhaps
             tell(f"{path} cannot be read and stays where it is ({error})")
             continue
