@@ -51,7 +51,8 @@ class Spool:
     One thread appends, another reads and acknowledges. What the disk does not take is held in memory, up to 64 MiB, and
     written when it does; meanwhile it is read like the rest. A spool that was never opened holds all there is. While
     the object lives its lock file is held (flock), so that nobody else takes a living run's spool for one left behind.
-    A torn last record reads as the end.
+    A torn last record reads as the end, and so do the zeros that a file system may leave in its place: no record is
+    empty.
     """
 
     def __init__(self, path: Path, *, max_bytes: int = 2**63) -> None:
@@ -76,8 +77,9 @@ class Spool:
             raise FileExistsError(f"spool {spool.path} is in use by another process")
         return spool
 
-    def open(self) -> bool:
-        """Take the lock and open the file; False where a living process has it."""
+    def open(self, *, create: bool = True) -> bool:
+        """Take the lock and open the file; False where a living process has it. Unless it may ``create`` the file, it
+        leaves no trace where there is none and raises FileNotFoundError."""
         lock = os.open(self._lock_path, os.O_RDWR | os.O_CREAT, 0o600)
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -89,8 +91,11 @@ class Spool:
             raise
         self._lock_file = lock
         try:
-            self._file = os.open(self.path, os.O_RDWR | os.O_CREAT, 0o600)
-        except OSError:
+            self._file = os.open(self.path, os.O_RDWR | (os.O_CREAT if create else 0), 0o600)
+        except OSError as error:
+            if isinstance(error, FileNotFoundError):
+                with contextlib.suppress(OSError):
+                    self._lock_path.unlink(missing_ok=True)
             self.close()
             raise
         self._size = os.fstat(self._file).st_size
@@ -216,7 +221,7 @@ class Spool:
             return None
         length, crc, number = _HEADER.unpack(header)
         start = position + _HEADER.size
-        if number >= len(KINDS) or start + length > self._size:
+        if not length or number >= len(KINDS) or start + length > self._size:
             return None
         payload = os.pread(self._file, length, start)
         if len(payload) != length or zlib.crc32(payload, number) != crc:
@@ -253,7 +258,9 @@ def left_over(directory: Path, *, tell: Callable[[str], None]) -> Iterator[Spool
     for path in sorted(directory.rglob("*.spool"), key=lambda path: path.name):
         spool = Spool(path)
         try:
-            is_free = spool.open()
+            is_free = spool.open(create=False)
+        except FileNotFoundError:  # another process has shipped it meanwhile
+            continue
         except OSError as error:  # another user's, perhaps
             tell(f"{path} cannot be read and stays where it is ({error})")
             continue

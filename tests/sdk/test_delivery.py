@@ -20,7 +20,7 @@ from tests.postgres import free_port
 from trainvitals.command import main
 from trainvitals.run import SHUTDOWN_SECONDS
 from trainvitals.settings import folder_of
-from trainvitals.spool import Spool, SpoolFull
+from trainvitals.spool import Spool, SpoolFull, left_over
 from trainvitals.wire import coding
 from trainvitals.wire.messages import RunEnd, RunStart
 
@@ -258,6 +258,18 @@ def test_a_torn_tail_reads_as_the_end(tmp_path: Path) -> None:
     again.remove()
 
 
+def test_a_tail_of_zeros_as_a_power_cut_may_leave_reads_as_the_end(tmp_path: Path) -> None:
+    spool = Spool.create(tmp_path, run_id="r", writer=1, max_bytes=2**30)
+    spool.append("start", b"one")
+    spool.close()
+    with spool.path.open("ab") as file:
+        file.write(bytes(4096))
+    again = Spool(spool.path)
+    assert again.open()
+    assert [record.payload for record in again.records()] == [b"one"]
+    again.remove()
+
+
 def test_a_spool_remembers_what_was_acknowledged(tmp_path: Path) -> None:
     spool = Spool.create(tmp_path, run_id="r", writer=1, max_bytes=2**30)
     for payload in (b"a", b"b"):
@@ -278,6 +290,23 @@ def test_a_living_run_s_spool_is_nobody_else_s(tmp_path: Path) -> None:
     spool = Spool.create(tmp_path, run_id="r", writer=1, max_bytes=2**30)
     assert not Spool(spool.path).open()
     spool.remove()
+
+
+def test_what_another_process_ships_meanwhile_is_not_left_behind_again(tmp_path: Path) -> None:
+    for run_id in ("first", "second", "third"):
+        Spool.create(tmp_path, run_id=run_id, writer=1, max_bytes=2**30).close()
+    spools = left_over(tmp_path, tell=print)
+    first = next(spools)
+    second = Spool(tmp_path / "second.1.spool")
+    assert second.open()
+    second.remove()
+
+    third = next(spools)
+    assert (first.run_id, third.run_id) == ("first", "third")
+    assert next(spools, None) is None
+    for spool in (first, third):
+        spool.remove()
+    assert files(tmp_path) == []
 
 
 def test_a_full_spool_takes_no_more_frames_but_the_end(tmp_path: Path) -> None:

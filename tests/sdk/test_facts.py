@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from typing import Any
+from contextlib import nullcontext
+from functools import partial
+from typing import Any, ClassVar
 
 import pytest
 import torch
@@ -197,7 +199,7 @@ def test_the_same_batch_is_known_by_its_checksum(offline: Any, same: bool) -> No
 
 
 def test_losses_are_bit_identical_and_functions_are_as_they_were(offline: Any) -> None:
-    before = {name: getattr(functional, name) for name in LOSS_FUNCTIONS}
+    before = {name: getattr(functional, name) for name in (*LOSS_FUNCTIONS, "handle_torch_function")}
     torch.manual_seed(0)
     model = nn.Sequential(nn.Linear(4, 8), nn.Dropout(0.5), nn.Linear(8, 3))
     bare = {name: value.clone() for name, value in model.state_dict().items()}
@@ -207,7 +209,56 @@ def test_losses_are_bit_identical_and_functions_are_as_they_were(offline: Any) -
     assert train(model, steps=12, watch=lambda *of: run.watch(*of, every=1)) == losses
     assert functional.cross_entropy is not before["cross_entropy"]
     run.finish()
-    assert {name: getattr(functional, name) for name in LOSS_FUNCTIONS} == before
+    assert {name: getattr(functional, name) for name in before} == before
+
+
+class Tabled(Tensor):
+    """Looks up in a table what it does otherwise, as many a subclass."""
+
+    table: ClassVar[dict[Any, Callable[..., Any]]] = {}
+
+    @classmethod
+    def __torch_function__(cls, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        if func in cls.table:
+            return cls.table[func](*args, **(kwargs or {}))
+        return super().__torch_function__(func, types, args, kwargs or {})
+
+
+def handled(*given: Any, **named: Any) -> Any:
+    return "theirs", len(given), sorted(named)
+
+
+@pytest.mark.parametrize("around", [nullcontext, partial(torch.device, "cpu")])
+def test_a_tensor_that_handles_a_loss_itself_is_told_the_function_as_it_was(
+    offline: Any, monkeypatch: pytest.MonkeyPatch, around: Callable[[], Any]
+) -> None:
+    monkeypatch.setitem(Tabled.table, functional.cross_entropy, handled)
+    model, labels = nn.Linear(4, 3), torch.tensor([0, 2]).as_subclass(Tabled)
+    bare = functional.cross_entropy(torch.randn(2, 3), labels)
+    run = offline.init()
+    run.watch(model, torch.optim.SGD(model.parameters(), lr=0.1))
+    with around():
+        watched = functional.cross_entropy(torch.randn(2, 3), labels)
+    run.finish()
+
+    assert watched == bare
+    assert bare[0] == "theirs"
+
+
+class Plain(Tensor):
+    """Does nothing otherwise."""
+
+
+@pytest.mark.parametrize("kind", [Tensor, Plain])
+@pytest.mark.parametrize("around", [nullcontext, partial(torch.device, "cpu")])
+def test_a_loss_is_one_call_whatever_handles_its_tensors(
+    offline: Any, around: Callable[[], Any], kind: type[Tensor]
+) -> None:
+    targets = torch.ones(6, 1).as_subclass(kind)
+    with around():
+        facts = one_step(offline, nn.Linear(5, 1), torch.randn(6, 5), targets, nn.BCEWithLogitsLoss())
+
+    assert facts["loss_calls"] == 1
 
 
 @pytest.mark.filterwarnings("ignore:.torch.jit.script. is deprecated")

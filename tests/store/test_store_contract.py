@@ -194,7 +194,7 @@ def test_refuses_more_series_than_a_store_is_asked_to_hold(store: Store) -> None
     names = [f"loss_{number}" for number in range(MOST_SERIES + 1)]
     points = [MetricPoints(metric=name, steps=[1], values=Floats.of([1.0])) for name in names]
 
-    with pytest.raises(TooManySeries, match="10,000 series"):
+    with pytest.raises(TooManySeries, match="10,000 series of rank 0"):
         store.append([received(Frame(run_id=RUN, writer=1, seq=0, metrics=points))])
 
     assert store.run(RUN).metrics == []

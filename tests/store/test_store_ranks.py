@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from itertools import permutations
 
 import numpy as np
@@ -11,7 +12,8 @@ from tests.store.sample_frames import RUN, WHOLE, floats, merge_all, received, s
 from trainvitals.wire.floats import Floats
 from trainvitals.wire.frame import Frame, MetricPoints
 from trainvitals.wire.messages import RunEnd, RunStart
-from trainvitals_server.store.interface import ReceivedFrame, RunNotFound, RunQuery, Store
+from trainvitals_server.store.catalogue import MOST_LAYOUTS_OF_OTHERS, MOST_SERIES, MOST_SERIES_OF_OTHERS
+from trainvitals_server.store.interface import ReceivedFrame, RunNotFound, RunQuery, Store, TooManySeries
 
 LEADER = RunStart(
     project="p", name="led", started_at=10.0, config={"lr": 1}, tags=["a"], group="g", planned_steps=9, ranks=4
@@ -221,3 +223,33 @@ def test_the_runs_own_metrics_and_newest_values_are_those_of_rank_0(store: Store
     assert (detail.summary.last["loss"].step, detail.summary.last["loss"].value) == (80, 2.0)
     assert detail.summary.sparkline.tolist() == [2.0]
     assert detail.summary.last_step == 95
+
+
+def frame_of_names(rank: int, seq: int, names: Iterable[str]) -> ReceivedFrame:
+    metrics = [MetricPoints(metric=name, steps=[seq], values=Floats.of([1.0])) for name in names]
+    return received(Frame(run_id=RUN, writer=100 + rank, seq=seq, rank=rank, metrics=metrics))
+
+
+def test_ranks_that_have_many_series_together_leave_room_for_rank_0_s(store: Store) -> None:
+    begin(store, LEADER)
+    names = [f"loss_{number}" for number in range(MOST_SERIES)]
+    full = MOST_SERIES_OF_OTHERS // MOST_SERIES
+    for rank in range(1, full + 1):
+        assert store.append([frame_of_names(rank, 0, names)]) == [True]
+
+    with pytest.raises(TooManySeries, match="10,000 series of rank 1,"):
+        store.append([frame_of_names(1, 1, ["one more"])])
+    with pytest.raises(TooManySeries, match="50,000 series of ranks other than 0"):
+        store.append([frame_of_names(full + 1, 0, ["loss_0"])])
+    assert store.append([frame_of_names(0, seq, [name]) for seq, name in enumerate(["loss", "val/loss"])]) == [True] * 2
+    assert store.append([frame_of_names(1, 1, ["loss_1"])]) == [True]
+
+
+def test_ranks_that_have_many_sets_of_layers_together_leave_room_for_rank_0_s(store: Store) -> None:
+    begin(store, LEADER)
+    ranks = range(1, MOST_LAYOUTS_OF_OTHERS + 1)
+    assert store.append([frame_of_names(rank, 0, ["loss"]) for rank in ranks]) == [True] * len(ranks)
+
+    with pytest.raises(TooManySeries, match="10,000 sets of layers of ranks other than 0"):
+        store.append([frame_of_names(ranks.stop, 0, ["loss"])])
+    assert store.append([frame_of_names(0, 0, ["loss"])]) == [True]

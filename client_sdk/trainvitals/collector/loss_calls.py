@@ -17,6 +17,8 @@ from torch.nn import functional
 
 from trainvitals.wire.facts import LOSS_FUNCTIONS
 
+_HANDLE: Final = "handle_torch_function"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LossCall:
@@ -54,10 +56,14 @@ _replaced: list[tuple[ModuleType, str, object, object]] = []  # module, name, ou
 def listen(listener: Listener) -> None:
     """Report to it from now on."""
     if not _listeners:
-        ours = {id(theirs): (theirs, _reporting(name, theirs)) for name, theirs in _functions()}
+        reporting = {theirs: _reporting(name, theirs) for name, theirs in _functions()}
+        ours = {id(theirs): (theirs, replacement) for theirs, replacement in reporting.items()}
         for module, key, theirs, replacement in list(_names_of(ours)):
             setattr(module, key, replacement)
             _replaced.append((module, key, replacement, theirs))
+        handle, theirs = _handing_on({replacement: theirs for theirs, replacement in reporting.items()})
+        setattr(functional, _HANDLE, handle)
+        _replaced.append((functional, _HANDLE, handle, theirs))
     _listeners.append(listener)
 
 
@@ -84,7 +90,7 @@ def _reporting(name: str, original: Callable[..., Any]) -> Callable[..., Any]:
     @functools.wraps(original)
     def loss(*arguments: Any, **named: Any) -> Any:
         answer = original(*arguments, **named)
-        if not torch.compiler.is_compiling():
+        if not torch.compiler.is_compiling() and isinstance(answer, Tensor):
             for listener in list(_listeners):
                 if listener.wants_losses():
                     listener.lost(lambda: _call(name, signature, arguments, named, answer))
@@ -93,6 +99,18 @@ def _reporting(name: str, original: Callable[..., Any]) -> Callable[..., Any]:
     # so that TorchScript compiles what calls it as it always did
     loss.__prepare_scriptable__ = lambda: original  # type: ignore[attr-defined]  # TorchScript's own
     return loss
+
+
+def _handing_on(originals: dict[Callable[..., Any], Callable[..., Any]]) -> tuple[Callable[..., Any], Any]:
+    """What tells tensors and modes with a ``__torch_function__`` which function is called, and PyTorch's own. A loss
+    names itself by its global name, which is ours: they look it up in tables, and call it, as the original."""
+    theirs: Final = getattr(functional, _HANDLE)
+
+    @functools.wraps(theirs)
+    def handle(function: Callable[..., Any], *arguments: Any, **named: Any) -> Any:
+        return theirs(originals.get(function, function), *arguments, **named)
+
+    return handle, theirs
 
 
 def _call(name: str, signature: inspect.Signature, arguments: Any, named: Any, answer: Tensor) -> LossCall:

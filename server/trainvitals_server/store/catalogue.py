@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Final, Literal
@@ -18,8 +19,11 @@ from trainvitals_server.store.interface import TooManySeries
 Kind = Literal["layers", "metrics"]
 Layout = tuple[Kind, int, tuple[str, ...]]  # kind, rank, layers
 NEVER: Final = 2**62  # a step beyond all steps
-MOST_SERIES: Final = 10_000  # of one run: a name per step would else grow without end, …
+MOST_SERIES: Final = 10_000  # of one rank: a name per step would else grow without end, …
 MOST_LAYOUTS: Final = 1_000  # … and so would layers that are named after one
+# of all ranks but rank 0, which tells of the run and is never refused for their sake
+MOST_SERIES_OF_OTHERS: Final = 50_000
+MOST_LAYOUTS_OF_OTHERS: Final = 10_000
 
 
 @dataclass(slots=True, kw_only=True)
@@ -90,6 +94,8 @@ def load_catalogue(connection: Connection, run_number: int) -> Catalogue:
 def extend_catalogue(connection: Connection, run_number: int, frames: Iterable[Frame]) -> Catalogue:
     """The run's catalogue with the series of ``frames`` added; the caller holds the run's row. Raises TooManySeries."""
     catalogue = load_catalogue(connection, run_number)
+    rank_of = {number: rank for (_, rank, _), number in catalogue.streams.items()}
+    layouts_told, series_told = Counter(rank_of.values()), Counter(rank_of[number] for number, _ in catalogue.series)
     streams, series = [], []
     for frame in frames:
         for layout, stats in layouts_of(frame).items():
@@ -97,6 +103,7 @@ def extend_catalogue(connection: Connection, run_number: int, frames: Iterable[F
             if number is None:
                 number = catalogue.streams[layout] = len(catalogue.streams) + 1
                 kind, rank, layers = layout
+                layouts_told[rank] += 1
                 packed = msgspec.msgpack.encode(layers)
                 streams.append(
                     {"run_id": run_number, "stream_id": number, "kind": kind, "rank": rank, "layers": packed}
@@ -104,16 +111,24 @@ def extend_catalogue(connection: Connection, run_number: int, frames: Iterable[F
             for stat in stats:
                 if (number, stat) not in catalogue.series:
                     position = catalogue.series[number, stat] = len(catalogue.series) + 1
+                    series_told[frame.rank] += 1
                     series.append({"run_id": run_number, "stream_id": number, "stat": stat, "position": position})
-        if series and len(catalogue.series) > MOST_SERIES:
-            raise TooManySeries(frame.run_id, f"{MOST_SERIES:,} series")
-        if streams and len(catalogue.streams) > MOST_LAYOUTS:
-            raise TooManySeries(frame.run_id, f"{MOST_LAYOUTS:,} sets of layers")
+        _check(frame, series_told, "series", MOST_SERIES, MOST_SERIES_OF_OTHERS)
+        _check(frame, layouts_told, "sets of layers", MOST_LAYOUTS, MOST_LAYOUTS_OF_OTHERS)
     if streams:
         connection.execute(sa.insert(tables.stream), streams)
     if series:
         connection.execute(sa.insert(tables.series), series)
     return catalogue
+
+
+def _check(frame: Frame, told: Counter[int], what: str, most: int, most_of_others: int) -> None:
+    """``told``: rank → how many it has with the frame's."""
+    if told[frame.rank] > most:
+        raise TooManySeries(frame.run_id, f"{most:,} {what} of rank {frame.rank}, the most that one rank may have")
+    if frame.rank and told.total() - told[0] > most_of_others:
+        most_told = f"{most_of_others:,} {what} of ranks other than 0, the most that these may have together"
+        raise TooManySeries(frame.run_id, most_told)
 
 
 def note_attempts(connection: Connection, first_steps: dict[tuple[int, int], int]) -> None:

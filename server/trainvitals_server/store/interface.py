@@ -66,10 +66,7 @@ class TooManySeries(StoreError):
     """A frame would give the run more series than a store is asked to hold."""
 
     def __init__(self, run_id: str, most: str) -> None:
-        super().__init__(
-            f"run {run_id!r} has {most}, the most that one run may have: use fewer names, without steps or batch "
-            "numbers in them"
-        )
+        super().__init__(f"run {run_id!r} has {most}: use fewer names, without steps or batch numbers in them")
         self.run_id = run_id
 
 
