@@ -61,20 +61,17 @@ def labels_shuffled(
         first_step=int(first.steps[0]),
         last_step=window.step,
         evidence=Evidence(
-            metric="loss",
-            value=loss,
-            first_step=int(first.steps[0]),
-            last_step=window.step,
+            metric="loss", value=loss, first_step=int(first.steps[0]), last_step=window.step,
             numbers={
                 "chance": f"{chance:.3g}",
                 "accuracy": f"{accuracy.mean():.1%}",
                 "of the commonest label": f"{majority.mean():.1%}",
                 "typical update ratio": update,
             },
-        ),  # fmt: skip
+        ),
         causes=CAUSES,
         advice=ADVICE,
-    )
+    )  # fmt: skip
 
 
 def _median(ratios: Floats32, columns: NDArray[np.intp]) -> float:
