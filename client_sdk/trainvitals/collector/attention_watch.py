@@ -18,6 +18,7 @@ from trainvitals.collector.hooks import Faults, Hook
 from trainvitals.collector.layers import Layers, named_modules
 from trainvitals.collector.roots import is_compiled
 from trainvitals.collector.sample import Sample
+from trainvitals.collector.source_lines import source_of
 from trainvitals.collector.stats import attention
 
 MOST_CALLS: Final = 4  # of one layer in a step: more micro-batches would add little but their cost
@@ -162,7 +163,8 @@ class AttentionWatch:
         if place is None:
             place = self._places[name] = len(self.layers.names)
             names, modules = [*self.layers.names, name], [*self.layers.modules, module]
-            self.layers = replace(self.layers, names=names, modules=modules)
+            sources = [*self.layers.sources, source_of("", {"": module})]
+            self.layers = replace(self.layers, names=names, modules=modules, sources=sources)
             self._found(self.layers)
         self._sample.add("attention", attention.reduce(logits, allowed), owners=[place], sizes=[logits.shape[0]])
 
