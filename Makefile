@@ -3,8 +3,9 @@
 PY := .venv/bin/python
 PEERS := .venv-peers
 ARGS ?=
-# a process more than there are cores, since tests often wait; a file of tests to one of them: fixtures are made once
-SIDE_BY_SIDE = -n $$(($$(getconf _NPROCESSORS_ONLN) + 1)) --maxprocesses 5 --dist loadfile --no-loadscope-reorder
+# a process for each core, and a file of tests to one of them: its fixtures are made once; with more processes than
+# cores, browsers starve one another
+SIDE_BY_SIDE := -n logical --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 
 .PHONY: help setup demo serve team test check clinic pictures bench bench-overhead bench-peers format lock clean
 
