@@ -3,8 +3,7 @@
 PY := .venv/bin/python
 PEERS := .venv-peers
 ARGS ?=
-# a process for each core, and a file of tests to one of them: its fixtures are made once; with more processes than
-# cores, browsers starve one another
+# a process for each core, and a file of tests to one of them: its fixtures are made once
 SIDE_BY_SIDE := -n logical --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 
 .PHONY: help setup demo serve team test check clinic pictures bench bench-overhead bench-peers format lock clean
@@ -31,7 +30,8 @@ team: setup  ## PostgreSQL in a local folder and the server on it, without conta
 test check: export OMP_NUM_THREADS = 1
 
 test: setup  ## every test there is, PostgreSQL, browser and trainings included
-	$(PY) -m pytest $(SIDE_BY_SIDE) $(ARGS)
+	$(PY) -m pytest $(SIDE_BY_SIDE) -m "not browser" $(ARGS) || [ $$? = 5 ]  # 5: of those named, none
+	$(PY) -m pytest -m browser $(ARGS) || [ $$? = 5 ]  # alone, since browsers and servers starve one another
 
 check: setup  ## format, lint, types, import contracts, fast tests
 	.venv/bin/ruff format --check .
