@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from trainvitals.wire.messages import Finding, FindingState
-from trainvitals_dashboard.parts.findings import finding_in_full, findings_card
+from trainvitals.wire.messages import Evidence, Finding, FindingState
+from trainvitals_dashboard.parts.findings import evidence_chips, finding_in_full, findings_card
 
 
 def finding(rule: str, *, cause: str | None = None, state: FindingState = "open") -> Finding:
@@ -44,3 +44,11 @@ def test_a_finding_in_full_names_its_cause_and_what_follows_from_it() -> None:
     linked = [button for piece in body if piece is not None for button in opens(piece)]
 
     assert linked == ["a", "c"]
+
+
+def test_a_threshold_says_of_what_it_is_unless_that_stands_before_it() -> None:
+    bare = Evidence(stat="zero_fraction", value=0.99, threshold=0.9)
+    named = Evidence(stat="zero_fraction", value=0.99, threshold=0.9, numbers={"zeros": 0.99})
+
+    assert [label for label, _ in evidence_chips(bare)] == ["Zero fraction", "threshold"]
+    assert [label for label, _ in evidence_chips(named)] == ["threshold of zero fraction", "zeros"]

@@ -87,11 +87,13 @@ def evidence_chips(evidence: Evidence) -> list[tuple[str, str]]:
     """(label, value) for people: the value that was judged, its threshold, and the rule's own numbers."""
     chips: list[tuple[str, str]] = []
     named = words.stat(evidence.stat) if evidence.stat else words.metric(evidence.metric) if evidence.metric else ""
+    limit = "threshold"
     if evidence.value is not None and evidence.value not in evidence.numbers.values():  # the rule's own word is better
         chips.append((named or "value", words.number(evidence.value)))
+    elif named:
+        limit = f"threshold of {named[0].lower()}{named[1:]}"
     if evidence.threshold is not None:
-        label = f"threshold of {named.lower()}" if named else "threshold"
-        chips.append((label, f"{evidence.comparison} {words.number(evidence.threshold)}"))
+        chips.append((limit, f"{evidence.comparison} {words.number(evidence.threshold)}"))
     return chips + [(label, words.number(value)) for label, value in evidence.numbers.items()]
 
 
