@@ -1,22 +1,21 @@
 """Two processes that train one network, or three, so that one can be apart from the others.
 
-Run as: ranks_training.py HOW FOLDER. HOW: healthy, gone round (of the wrapper), held up (rank 1, by its data),
-mislabelled (rank 1), evaluating (rank 0, now and then).
+Run as: python -m tests.diagnosis.ranks_training HOW FOLDER. HOW: healthy, gone round (of the wrapper), held up (rank 1,
+by its data), mislabelled (rank 1), evaluating (rank 0, now and then).
 """
 
 from __future__ import annotations
 
 import sys
-import tempfile
 import time
 from pathlib import Path
 
 import torch
-import torch.multiprocessing as mp
 from torch import Tensor, distributed, nn
 from torch.nn.parallel import DistributedDataParallel
 
 import trainvitals as tv
+from tests.sdk.forked_ranks import fork_ranks
 
 STEPS, BATCH = 400, 32
 RANKS = {"mislabelled": 3}
@@ -57,5 +56,4 @@ def train(rank: int, how: str, folder: Path, meeting: str) -> None:
 
 if __name__ == "__main__":
     way, target = sys.argv[1], Path(sys.argv[2])
-    with tempfile.TemporaryDirectory() as shared:
-        mp.spawn(train, args=(way, target, f"{shared}/meeting"), nprocs=RANKS.get(way, 2))
+    fork_ranks(train, way, target, ranks=RANKS.get(way, 2))

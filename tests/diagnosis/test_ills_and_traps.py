@@ -14,7 +14,7 @@ from trainvitals.wire.messages import LayerInfo
 from trainvitals_server.diagnosis.catalogue import page, rules
 from trainvitals_server.diagnosis.grouping import group_layers
 from trainvitals_server.diagnosis.window import Series, Window
-from trainvitals_server.evaluator.history import nonfinite_of
+from trainvitals_server.evaluator.snapshots import nonfinite_of
 
 LAYERS = tuple(f"fc{index}" for index in range(8))
 SNAPSHOTS = 64

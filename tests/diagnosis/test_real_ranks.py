@@ -19,12 +19,12 @@ from trainvitals_server.store.interface import ReceivedFrame, Store
 from trainvitals_server.store.opening import open_store
 
 pytestmark = pytest.mark.slow
-SCRIPT = Path(__file__).parent / "ranks_training.py"
+REPOSITORY = Path(__file__).parents[2]
 
 
 def train(how: str, folder: Path) -> None:
     done = subprocess.run(
-        [sys.executable, str(SCRIPT), how, str(folder)],
+        [sys.executable, "-m", "tests.diagnosis.ranks_training", how, str(folder)], cwd=REPOSITORY,
         env={**os.environ, "OMP_NUM_THREADS": "1"}, timeout=180, capture_output=True, text=True, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr

@@ -1,19 +1,17 @@
 """The same training in one process and in several that share its batches.
 
-Run as: distributed_training.py HOW FOLDER, which gets folders "one" and "several". HOW: ddp, fsdp, hybrid, tensor,
-accumulating (ddp, each step's gradient from two passes), or clipping (fsdp).
+Run as: python -m tests.sdk.distributed_training HOW FOLDER, which gets folders "one" and "several". HOW: ddp, fsdp,
+hybrid, tensor, accumulating (ddp, each step's gradient from two passes), or clipping (fsdp).
 """
 
 from __future__ import annotations
 
 import sys
-import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import torch
-import torch.multiprocessing as mp
 from torch import distributed, nn
 from torch.distributed.device_mesh import init_device_mesh
 from torch.distributed.fsdp import fully_shard
@@ -21,6 +19,7 @@ from torch.distributed.tensor.parallel import ColwiseParallel, RowwiseParallel, 
 from torch.nn.parallel import DistributedDataParallel
 
 import trainvitals as tv
+from tests.sdk.forked_ranks import fork_ranks
 
 STEPS = 6
 BATCH = 8
@@ -107,6 +106,5 @@ def one_of_several(rank: int, how: str, folder: Path, meeting: str) -> None:
 
 if __name__ == "__main__":
     way, target = sys.argv[1], Path(sys.argv[2])
+    fork_ranks(one_of_several, way, target, ranks=WAYS[way][0])
     train(network(way), target / "one", rank=0, parts=1, **loop(way))
-    with tempfile.TemporaryDirectory() as shared:
-        mp.spawn(one_of_several, args=(way, target, f"{shared}/meeting"), nprocs=WAYS[way][0])

@@ -1,18 +1,19 @@
-"""400 steps of a model sharded over two processes, at the default budget. Run as: sharded_training.py FOLDER WHO, where
-"rank 0 alone" or "every rank" watches."""
+"""400 steps of a model sharded over two processes, at the default budget.
+
+Run as: python -m tests.sdk.sharded_training FOLDER WHO, where "rank 0 alone" or "every rank" watches.
+"""
 
 from __future__ import annotations
 
 import sys
-import tempfile
 from pathlib import Path
 
 import torch
-import torch.multiprocessing as mp
 from torch import distributed, nn
 from torch.distributed.fsdp import fully_shard
 
 import trainvitals as tv
+from tests.sdk.forked_ranks import fork_ranks
 
 RANKS = 2
 STEPS = 400
@@ -40,5 +41,4 @@ def train(rank: int, folder: Path, who: str, meeting: str) -> None:
 
 
 if __name__ == "__main__":
-    with tempfile.TemporaryDirectory() as shared:
-        mp.spawn(train, args=(Path(sys.argv[1]), sys.argv[2], f"{shared}/meeting"), nprocs=RANKS)
+    fork_ranks(train, Path(sys.argv[1]), sys.argv[2], ranks=RANKS)

@@ -26,7 +26,7 @@ from trainvitals.wire import coding
 from trainvitals.wire.frame import Frame, decode_frame
 from trainvitals.wire.messages import RunEnd, RunStart
 
-HERE = Path(__file__).parent
+REPOSITORY = Path(__file__).parents[2]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,7 +47,7 @@ def python(*arguments: str | Path, **environment: str) -> str:
     done = subprocess.run(
         [sys.executable, *map(str, arguments)],
         env={**os.environ, "OMP_NUM_THREADS": "1", **environment},
-        timeout=180, capture_output=True, text=True, check=False,
+        cwd=REPOSITORY, timeout=180, capture_output=True, text=True, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     return done.stderr
@@ -60,7 +60,7 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Trained
     @functools.cache
     def train(how: str) -> Trained:
         folder = tmp_path_factory.mktemp(how)
-        said = python(HERE / "distributed_training.py", how, folder)
+        said = python("-m", "tests.sdk.distributed_training", how, folder)
         return Trained(one=frames_of(folder / "one"), several=by_rank(folder / "several"), said=said)
 
     return train
@@ -215,7 +215,7 @@ def test_norms_before_clipping_of_sharded_gradients_are_left_out_and_that_is_sai
 
 @pytest.mark.slow
 def test_sharded_ranks_sample_the_same_steps_by_the_budget(tmp_path: Path) -> None:
-    said = python(HERE / "sharded_training.py", tmp_path, "every rank")
+    said = python("-m", "tests.sdk.sharded_training", tmp_path, "every rank")
     assert "come" not in said
     steps: dict[str, set[int]] = defaultdict(set)
     for frame in frames(by_rank(tmp_path)[0]):
@@ -230,7 +230,7 @@ def test_sharded_ranks_sample_the_same_steps_by_the_budget(tmp_path: Path) -> No
 
 @pytest.mark.slow
 def test_a_rank_that_does_not_watch_is_missed_once_and_nothing_false_is_told(tmp_path: Path) -> None:
-    said = python(HERE / "sharded_training.py", tmp_path, "rank 0 alone")
+    said = python("-m", "tests.sdk.sharded_training", tmp_path, "rank 0 alone")
     assert said.count("not every rank watches this model") == 1
     found = frames(by_rank(tmp_path)[0])
     seen = stats_at(found, 0).keys()

@@ -3,8 +3,7 @@ comes."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from itertools import chain
+from collections.abc import Iterable, Iterator
 from typing import Final
 
 import numpy as np
@@ -19,14 +18,14 @@ from trainvitals_server.diagnosis.window import (
     SKIPPED_STEPS,
     VALIDATION_LOSS_NAMES,
     Floats32,
+    Series,
     Window,
 )
 from trainvitals_server.evaluator.lineup import Lineup, Recorded
 from trainvitals_server.evaluator.rank_points import RankPoints, series_of
+from trainvitals_server.evaluator.snapshots import Snapshots
 from trainvitals_server.evaluator.thinning import Thinned
 
-NEWEST_SNAPSHOTS: Final = 48
-PAST_SNAPSHOTS: Final = 32
 NEWEST_POINTS: Final = 512
 PAST_POINTS: Final = 512
 MOMENT_SNAPSHOTS: Final = 8  # a moment to judge comes after so many, …
@@ -38,10 +37,6 @@ NEVER: Final = 2**62  # a step beyond all steps
 ALWAYS_KEPT: Final = frozenset({*LOSS_NAMES, *VALIDATION_LOSS_NAMES, LEARNING_RATE, LOSS_SCALE, SKIPPED_STEPS})
 MOST_METRICS: Final = 32
 FACT_POINTS: Final = 64  # the newest, and as many of the past
-MOST_STATS: Final = 64
-MOST_VALUES: Final = 4_000_000  # of the newest snapshots, and of the past
-FEWEST_SNAPSHOTS: Final = 16  # which rules need, however large they are
-Bools = np.ndarray[tuple[int, ...], np.dtype[np.bool_]]
 
 
 class History:
@@ -58,18 +53,23 @@ class History:
         self.attempt = 0
         self._hidden_from: int | None = None  # what older attempts recorded there and after
         self._model = ModelInfo(layers=[])
-        self._layers: tuple[str, ...] = ()
-        self._snapshots: Thinned[dict[str, Floats32]] = Thinned(newest=NEWEST_SNAPSHOTS, past=PAST_SNAPSHOTS)
+        self._info: dict[str, LayerInfo] = {}
+        self._snapshots = Snapshots()
         self._metrics: dict[str, Thinned[float]] = {}
+        self._series: dict[str, Series] = {}  # of these, until a point comes
         self._others = 0  # metrics that are no facts
         self._ranks = RankPoints()
         self._lineup = Lineup()
         self._step = -1
         self._fresh_steps = self._fresh_snapshots = 0
+        self.has_news = True  # since the last moment to judge
 
     def describe(self, model: ModelInfo) -> None:
         """Learn what is watched."""
         self._model = model
+        self._info = {layer.name: layer for layer in model.layers}
+        self._snapshots.describe(self._info)
+        self.has_news = True
 
     def resume(self, attempt: int, step: int, *, forget: bool = True) -> None:
         """A newer attempt goes on from ``step``: ``forget`` what older ones recorded there and after."""
@@ -79,6 +79,7 @@ class History:
         self._snapshots.forget_from(step)
         for points in self._metrics.values():
             points.forget_from(step)
+        self._series.clear()
         self._ranks.forget_from(step)
         self._lineup.forget_from(step)
         self._step = min(self._step, step - 1)
@@ -94,6 +95,7 @@ class History:
                 for metric, value in one.points:
                     self._ranks.add(metric, frame.rank, one.step, value)
             self._ranks.catch_up(self._step)
+            self.has_news = True
         else:
             self._lineup.put(steps, is_frame=True)
         yield from self._go_on()
@@ -109,7 +111,9 @@ class History:
                 self._ranks.leave_behind(before=step)
             if step > max(self._step, self._ranks.horizon()):
                 return
+            self.has_news = True
             if self._enter(self._lineup.pop()):
+                self.has_news = False
                 yield
 
     def _enter(self, recorded: Recorded) -> bool:
@@ -156,15 +160,11 @@ class History:
             newest, past = (FACT_POINTS, FACT_POINTS) if of_fact else (NEWEST_POINTS, PAST_POINTS)
             self._metrics[metric] = Thinned(newest=newest, past=past)
         self._metrics[metric].add(step, value)
+        self._series.pop(metric, None)
 
     def add_snapshot(self, step: int, layers: tuple[str, ...], stats: dict[str, Floats32]) -> None:
         """Take a snapshot in: stat → float32 [layers]. Other layers than before begin the layer history anew."""
-        if layers != self._layers:
-            self._layers = layers
-            room = max(FEWEST_SNAPSHOTS, MOST_VALUES // max(1, len(layers) * len(stats)))
-            self._snapshots = Thinned(newest=min(NEWEST_SNAPSHOTS, room), past=min(PAST_SNAPSHOTS, room))
-        known = self._snapshots.get(step) or {}  # one step may come in two frames
-        self._snapshots.add(step, dict(list((known | stats).items())[:MOST_STATS]))
+        self._snapshots.add(step, layers, stats)
         self._step = max(self._step, step)
 
     @property
@@ -179,20 +179,20 @@ class History:
 
     def window(self) -> Window:
         """The run as rules see it now."""
-        own = {name: series_of(points) for name, points in self._metrics.items()}
-        rows = self._snapshots.items()
-        stats = _Stats([snapshot for _, snapshot in rows], layers=len(self._layers))
-        info = {layer.name: layer for layer in self._model.layers}
+        for name in self._metrics.keys() - self._series.keys():
+            self._series[name] = series_of(self._metrics[name])
+        own = {name: self._series[name] for name in self._metrics}
+        stats = self._snapshots.stats()
         return Window(
             run_id=self.run_id,
             step=self.step,
-            layers=self._layers,
-            steps=np.array([step for step, _ in rows], np.int64),
+            layers=self._snapshots.layers,
+            steps=self._snapshots.steps(),
             stats=stats,
-            nonfinite=nonfinite_of(stats, self._layers, info, recorded=stats.recorded),
+            nonfinite=self._snapshots.nonfinite(stats),
             metrics={name: self._ranks.mean(name, series) for name, series in own.items()},
             ranks={name: found for name, series in own.items() if (found := self._ranks.beside(name, series))},
-            info=info,
+            info=self._info,
             optimizers=tuple(self._model.optimizers),
             planned_steps=self.planned_steps,
         )
@@ -201,33 +201,6 @@ class History:
 def is_kept(metric: str) -> bool:
     """Whether rules read it, however many others there are."""
     return metric in ALWAYS_KEPT or is_fact(metric)
-
-
-class _Stats(Mapping[str, Floats32]):
-    """Stat → float32 [n, layers], put together when a rule asks for it."""
-
-    def __init__(self, snapshots: list[dict[str, Floats32]], *, layers: int) -> None:
-        self._snapshots = snapshots
-        self._nothing = np.full(layers, np.nan, np.float32)
-        self._names = dict.fromkeys(chain.from_iterable(snapshots))
-        self._made: dict[str, Floats32] = {}
-
-    def __getitem__(self, stat: str) -> Floats32:
-        if stat not in self._made:
-            if stat not in self._names:
-                raise KeyError(stat)
-            self._made[stat] = np.array([snapshot.get(stat, self._nothing) for snapshot in self._snapshots])
-        return self._made[stat]
-
-    def recorded(self, stat: str) -> Bools:
-        """Which snapshots have the stat at all: bool [n, 1]."""
-        return np.array([[stat in snapshot] for snapshot in self._snapshots], bool)
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._names)
-
-    def __len__(self) -> int:
-        return len(self._names)
 
 
 def _recorded(frame: Frame) -> list[Recorded]:
@@ -256,35 +229,6 @@ def _snapshots(stats: LayerStats) -> dict[int, dict[str, Floats32]]:
         step: {stat: matrix[:, place].copy() for stat, matrix in matrices.items()}
         for place, step in enumerate(stats.steps)
     }
-
-
-def nonfinite_of(
-    stats: Mapping[str, Floats32],
-    layers: tuple[str, ...],
-    info: dict[str, LayerInfo],
-    *,
-    recorded: Callable[[str], Bools] = lambda _: np.ones((1, 1), bool),
-) -> dict[str, Bools]:
-    """Where a value is wrong rather than absent: stat → bool [n, layers].
-
-    NaN also stands for "does not apply" (a layer without parameters) and "no gradient came"; so a gradient is called
-    non-finite if it is infinite, or NaN after it was a number while the step left no number either: a layer that is
-    skipped or frozen for a while has no gradient, and a sound update. A weight is only where the layer has any. Where
-    a snapshot has not ``recorded`` the stat, nothing is wrong.
-    """
-    found = {}
-    if (counts := stats.get("activation_nonfinite")) is not None:
-        found["activation"] = counts > 0  # false for NaN
-    if (gradients := stats.get("grad_norm")) is not None:
-        was_number = np.logical_or.accumulate(np.isfinite(gradients), axis=0)
-        lost = np.isnan(gradients) & was_number & recorded("grad_norm")
-        if (updates := stats.get("update_rms")) is not None:
-            lost &= ~np.isfinite(updates)  # the weights are well: no gradient came
-        found["gradient"] = np.isinf(gradients) | lost
-    if (weights := stats.get("weight_norm")) is not None:
-        has_weights = np.array([name in info and info[name].parameters > 0 for name in layers], bool)
-        found["weight"] = ~np.isfinite(weights) & has_weights & recorded("weight_norm")
-    return found
 
 
 def first_step(frame: Frame) -> int | None:

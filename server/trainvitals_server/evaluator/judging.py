@@ -43,7 +43,8 @@ class Judge:
                 changed |= self._look(history, life, now=now)
         for _ in history.finish() if is_last else ():
             changed |= self._look(history, life, now=now)
-        changed |= self._look(history, life, now=now, is_last=is_last, is_moment=is_moment)
+        if history.has_news or is_moment or is_last:
+            changed |= self._look(history, life, now=now, is_last=is_last, is_moment=is_moment)
         return list(changed.values())
 
     def _look(

@@ -16,15 +16,14 @@ from trainvitals_server.diagnosis.window import Floats32
 from trainvitals_server.evaluator.history import (
     ALWAYS_KEPT,
     MOST_METRICS,
-    MOST_STATS,
     NEWEST_POINTS,
     PAST_POINTS,
-    PAST_SNAPSHOTS,
     History,
 )
 from trainvitals_server.evaluator.lifecycle import Life
 from trainvitals_server.evaluator.lineup import Recorded
 from trainvitals_server.evaluator.rank_points import MOST_RANKS, TOLD_BY_RANKS
+from trainvitals_server.evaluator.snapshots import MOST_STATS, PAST
 from trainvitals_server.store.interface import SeriesNotFound, Span, Store
 
 METRIC_POINTS: Final = NEWEST_POINTS + PAST_POINTS
@@ -104,7 +103,7 @@ def _curve(store: Store, run_id: str, metric: str, rank: int, span: Span) -> Cur
 
 
 def _heatmap(store: Store, run_id: str, stat: str, span: Span) -> Heatmap:
-    return store.heatmap(run_id, stat, span=span, buckets=PAST_SNAPSHOTS)
+    return store.heatmap(run_id, stat, span=span, buckets=PAST)
 
 
 def _closer(ask: Callable[[Span], S], *, last: int) -> Iterator[S]:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+import numpy as np
+
 from trainvitals.wire.messages import Evidence
 from trainvitals_server.diagnosis.median import median
 from trainvitals_server.diagnosis.reading import recent, since
@@ -28,8 +30,8 @@ def dead_activations(window: Window, *, zeros: float = 0.995, samples: int = 5) 
         for column, name in enumerate(window.layers)
         if name in window.info and window.info[name].kind in RECTIFIERS
     ]
-    dead = [column for column in judged if (fractions[:, column] > zeros).all()]
-    if not dead:
+    dead = np.array(judged, np.intp)[(fractions[:, judged] > zeros).all(axis=0)]
+    if not len(dead):
         return
     worst = median(fractions[:, dead])
     layers = tuple(window.layers[column] for column in dead)
