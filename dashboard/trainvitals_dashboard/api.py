@@ -53,9 +53,9 @@ class Api:
         """The newest runs that ``text`` matches."""
         return await self._ask("/api/v1/runs", RunPage, text=text, limit=limit)
 
-    async def run(self, run_id: str) -> RunDetail:
-        """All of a run but its series."""
-        return await self._ask(_run_path(run_id), RunDetail)
+    async def run(self, run_id: str, *, follow: bool = False) -> RunDetail:
+        """All of a run but its series; ``follow``: with where its feed stands."""
+        return await self._ask(_run_path(run_id), RunDetail, follow="true" if follow else None)
 
     async def metric_curve(
         self, run_id: str, metric: str, *, first: int | None = None, last: int | None = None, points: int = 1000

@@ -74,9 +74,10 @@ class RunView:
         return self.curves.get(metric) or empty_curve(self.detail.summary.run_id, metric)
 
 
-async def gather_run(api: Api, run_id: str, *, stat: str) -> RunView:
-    """Everything at once. Raises ApiError if there is no such run; what has no values yet is left out."""
-    detail = await api.run(run_id)
+async def gather_run(api: Api, run_id: str, *, stat: str, follow: bool = False) -> RunView:
+    """Everything at once; ``follow``: the page will follow what comes after. Raises ApiError if there is no such run;
+    what has no values yet is left out."""
+    detail = await api.run(run_id, follow=follow)
     validation = pick(detail.metrics, VALIDATION_LOSSES)
     wanted = [name for name in (loss_metric(detail), validation, *OWN_METRICS) if name in detail.metrics]
     parts = parts_of_loss(detail)

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 import uvicorn
 from fastapi import FastAPI
-from playwright.sync_api import BrowserType, Page
+from playwright.sync_api import BrowserType, Page, expect
 
 from trainvitals_server.composition import create_whole
 from trainvitals_server.settings import Settings
@@ -30,6 +30,8 @@ FLAGS = (
 )
 STARTED_WITHIN_SECONDS = 30.0
 ARTEFACTS = Path(__file__).parents[2] / "artefacts"
+
+expect.set_options(timeout=20_000)  # of a page that shares two cores with another browser, servers and trainings
 
 
 @pytest.fixture(scope="session")

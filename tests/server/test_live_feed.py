@@ -9,6 +9,8 @@ from starlette.testclient import TestClient
 from tests.server.sending import MSGPACK, RUN, layer_frame, loss_frame, send
 from trainvitals.wire import coding
 from trainvitals.wire.messages import RunEnd
+from trainvitals_server.live.hub import Hub
+from trainvitals_server.store.interface import Store
 
 LIVE = f"/api/v1/runs/{RUN}/live"
 
@@ -91,3 +93,35 @@ def test_a_page_that_was_away_gets_the_newest_row_of_its_run(client: TestClient)
 def test_asks_a_page_that_was_away_for_long_to_fetch_all_rows(client: TestClient) -> None:
     with client.websocket_connect("/api/v1/live?since=5") as socket:
         assert _next_with(socket, "reset")["runs"] == []
+
+
+def test_a_page_is_sent_what_came_since_it_was_made_and_need_not_be_drawn_anew(client: TestClient) -> None:
+    send(client, loss_frame(0, 2.0))
+    feed = client.get(f"/api/v1/runs/{RUN}", params={"follow": True}).json()["feed"]
+    send(client, loss_frame(1, 1.0))
+
+    with client.websocket_connect(f"{LIVE}?since={feed}") as socket:
+        updates = [_next_with(socket, "seq")]
+        while not updates[-1]["metrics"]:
+            updates.append(_next_with(socket, "seq"))
+
+    assert updates[-1]["metrics"]["loss"][0][-1] == 10
+    assert not any(update["reset"] for update in updates)
+
+
+def test_who_does_not_follow_is_not_told_where_the_feed_stands(client: TestClient) -> None:
+    send(client, loss_frame(0, 2.0))
+
+    assert client.get(f"/api/v1/runs/{RUN}").json()["feed"] is None
+
+
+def test_a_feed_is_kept_a_minute_for_a_page_that_was_made_and_not_for_ever(store: Store) -> None:
+    now = 1000.0
+    hub = Hub(store, clock=lambda: now)
+    begun = hub.expect("run")
+    now += 50
+    assert hub.expect("run") == begun
+    now += 61
+    hub.enter("another")
+    hub.leave("another")
+    assert hub.expect("run") != begun

@@ -67,6 +67,7 @@ class RunDetail(msgspec.Struct, frozen=True, kw_only=True):
     preflight: list[PreflightCheck] = []
     capture: Capture | None = None
     muted: list[str] = []  # rules that the script muted for this run
+    feed: int | None = None  # where its live feed stood before this was read, for who asks to follow it
 
 
 class Curve(msgspec.Struct, frozen=True, kw_only=True):

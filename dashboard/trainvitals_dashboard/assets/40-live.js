@@ -17,7 +17,7 @@ window.tvLive = (() => {
   function follow(wanted) {
     if (JSON.stringify(wanted) === JSON.stringify(page) && socket && socket.readyState < 2) return;
     const old = socket;
-    page = wanted || {}; socket = null; seq = 0; retry = 0; ended = !!page.ended;
+    page = wanted || {}; socket = null; seq = page.since || 0; retry = 0; ended = !!page.ended;
     if (page.name) setTimeout(() => { document.title = `${page.name} · trainvitals`; }, 100); // after Dash has written the id
     pending.clear(); shownFindings.clear(); elapsed.length = 0; recent.length = 0; clearTimeout(timer);
     if (old) old.close();

@@ -35,10 +35,11 @@ def register(app: Dash, api: Api) -> None:
 
     @plainly
     async def layout(run_id: str = "", stat: str = HEAT_STATS[0], finding: str = "", **_: str) -> html.Div:
-        view = await gather_run(api, run_id, stat=stat if stat in HEAT_STATS else HEAT_STATS[0])
+        view = await gather_run(api, run_id, stat=stat if stat in HEAT_STATS else HEAT_STATS[0], follow=True)
         summary = view.detail.summary
         live = {
             "run": run_id,
+            "since": view.detail.feed,
             "name": summary.name,
             "ended": summary.status != "running",
             "finding": finding,

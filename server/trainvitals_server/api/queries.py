@@ -6,6 +6,7 @@ from http import HTTPStatus
 from typing import Annotated, Final
 
 from fastapi import APIRouter, Depends, Query
+from msgspec.structs import replace
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -57,9 +58,11 @@ def list_runs(
 
 
 @router.get("/{run_id}", dependencies=EXISTING, responses=answers(RunDetail))
-def show_run(run_id: str, request: Request, services: Given) -> Response:
-    """All that is known of a run but its series."""
-    return answer(request, services.store.run(run_id))
+def show_run(run_id: str, request: Request, services: Given, *, follow: bool = False) -> Response:
+    """All that is known of a run but its series. ``follow``: also where its live feed stands, which is kept for a
+    minute until the websocket is opened there: a page misses nothing, and need not be drawn twice."""
+    feed = services.hub.expect(run_id) if follow else None
+    return answer(request, replace(services.store.run(run_id), feed=feed))
 
 
 @router.get("/{run_id}/curve", dependencies=EXISTING, responses=answers(Curve))

@@ -38,6 +38,7 @@ class Channel:
         self._clock = clock
         self.first = self.seq = int(clock() * 1000)
         self.viewers = 0
+        self.expected_until = 0.0  # a viewer: kept without one
         self._attempt: int | None = None
         self._ring: deque[LiveUpdate] = deque()
         self._ring_bytes = 0

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import threading
 from collections.abc import Callable, Sequence
 from typing import Final
 
@@ -18,6 +19,7 @@ from trainvitals_server.store.interface import ReceivedFrame, RunQuery, Store, S
 
 ROWS_EVERY_SECONDS: Final = 0.5
 ROWS: Final = 200
+EXPECTED_SECONDS: Final = 60.0  # from the making of a page to its websocket, at most
 log = logging.getLogger(__name__)
 
 
@@ -29,6 +31,7 @@ class Hub:
         self._store = store
         self._clock = clock
         self._channels: dict[str, Channel] = {}
+        self._changing = threading.Lock()  # which channels there are
         self._watched: set[str] = set()  # runs with viewers whose rows changed
         self._unseen: dict[str, None] = {}  # rows that the table's viewers, or the next one, must be sent; in order
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -38,20 +41,42 @@ class Hub:
         """The loop that channels live on."""
         self._loop = loop
 
+    def expect(self, run_id: str) -> int:
+        """A viewer will come, and knows all up to here: the number of the run's last update. On any thread."""
+        with self._changing:
+            channel = self._channel(run_id)
+            channel.expected_until = self._clock() + EXPECTED_SECONDS
+            return channel.seq
+
     def enter(self, run_id: str) -> Channel:
         """A viewer comes."""
+        with self._changing:
+            channel = self._channel(run_id)
+            channel.viewers += 1
+            return channel
+
+    def leave(self, run_id: str) -> None:
+        """A viewer goes."""
+        self._channels[run_id].viewers -= 1
+        self._forget_unwatched()
+
+    def _channel(self, run_id: str) -> Channel:
         channel = self._channels.get(run_id)
         if channel is None:
             channel = self._channels[run_id] = Channel(clock=self._clock)
-        channel.viewers += 1
         return channel
 
-    def leave(self, run_id: str) -> None:
-        """A viewer goes; the last one takes the channel along."""
-        channel = self._channels[run_id]
-        channel.viewers -= 1
-        if not channel.viewers:
-            del self._channels[run_id]
+    def _forget_unwatched(self) -> None:
+        """Channels without a viewer, of whom none is expected."""
+        now = self._clock()
+        with self._changing:
+            gone = [
+                run_id
+                for run_id, channel in self._channels.items()
+                if not channel.viewers and channel.expected_until <= now
+            ]
+            for run_id in gone:
+                del self._channels[run_id]
 
     def committed(self, frames: Sequence[ReceivedFrame]) -> None:
         """Frames that are new in the store."""
@@ -97,6 +122,7 @@ class Hub:
         """Send changed rows, twice a second at most, until cancelled."""
         while True:
             await asyncio.sleep(ROWS_EVERY_SECONDS)
+            self._forget_unwatched()
             wanted, self._watched = self._watched, set()
             if self.table.viewers:
                 wanted |= self._unseen.keys()
