@@ -31,7 +31,7 @@ test check: export OMP_NUM_THREADS = 1
 
 test: setup  ## every test there is, PostgreSQL, browser and trainings included
 	$(PY) -m pytest $(SIDE_BY_SIDE) -m "not browser" $(ARGS) || [ $$? = 5 ]  # 5: of those named, none
-	$(PY) -m pytest -m browser $(ARGS) || [ $$? = 5 ]  # alone, since browsers and servers starve one another
+	$(PY) -m pytest $(SIDE_BY_SIDE) -m browser $(or $(ARGS),tests/browser) || [ $$? = 5 ]  # apart: each takes a core
 
 check: setup  ## format, lint, types, import contracts, fast tests
 	.venv/bin/ruff format --check .

@@ -32,7 +32,7 @@ def shell() -> dmc.MantineProvider:
         position="right",
         size="min(480px, 100vw)",
         opened=False,
-        overlayProps={"backgroundOpacity": 0.35, "blur": 2},
+        overlayProps={"backgroundOpacity": 0.35},
         closeButtonProps={"aria-label": "Close"},
     )
     return dmc.MantineProvider([dcc.Location(id="url"), frame, drawer], theme=MANTINE, defaultColorScheme="auto")
