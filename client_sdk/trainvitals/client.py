@@ -27,7 +27,9 @@ RETRIED: Final = frozenset({408, 425, 429})
 TOO_LARGE: Final = 413
 REFUSALS: Final = frozenset({400, 409, 415, 422})  # of this very record; sending it again is of no use
 
-Outcome = Literal["taken", "unreachable", "busy", "unauthorized", "unknown run", "misled", "refused", "too large"]
+Outcome = Literal[
+    "taken", "unreachable", "busy", "unauthorized", "unknown run", "misled", "refused", "damaged", "too large"
+]
 _PATHS: Final = {
     "start": "",
     "model": "/model",
@@ -108,6 +110,10 @@ def _understand(response: BaseHTTPResponse, *, path: str) -> Answer:
         return Answer(outcome="too large", detail=detail)
     if problem is not None and problem.type.endswith("run-not-found"):
         return Answer(outcome="unknown run", detail=detail)
+    if problem is not None and problem.type.endswith(("checksum-mismatch", "disconnected")):
+        return Answer(outcome="damaged", detail=detail)  # on its way
+    if problem is not None and problem.type.endswith("unknown-version"):
+        return Answer(outcome="misled", detail=detail)  # a server of today, which may be brought up to date
     if problem is not None and status in REFUSALS:
         return Answer(outcome="refused", detail=detail)
     return Answer(outcome="misled", detail=detail)  # a wrong path, a proxy, a redirect, some other server

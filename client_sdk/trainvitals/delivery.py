@@ -16,6 +16,7 @@ from trainvitals.wire.messages import Finding, RunEnd
 
 Progress = Literal["sent", "empty", "ended", "stuck"]
 TROUBLES: Final[tuple[Outcome, ...]] = ("unreachable", "busy")
+TRIES: Final = 3  # of what arrives damaged: then it was so before
 
 
 class Delivery:
@@ -71,23 +72,30 @@ class Delivery:
         return "ended" if record.kind == "end" else "sent"
 
     def _send(self, record: Record) -> Answer:
-        answer = self._client.send(record.kind, self.spool.run_id, record.payload)
+        for _ in range(TRIES):
+            answer = self._client.send(record.kind, self.spool.run_id, record.payload)
+            if answer.outcome != "damaged":
+                break
+        else:
+            return replace(answer, outcome="refused")
         if answer.outcome == "too large" and record.kind == "frame":
             return self._send_halves(record, answer)
         return answer
 
-    def _send_halves(self, record: Record, refusal: Answer) -> Answer:
-        """All of a frame's parts, or the first answer that is no success: then they are sent again with the frame,
-        under the same numbers."""
+    def _send_halves(self, record: Record, too_large: Answer) -> Answer:
+        """All of a frame's parts, of which one may be refused, or the first answer that bids to wait: then they are
+        sent again with the frame, under the same numbers."""
         from trainvitals.halving import halves
 
-        answer, findings = refusal, list[Finding]()
+        answer, refusal, findings = too_large, None, list[Finding]()
         for payload in halves(record.payload):
             answer = self._send(replace(record, payload=payload))
-            if answer.outcome != "taken":
-                return answer
             findings += answer.findings
-        return replace(answer, findings=tuple(findings))
+            if answer.outcome == "refused":
+                refusal = answer
+            elif answer.outcome != "taken":
+                return answer
+        return replace(refusal or answer, findings=tuple(findings))
 
     def heed(self, answer: Answer) -> None:
         """Do what an answer asks the training for."""

@@ -97,7 +97,7 @@ class Pipeline:
         if not (recorded and delivered):
             self._console.say(self._left_over() if on_disk else self._lost())
         if self.outbox.drops:
-            reasons = ", ".join(f"{count} ({reason})" for reason, count in self.outbox.drops.items())
+            reasons = ", ".join(f"{count} ({reason})" for reason, count in dict(self.outbox.drops).items())
             self._console.say(f"dropped: {reasons}")
 
     def abandon(self) -> None:

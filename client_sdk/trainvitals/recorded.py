@@ -22,7 +22,7 @@ def as_recording(path: Path) -> Iterator[Path]:
     """The file of a recorded run, while it is looked at, made of a spool, which stays as it is. Raises OSError,
     SpoolInUse."""
     spool = Spool(path)
-    if not spool.open():
+    if not spool.open(create=False):
         raise SpoolInUse(f"{path} is written by a training that goes on: ask its server, or wait for its end")
     try:
         packed = recording.pack(spool.run_id, ((record.kind, record.payload) for record in spool.records()))

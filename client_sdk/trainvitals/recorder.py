@@ -170,8 +170,8 @@ class Recorder:
                 points.append(Point("gradient_noise_scale", snapshot.step, scale))
             points += [Point(name, snapshot.step, value) for name, value in snapshot.penalties.items()]
             points += [Point(name, snapshot.step, value) for name, value in snapshot.metrics.items()]
-        drops = self._outbox.drops
+        drops = Counter(self._outbox.drops)  # other threads add to it
         if measured and drops != self._reported:
-            self._reported = Counter(drops)
+            self._reported = drops
             points.append(Point("dropped_snapshots", measured[-1].step, float(drops.total())))
         return points

@@ -57,6 +57,8 @@ def settings_from(
     embedded = f"sqlite:///{folder / 'trainvitals.sqlite3'}"
     token = (environment.get("TRAINVITALS_TOKEN") or "").strip() or None
     chosen_host = host or environment.get("TRAINVITALS_HOST") or DEFAULT_HOST
+    if token is not None and not (token.isascii() and token.isprintable()):
+        raise SettingsError("TRAINVITALS_TOKEN: a token travels in a header, where only ASCII characters are sure to")
     if token is None and not is_loopback(chosen_host):
         raise SettingsError(
             f"refusing to listen on {chosen_host} without a token: whoever reaches this address could read and write "

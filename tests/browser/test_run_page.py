@@ -7,7 +7,7 @@ from itertools import pairwise
 
 import httpx2
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Route, expect
 
 from tests.browser.training import HEADERS, LAYERS, Training
 from trainvitals.wire import coding
@@ -143,8 +143,26 @@ def test_a_figure_that_comes_late_gets_what_was_drawn_meanwhile(page: Page, addr
     page.wait_for_function(f"() => {plot}._fullData[1].x.at(-1) === 59")
 
     page.evaluate("() => dash_clientside.set_props('g-loss', {figure: window.late})")
-    page.wait_for_function(f"() => {plot}._fullData[1].x.at(-1) === 39")
+    page.wait_for_function(f"() => {plot}._fullData[1].x.at(-1) === 59")  # of itself
     training.train(1)
 
     page.wait_for_function(f"() => {plot}._fullData[1].x.at(-1) === 60")
     assert page.evaluate(f"() => Array.from({plot}._fullData[1].x)") == list(range(61))
+
+
+def test_what_a_run_did_while_its_page_was_on_its_way_is_shown(page: Page, address: str) -> None:
+    training = Training(address, "fleeting")
+    training.train(30)
+    held: list[Route] = []
+    page.route("**/plotly.min*.js*", lambda route: held.append(route))
+    page.goto(f"{address}/runs/fleeting")
+    expect(page.locator(".tv-meta")).to_contain_text("running for")
+    training.train(30)
+    training.end()
+    expect(page.locator("#live-word")).to_have_text("Ended")
+    assert held
+    for route in held:
+        route.continue_()
+
+    page.wait_for_function("() => document.querySelector('#g-loss .js-plotly-plot')?._fullData?.[1].x.at(-1) === 59")
+    expect(page.locator(".tv-meta")).to_contain_text("ran for")

@@ -29,10 +29,11 @@ PATIENCE_SECONDS = 20.0
 @dataclass
 class Receiver:
     """What arrived, in order; ``refusals`` are statuses to answer first, before anything is taken, in the API's own
-    words where ``speaks_api``."""
+    words where ``speaks_api``: problems of the kind ``problem``."""
 
     url: str = ""
     speaks_api: bool = True
+    problem: str = "refused"
     refusals: deque[tuple[int, dict[str, str]]] = field(default_factory=deque)
     requests: list[tuple[str, str, bytes]] = field(default_factory=list)
     changed: threading.Condition = field(default_factory=threading.Condition)
@@ -58,9 +59,9 @@ class Receiver:
         return any(path.endswith("/end") for path in self.paths)
 
 
-def _problem(status: int) -> bytes:
+def _problem(status: int, kind: str) -> bytes:
     """A refusal in the API's own words."""
-    kind = {404: "run-not-found"}.get(status, "refused")
+    kind = {404: "run-not-found"}.get(status, kind)
     problem = Problem(type=f"urn:trainvitals:problem:{kind}", title=kind, status=status, detail="no")
     return coding.encode(problem, media_type=coding.JSON)
 
@@ -76,7 +77,7 @@ def _handler(receiver: Receiver) -> type[BaseHTTPRequestHandler]:
             with receiver.changed:
                 if receiver.refusals:
                     status, headers = receiver.refusals.popleft()
-                    self.answer(status, _problem(status) if receiver.speaks_api else b"", headers)
+                    self.answer(status, _problem(status, receiver.problem) if receiver.speaks_api else b"", headers)
                     receiver.changed.notify_all()
                     return
                 receiver.requests.append((self.command, self.path, body))

@@ -1,7 +1,7 @@
 // Live pages: one socket per page, updates merged per plot, one plot drawn per frame, and as much rest as drawing took.
 // A plot opts in by its figure's layout.meta.live: {lines: [{trace, metric, span?, log?, nonfinite?}], max} or {heat, log, layers, x0, dx, max}.
 window.tvLive = (() => {
-  const RELOAD_EVERY_MS = 3000, PANELS_EVERY_MS = 1500, SAME_FINDINGS_EVERY_MS = 15000, ROWS_EVERY_MS = 4000, RANKS_EVERY_MS = 5000, CHECKLIST_EVERY_MS = 15000, HEALTH_EVERY_MS = 5000, LABELLED_DECADES = 5, RECENT = 20, CLICK_SETTLES_MS = 400, REPLAYED_MS = 20000;
+  const RELOAD_EVERY_MS = 3000, PANELS_EVERY_MS = 1500, SAME_FINDINGS_EVERY_MS = 15000, ROWS_EVERY_MS = 4000, RANKS_EVERY_MS = 5000, CHECKLIST_EVERY_MS = 15000, HEALTH_EVERY_MS = 5000, LABELLED_DECADES = 5, RECENT = 20, CLICK_SETTLES_MS = 400, REPLAYED_MS = 20000, LATE_FIGURES_EVERY_MS = 500;
   let socket = null, page = {}, seq = 0, retry = 0, timer = 0, rest = 0, scheduled = false, ended = false;
   const pending = new Map(), onScreen = new WeakSet(), known = new WeakSet(), elapsed = [], recent = [];
   const set = (id, props) => window.dash_clientside.set_props(id, props);
@@ -19,6 +19,7 @@ window.tvLive = (() => {
     const old = socket;
     page = wanted || {}; socket = null; seq = page.since || 0; retry = 0; ended = !!page.ended;
     if (page.name) setTimeout(() => { document.title = `${page.name} · trainvitals`; }, 100); // after Dash has written the id
+    before = page.shown ? JSON.stringify([page.run, ...page.shown]) : '';
     pending.clear(); shownFindings.clear(); elapsed.length = 0; recent.length = 0; clearTimeout(timer);
     if (old) old.close();
     if (page.run || page.all) connect(); else state('none');
@@ -102,29 +103,32 @@ window.tvLive = (() => {
     seq = update.seq;
     if (update.reset) { panels(); return reload(); }
     numbers(update);
-    const now = performance.now();
-    recent.push({now, update});
-    while (recent[0].now < now - REPLAYED_MS) recent.shift();
+    recent.push({now: performance.now(), update});
+    feed([update]);
+    takeFindings(update.findings || []);
+    if (update.noted) notes();
+    const fresh = Object.keys(update.metrics || {}).filter(name => page.metrics && !page.metrics.includes(name));
+    if (fresh.length) { page.metrics.push(...fresh); reload(); }
+    if (update.run) run(update.run);
+  }
+  function feed(parts) {
     let missing = false;
+    while (recent.length && recent[0].now < performance.now() - REPLAYED_MS) recent.shift();
     for (const plot of plots()) {
       if (!known.has(plot)) { known.add(plot); onScreen.add(plot); seen.observe(plot); }
       const live = plot.layout.meta.live;
       // a figure from the server is as old as its way was long: what came meanwhile is drawn on it once more
       const isNew = plot._tvFigure !== live;
       if (isNew) { plot._tvFigure = live; pending.delete(plot); }
-      for (const {update: part} of isNew ? recent : [{update}]) {
+      for (const part of isNew ? recent.map(one => one.update) : parts) {
         if (live.lines) takeLines(plot, live, part.metrics || {});
         else missing = !takeHeat(plot, live, part) || missing;
       }
     }
     if (missing) reload();
-    takeFindings(update.findings || []);
-    if (update.noted) notes();
-    const fresh = Object.keys(update.metrics || {}).filter(name => page.metrics && !page.metrics.includes(name));
-    if (fresh.length) { page.metrics.push(...fresh); reload(); }
-    if (update.run) run(update.run);
     kick();
   }
+  setInterval(() => recent.length && feed([]), LATE_FIGURES_EVERY_MS); // one that was still being drawn when it came
   function takeLines(plot, live, metrics) {
     if (!live.lines.some(line => metrics[line.metric])) return;
     const waits = pending.get(plot) || {lines: live.lines.map(() => ({x: [], y: []}))};

@@ -40,6 +40,7 @@ def register(app: Dash, api: Api) -> None:
         live = {
             "run": run_id,
             "since": view.detail.feed,
+            "shown": [summary.status, summary.health, summary.open_findings],
             "name": summary.name,
             "ended": summary.status != "running",
             "finding": finding,

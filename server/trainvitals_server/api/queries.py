@@ -62,7 +62,9 @@ def show_run(run_id: str, request: Request, services: Given, *, follow: bool = F
     """All that is known of a run but its series. ``follow``: also where its live feed stands, which is kept for a
     minute until the websocket is opened there: a page misses nothing, and need not be drawn twice."""
     feed = services.hub.expect(run_id) if follow else None
-    return answer(request, replace(services.store.run(run_id), feed=feed))
+    run = services.store.run(run_id)
+    services.hub.knows(run_id, attempt=run.attempt)
+    return answer(request, replace(run, feed=feed))
 
 
 @router.get("/{run_id}/curve", dependencies=EXISTING, responses=answers(Curve))

@@ -35,6 +35,7 @@ class WatchedRun:
     run_id: str
     waiting: deque[Frame] = field(default_factory=deque)
     leading: int = 0  # of rank 0 among them
+    waiting_bytes: int = 0
     model: ModelInfo | None = None
     acts: deque[AskedAct] = field(default_factory=deque)
     has_ended: bool = False
@@ -94,7 +95,6 @@ class Desk:
 
     def __init__(self) -> None:
         self._runs: dict[str, WatchedRun] = {}
-        self._waiting_bytes = 0
 
     def begin(self, history: History) -> None:
         """A run all of which will be fed, unless some of it has been already."""
@@ -115,9 +115,11 @@ class Desk:
         run = self.run(run_id)
         run.waiting.extend(frames)
         run.leading += sum(frame.rank == 0 for frame in frames)
-        self._waiting_bytes += sum(map(_size, frames))
-        if run.is_beyond(MOST_WAITING) or self._waiting_bytes > MOST_WAITING_BYTES:
+        run.waiting_bytes += sum(map(_size, frames))
+        if run.is_beyond(MOST_WAITING):
             self._pass_over(run)  # they come faster than they can be judged
+        while sum(one.waiting_bytes for one in self._runs.values()) > MOST_WAITING_BYTES:
+            self._pass_over(max(self._runs.values(), key=lambda one: one.waiting_bytes))
 
     def forget(self, run_id: str) -> None:
         """The run was deleted, or is over."""
@@ -173,7 +175,7 @@ class Desk:
         while run.waiting and before - run.leading < FRAMES_A_TURN and len(frames) < FRAMES_A_TURN * OTHERS_TO_ONE:
             frames.append(run.waiting.popleft())
             run.leading -= frames[-1].rank == 0
-        self._waiting_bytes -= sum(map(_size, frames))
+        run.waiting_bytes -= sum(map(_size, frames))
         is_last = run.has_ended and not run.waiting
         turn = Turn(
             run=run, frames=frames, model=run.model, acts=list(run.acts), is_stale=is_stale, is_last=is_last
@@ -183,9 +185,8 @@ class Desk:
         return turn
 
     def _pass_over(self, run: WatchedRun) -> None:
-        self._waiting_bytes -= sum(map(_size, run.waiting))
         run.waiting.clear()
-        run.leading = 0
+        run.leading = run.waiting_bytes = 0
         run.is_stale = True
 
     def _forget_idle(self, *, before: float) -> None:

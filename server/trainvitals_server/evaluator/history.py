@@ -74,6 +74,7 @@ class History:
     def resume(self, attempt: int, step: int, *, forget: bool = True) -> None:
         """A newer attempt goes on from ``step``: ``forget`` what older ones recorded there and after."""
         self.attempt, self._hidden_from = attempt, step
+        self.has_news = True
         if not forget:
             return
         self._snapshots.forget_from(step)

@@ -127,9 +127,10 @@ def mean_over_ranks(of_ranks: Sequence[Series]) -> Series:
 def series_of(points: Thinned[float]) -> Series:
     """Points as arrays."""
     items = points.items()
-    return Series(
-        steps=np.array([step for step, _ in items], np.int64), values=np.array([v for _, v in items], np.float32)
-    )
+    steps, values = np.array([step for step, _ in items], np.int64), np.array([v for _, v in items], np.float32)
+    for array in (steps, values):
+        array.setflags(write=False)  # several looks, and all rules, read the same
+    return Series(steps=steps, values=values)
 
 
 def _until(series: Series, last: int) -> Series:

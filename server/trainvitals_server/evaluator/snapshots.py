@@ -65,6 +65,8 @@ class Snapshots:
         """As a window has it; ``stats``: as they are now."""
         if self._nonfinite is None:
             found = nonfinite_of(stats, self._layers, self._info, recorded=stats.recorded)
+            for mask in found.values():
+                mask.setflags(write=False)  # several looks, and all rules, read the same
             self._nonfinite = {stat: mask if mask.any() else mask.shape for stat, mask in found.items()}
         return {
             stat: np.zeros(kept, bool) if isinstance(kept, tuple) else kept for stat, kept in self._nonfinite.items()

@@ -39,7 +39,7 @@ class Channel:
         self.first = self.seq = int(clock() * 1000)
         self.viewers = 0
         self.expected_until = 0.0  # a viewer: kept without one
-        self._attempt: int | None = None
+        self.attempt: int | None = None  # the newest that pages know of
         self._ring: deque[LiveUpdate] = deque()
         self._ring_bytes = 0
         self._row: tuple[int, RunSummary | None] = (-1, None)  # only the newest counts, and it may be large
@@ -49,8 +49,8 @@ class Channel:
     def publish(self, update: LiveUpdate, *, attempt: int | None = None) -> None:
         """Add an update; of a newer attempt than the last, a reset, for it hides what was shown."""
         if attempt is not None:
-            resumed = self._attempt is not None and attempt != self._attempt
-            self._attempt = attempt
+            resumed = self.attempt is not None and attempt != self.attempt
+            self.attempt = attempt
             update = LiveUpdate(seq=0, reset=True) if resumed else update
         self.seq += 1
         if update.run is not None:

@@ -48,6 +48,13 @@ class Hub:
             channel.expected_until = self._clock() + EXPECTED_SECONDS
             return channel.seq
 
+    def knows(self, run_id: str, *, attempt: int) -> None:
+        """Pages have been made of this attempt: the first frame of a newer one hides some of what they show."""
+        with self._changing:
+            channel = self._channels.get(run_id)
+            if channel is not None and channel.attempt is None:
+                channel.attempt = attempt
+
     def enter(self, run_id: str) -> Channel:
         """A viewer comes."""
         with self._changing:
