@@ -26,6 +26,7 @@ SCHEMES: Final = ("dark", "light")
 SICK: Final = "digits-deep-sigmoid"
 RUNS: Final = 3
 PATIENCE_SECONDS: Final = 900.0
+SETTLED_MS: Final = 4000.0  # then findings, layers and all charts are drawn
 CURVES: Final = ".js-plotly-plot .scatterlayer .js-line"
 SYSTEM_BROWSERS: Final = ("chromium", "chromium-browser", "google-chrome")
 
@@ -65,8 +66,8 @@ def picture(page: Page, address: str, drawn: str, name: str) -> None:
     """One page, when ``drawn`` is to be seen and nothing moves any more."""
     page.goto(address)
     page.wait_for_selector(drawn)
-    page.wait_for_load_state("networkidle")
-    page.wait_for_timeout(1500)
+    page.evaluate("document.fonts.ready")
+    page.wait_for_timeout(SETTLED_MS)
     page.screenshot(path=PICTURES / f"{name}.png")
     print(f"{name}.png")
 
