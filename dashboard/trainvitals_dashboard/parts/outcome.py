@@ -20,8 +20,7 @@ def outcome(details: Sequence[RunDetail], metric: str) -> html.Table:
     for index, detail in enumerate(details):
         summary = detail.summary
         last = summary.last.get(metric)
-        mark = html.I(className="tv-sw", style={"--c": f"var(--tv-{SERIES[index % len(SERIES)]})"})
-        name = html.Td([mark, dcc.Link(summary.name, href=f"/runs/{summary.run_id}")])
+        name = html.Td([_mark(index), dcc.Link(summary.name, href=f"/runs/{summary.run_id}")])
         health = pill(state_of(summary.health), "–" if summary.health is None else str(summary.health))
         cells = [words.number(last.value if last else None), f"{summary.last_step or 0:,}", health]
         rows.append(html.Tr([name, *(html.Td(cell) for cell in cells)]))
@@ -38,8 +37,16 @@ def differences(details: Sequence[RunDetail]) -> list[Piece]:
         html.Tr([html.Td(html.Code(key)), *(html.Td(html.Code(_setting(detail, key))) for detail in details)])
         for key in different
     ]
-    table = html.Table(html.Tbody(rows), className="tv-table")
+    runs = [
+        html.Th([_mark(index), detail.summary.name], title=detail.summary.name) for index, detail in enumerate(details)
+    ]
+    table = html.Table([html.Thead(html.Tr([html.Th("Setting"), *runs])), html.Tbody(rows)], className="tv-table")
     return [card("Settings that differ", table, sub=f"{len(different)} of {len(keys)}", name="tv-outcome")]
+
+
+def _mark(index: int) -> html.I:
+    """The colour of a run's curve."""
+    return html.I(className="tv-sw", style={"--c": f"var(--tv-{SERIES[index % len(SERIES)]})"})
 
 
 def _setting(detail: RunDetail, key: str) -> str:
