@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 import tempfile
 import time
 from collections.abc import Callable, Sequence
@@ -69,12 +70,12 @@ def race(contestants: Sequence[Contestant], make: Make, *, rounds: int, device: 
 
 
 def _round(loops: dict[str, Loop]) -> dict[str, float]:
-    """Seconds of each contestant's steps, in turns of a few: another process that wakes slows all alike. Who begins
-    goes round, since what one leaves to its threads and processes slows the next."""
-    names, spent = list(loops), dict.fromkeys(loops, 0.0)
+    """Seconds of each contestant's steps, in turns of a few: another process that wakes slows all alike. The order is
+    drawn anew for each turn, since what one leaves to its threads and processes slows the next."""
+    names, spent, dice = list(loops), dict.fromkeys(loops, 0.0), random.Random(0)
     for turn in range(max(loop.steps for loop in loops.values()) // TURN):
-        first = turn % len(names)
-        for name in names[first:] + names[:first]:
+        dice.shuffle(names)
+        for name in names:
             if turn * TURN < loops[name].steps:
                 spent[name] += loops[name].run(TURN)
     return spent

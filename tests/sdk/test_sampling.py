@@ -72,6 +72,16 @@ def test_a_thousand_steps_have_fifty_snapshots_however_dear(steps: float, budget
     assert max(later - step for step, later in pairwise(sampled)) <= MAX_FIRST_INTERVAL
 
 
+def test_what_every_step_costs_is_left_to_snapshots_no_more() -> None:
+    cheap, dear = (Sampling(every=None, budget=0.02) for _ in range(2))
+    for sampling, always_seconds in ((cheap, 0.0), (dear, 0.01 * STEP_SECONDS)):
+        for step in range(MOST):
+            sampling.note(
+                step, cost_seconds=0.14 * STEP_SECONDS, step_seconds=STEP_SECONDS, always_seconds=always_seconds
+            )
+    assert (cheap.interval, dear.interval) == (10, 20)
+
+
 @pytest.mark.parametrize("cost", [always(steps=0.001), always(steps=0.05), always(steps=0.29), of_three_sorts])
 @pytest.mark.parametrize("budget", [0.02, 0.05])
 def test_snapshots_stay_within_the_budget_after_the_dense_start(cost: Cost, budget: float) -> None:

@@ -33,9 +33,9 @@ class AgreedSampling(Sampling):
         """Whether the snapshot that begins is one with histograms."""
         return self._with_histograms
 
-    def note(self, step: int, *, cost_seconds: float, step_seconds: float) -> None:
+    def note(self, step: int, *, cost_seconds: float, step_seconds: float, always_seconds: float = 0.0) -> None:
         """A snapshot was taken at ``step``; it cost so much, where a step without takes ``step_seconds``."""
-        super().note(step, cost_seconds=cost_seconds, step_seconds=step_seconds)
+        super().note(step, cost_seconds=cost_seconds, step_seconds=step_seconds, always_seconds=always_seconds)
         self._step_seconds = step_seconds
         if self._leads and self.interval != self._plan.usual:
             self._plan.change(step=step, interval=self.interval, step_seconds=step_seconds)

@@ -8,7 +8,7 @@ from typing import Final
 from trainvitals.wire.capture import CAPTURE_STEPS, CaptureOutcome
 
 FIRST_DENSE: Final = (10, 50)  # steps from the start, each sampled: at least, and at most
-FOR_SNAPSHOTS: Final = 0.75  # of the budget: hooks that count steps, and log(), cost something at every one
+FOR_SNAPSHOTS: Final = (0.25, 0.75)  # of the budget: at least, and at most, as not all that they cost is seen
 DENSE_SHARE: Final = 0.5  # of what the budget allows for the first thousand steps
 INTERVALS: Final = (1, 2, 5, 10, 20, 50, 100)
 FIRST_INTERVAL: Final = 10  # until it is known what snapshots cost
@@ -58,8 +58,9 @@ class Sampling:
         """Whether the snapshot that begins is one with histograms."""
         return self._snapshots % TAKE_HISTOGRAMS == 0
 
-    def note(self, step: int, *, cost_seconds: float, step_seconds: float) -> None:
-        """A snapshot was taken at ``step``; it cost so much, where a step without takes ``step_seconds``."""
+    def note(self, step: int, *, cost_seconds: float, step_seconds: float, always_seconds: float = 0.0) -> None:
+        """A snapshot was taken at ``step``; it cost so much, where a step without takes ``step_seconds``, of which
+        hooks that stay, and ``log()``, take ``always_seconds``."""
         self._snapshots += 1
         self._spent += cost_seconds
         if self._dense_until < self._most_dense and step + 2 > self._dense_until:
@@ -70,7 +71,9 @@ class Sampling:
         if self._fixed or len(self._costs) < LOOK_IN_DEPTH or step_seconds <= 0:
             return
         mean = sum(self._costs) / len(self._costs)
-        needed = mean / (FOR_SNAPSHOTS * self._budget * step_seconds)
+        least, most = (share * self._budget for share in FOR_SNAPSHOTS)
+        left = min(max(least, self._budget - always_seconds / step_seconds), most)
+        needed = mean / (left * step_seconds)
         longest = MAX_FIRST_INTERVAL if step < FIRST_STEPS else INTERVALS[-1]
         interval = min(_shortest(needed), longest)
         if interval < self.interval:

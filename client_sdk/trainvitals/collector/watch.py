@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import time
+from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import nullcontext
+from statistics import median
 from typing import Final
 
 import torch
@@ -15,7 +17,7 @@ from torch.utils.hooks import RemovableHandle
 from trainvitals.collector.accumulation import Accumulation
 from trainvitals.collector.attention_watch import AttentionWatch
 from trainvitals.collector.clipping import Clipping
-from trainvitals.collector.clock import StepClock
+from trainvitals.collector.clock import STEPS, StepClock
 from trainvitals.collector.device_clock import clock_of
 from trainvitals.collector.dtensors import is_ours_to_tell, is_sharded
 from trainvitals.collector.forward_watch import ForwardWatch
@@ -101,6 +103,8 @@ class Watch:
         self._permanent: list[RemovableHandle] = []
         self._seconds = 0.0  # spent since the last boundary of steps
         self._unreported = 0.0  # spent since the last snapshot was handed over, on whatever
+        self._logging = 0.0  # spent on log() since the last boundary
+        self._always: deque[float] = deque(maxlen=STEPS)  # of the steps of late what hooks that stay and log() cost
         self._blind = not leads or all(is_compiled(root) for root in self._roots)
 
     def start(self) -> None:
@@ -163,6 +167,7 @@ class Watch:
     def logged(self, seconds: float) -> None:
         """``log()`` has taken so long."""
         self._unreported += seconds
+        self._logging += seconds
         self._phases.leave_out(seconds)
 
     def clipped(self, parameters: Sequence[Tensor], *, norm: Tensor, max_norm: float | Tensor) -> None:
@@ -314,12 +319,18 @@ class Watch:
         self._phases.step_ended()
         self._clipping.step_ended()
         self._modes.step_ended()
-        self._unreported += self._toll.step_ended()
+        toll = self._toll.step_ended()
+        self._unreported += toll
+        self._always.append(toll + self._logging)
+        self._logging = 0.0
         cost = self._clock.step_ended(cost_seconds=spent if self._sampled else None)
         if self._sampled:
             cost += self._device.ended(counted_seconds=cost)
             self._unreported += cost - spent
-            self._sampling.note(self._steps.current, cost_seconds=cost, step_seconds=self._clock.step_seconds)
+            step_seconds, always = self._clock.step_seconds, median(self._always)
+            self._sampling.note(
+                self._steps.current, cost_seconds=cost, step_seconds=step_seconds, always_seconds=always
+            )
 
     def _guarded(self, measure: Callable[[], None]) -> None:
         """Measure, and take the time of it. The border: no error of ours may reach the training."""
