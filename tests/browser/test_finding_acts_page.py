@@ -19,7 +19,7 @@ def test_a_finding_is_acknowledged_with_a_comment_and_resolved(page: Page, addre
     training.train(30)
     training.train(5, loss=lambda step: float("nan"))
     page.goto(f"{address}/runs/acted")
-    page.locator("#findings [data-finding]", has_text="Non finite values").click()
+    page.locator("#findings [data-finding]", has_text="Non-finite values").click()
     page.locator("#finding-said").fill("the labels of day 3")
     page.locator("#finding-acknowledge").click()
     history = page.locator(".tv-history li")

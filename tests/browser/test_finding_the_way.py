@@ -93,7 +93,7 @@ def test_the_address_that_the_terminal_gives_opens_the_finding(page: Page, addre
     training.end()
     found = httpx2.get(f"{address}/api/v1/runs/told/findings").json()["findings"][0]
     page.goto(f"{address}/runs/told?finding={found['finding_id']}")
-    expect(page.locator(".mantine-Drawer-title")).to_have_text("Non finite values")
+    expect(page.locator(".mantine-Drawer-title")).to_have_text("Non-finite values")
     expect(page.locator(".mantine-Drawer-body")).to_contain_text(found["summary"])
 
 

@@ -99,7 +99,7 @@ def evidence_chips(evidence: Evidence) -> list[tuple[str, str]]:
 
 def title_of(rule: str) -> str:
     """The name of a rule, or of a check, as a heading."""
-    return rule.replace("_", " ").replace("-", " ").capitalize()
+    return rule.replace("_", " ").replace("-", " ").capitalize().replace(" rms", " RMS").replace("Non ", "Non-")
 
 
 def _mutes(muted: Mapping[str, str]) -> list[Piece]:

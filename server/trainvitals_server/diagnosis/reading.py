@@ -43,6 +43,13 @@ class LossTrend:
         return (self.start - self.now) / max(abs(self.start), EPS)
 
     @property
+    def course(self) -> str:
+        """``fallen`` in words, as evidence has it."""
+        if self.fallen < -1 and self.start > 0:
+            return f"risen to {self.now / self.start:,.0f} times its start"
+        return f"risen by {-self.fallen:.0%}" if self.fallen < -0.005 else f"fallen by {self.fallen:z.0%}"
+
+    @property
     def begins_at_zero(self) -> bool:
         """Like a divergence from a reference: it cannot fall, and its start gives no scale."""
         return abs(self.start) < LEAST_START

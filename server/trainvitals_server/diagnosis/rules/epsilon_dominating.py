@@ -60,7 +60,7 @@ def epsilon_dominating(
             threshold=share,
             first_step=begun,
             last_step=window.step,
-            numbers={"ε": eps, "default": DEFAULT, "loss fallen": f"{trend.fallen:z.0%}"},
+            numbers={"ε": eps, "default": DEFAULT, "loss": trend.course},
         ),
         causes=("an ε far above its default", SCALED) if eps > DEFAULT else (SCALED,),
         advice=(

@@ -51,7 +51,7 @@ def learning_rate_too_low(
             threshold=ratio,
             comparison="<",
             last_step=window.step,
-            numbers={"update ratio": middle, "healthy": "≈ 1e-3", "loss fallen": f"{trend.fallen:z.1%}"},
+            numbers={"update ratio": middle, "healthy": "≈ 1e-3", "loss": trend.course},
         ),
         causes=("a learning rate too low", "a loss or gradient scaled down by mistake"),
         advice=(

@@ -54,7 +54,7 @@ def saturated_activations(
             threshold=saturated,
             first_step=begun,
             last_step=window.step,
-            numbers={"saturated": f"{worst:.0%}", "loss fallen": f"{trend.fallen:z.0%}"},
+            numbers={"saturated": f"{worst:.0%}", "loss": trend.course},
         ),
         causes=("weights drawn too large", "inputs that are not normalised", "a step too long that blew weights up"),
         advice=(

@@ -58,7 +58,7 @@ def updates_lost(
             threshold=share,
             first_step=begun,
             last_step=window.step,
-            numbers={"lost": f"{middle:.0%}", "kept in": dtype, "loss fallen": f"{trend.fallen:z.0%}"},
+            numbers={"lost": f"{middle:.0%}", "kept in": dtype, "loss": trend.course},
         ),
         causes=(f"weights in {dtype} without a float32 copy", "a learning rate too low for that precision"),
         advice=(

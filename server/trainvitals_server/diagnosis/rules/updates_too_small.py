@@ -57,7 +57,7 @@ def updates_too_small(
             comparison="<",
             first_step=begun,
             last_step=window.step,
-            numbers={"update ratio": middle, "healthy": "≈ 1e-3", "loss fallen": f"{trend.fallen:z.0%}"},
+            numbers={"update ratio": middle, "healthy": "≈ 1e-3", "loss": trend.course},
         ),
         causes=("a learning rate too low", "a loss or gradient scaled down by mistake", "clipping to almost nothing"),
         advice=(

@@ -68,7 +68,7 @@ def vanishing_gradients(
             numbers={
                 "first ÷ last gradient": share,
                 "update ratio of the first": moves,
-                "loss fallen": f"{trend.fallen:z.0%}",
+                "loss": trend.course,
             },
         ),
         causes=CAUSES,

@@ -54,7 +54,7 @@ def weight_decay_too_strong(
             comparison="<",
             first_step=begun,
             last_step=window.step,
-            numbers={"weight decay": decay, "weights left": f"{middle:.0%}", "loss fallen": f"{trend.fallen:z.0%}"},
+            numbers={"weight decay": decay, "weights left": f"{middle:.0%}", "loss": trend.course},
         ),
         causes=("a weight decay too strong", "a decay meant for AdamW given to SGD or Adam, or the other way round"),
         advice=(
