@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any, Final, Literal
@@ -83,7 +84,7 @@ def heat(
     )
     figure.add_heatmap(**_nonfinite(bad), **place)
     followed = {"heat": heatmap.stat, "log": colours.log, "layers": names, "x0": first, "dx": width, "max": COLUMNS * 2}
-    ticks = list(range(0, len(names), max(1, len(names) // TICKS)))
+    ticks = list(range(0, len(names), max(1, math.ceil(len(names) / TICKS))))
     figure.update_layout(
         template=TEMPLATE,
         uirevision=heatmap.stat,
