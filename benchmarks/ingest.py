@@ -23,6 +23,7 @@ from trainvitals.wire.answers import RunDetail
 from trainvitals.wire.capture import Capture
 from trainvitals.wire.frame import Frame, LayerStats, encode_frame, sealed, section
 from trainvitals.wire.messages import Finding, RunStart
+from trainvitals.wire.rules import RuleSettings
 from trainvitals_server.composition import create_whole
 from trainvitals_server.settings import Settings
 from trainvitals_server.store.interface import ReceivedFrame, RunNotFound
@@ -59,6 +60,10 @@ class NullStore(SqlStore):
     def capture(self, run_id: str) -> Capture | None:
         """Nobody asks for a close look."""
         return None
+
+    def rules(self, project: str, *, most: int = 1) -> list[RuleSettings]:
+        """As they come."""
+        return []
 
     def merge(self, *, force: bool = False) -> int:
         """Nothing waits."""
