@@ -58,6 +58,7 @@ class Client:
 
     def __init__(self, server_url: str, token: str | None) -> None:
         self.server_url = server_url
+        self.has_token = bool(token)
         self._headers = {"User-Agent": f"trainvitals/{__version__}", "Accept": coding.MSGPACK}
         if token:
             self._headers["Authorization"] = f"Bearer {token}"

@@ -117,7 +117,8 @@ class Delivery:
     def _explain(self, answer: Answer) -> None:
         url, say = self._client.server_url, self._console.say
         if answer.outcome == "unauthorized":
-            say(f"{url} wants another token ({answer.detail}): set TRAINVITALS_TOKEN; data wait in {self._folder}")
+            which = "another token" if self._client.has_token else "a token"
+            say(f"{url} wants {which} ({answer.detail}): set TRAINVITALS_TOKEN; data wait in {self._folder}")
         elif answer.outcome == "misled":
             say(f"{url} does not answer like a trainvitals server ({answer.detail}); data wait in {self._folder}")
         elif answer.outcome == "too large":

@@ -44,6 +44,10 @@ class Intake:
 
     def take(self, metrics: Metrics) -> dict[str, float | Tensor]:
         """What is there to be recorded, mappings within flattened."""
+        if not isinstance(metrics, Mapping):
+            raise TypeError(
+                f'it takes numbers by name, like {{"loss": loss}}, and was given a {type(metrics).__name__}'
+            )
         found: dict[str, float | Tensor] = {}
         for name, value in metrics.items():
             if name in self._known:  # the short way, which most go in every step

@@ -159,6 +159,8 @@ class Run(Noting, Shown):
         without parameters, every < 1; whatever else goes wrong is said in the terminal, and the training goes on
         unwatched.
         """
+        if hasattr(model, "param_groups"):
+            raise ValueError(f"watch(model, optimizer): the model comes first, and this is a {type(model).__name__}")
         learnt = wandb or not is_optimizer(optimizer)
         models, every = of_watch(model, every, wandb) if learnt else (model, every)
         options = WatchOptions(

@@ -37,6 +37,9 @@ def test_the_runs_page_lists_a_run_and_leads_to_it(page: Page, address: str, art
     page.goto(address)
     expect(page.get_by_role("link", name="net first")).to_be_visible()
     page.screenshot(path=artefacts / "runs.png")
+    expect(page.locator("#runs-count")).to_have_text("1 run")
+    Training(address, "second").train(5)
+    expect(page.locator("#runs-count")).to_have_text("2 runs")
 
 
 def test_curves_and_heatmap_grow_while_one_looks(page: Page, address: str, artefacts: Path) -> None:

@@ -119,7 +119,9 @@ def test_explains_a_missing_token_once(receiver: Any, tmp_path: Path, capsys: py
     receiver.refusals.extend([(401, {})] * 5)
     run = online(receiver, tmp_path)
     run.finish()
-    assert capsys.readouterr().err.count("set TRAINVITALS_TOKEN") == 1
+    said = capsys.readouterr().err
+    assert said.count("set TRAINVITALS_TOKEN") == 1
+    assert "wants a token" in said
     assert [file.suffix for file in files(tmp_path)].count(".spool") == 1
 
 

@@ -133,3 +133,10 @@ def test_module_functions_note_of_the_latest_run(offline: Any) -> None:
     tv.finish()
     (note,) = notes_of(offline.directory)
     assert (note.alerts[0].title, list(note.metrics)) == ("from afar", ["loss"])
+
+
+def test_what_log_takes_is_said_where_it_was_given_something_else(
+    run: tv.Run, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run.log("hello")  # type: ignore[arg-type]  # that is the test
+    assert "it takes numbers by name" in capsys.readouterr().err

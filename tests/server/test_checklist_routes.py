@@ -20,8 +20,10 @@ PATH = f"/api/v1/runs/{RUN}"
 FALLING = [2.0 / (1 + step / 20) for step in range(60)]
 
 
-def begin(client: TestClient, run_id: str, *, started_at: float, project: str = "tests", **config: Any) -> None:
-    said = msgspec.structs.replace(START, name=run_id, started_at=started_at, project=project, config=config)
+def begin(
+    client: TestClient, run_id: str, *, started_at: float, project: str = "tests", name: str = "", **config: Any
+) -> None:
+    said = msgspec.structs.replace(START, name=name or run_id, started_at=started_at, project=project, config=config)
     assert client.put(f"/api/v1/runs/{run_id}", content=coding.encode(said), headers=MSGPACK).status_code == 200
 
 
@@ -87,6 +89,16 @@ def test_the_newest_healthy_run_that_began_before_is_what_a_run_is_held_against(
 
     assert against(client, "now") == "healthy"
     assert against(client, "healthy") == "older"
+
+
+def test_a_run_is_rather_held_against_one_of_its_own_name(client: TestClient) -> None:
+    trained(client, "older", started_at=1001.0, name="gpt")
+    trained(client, "newer", started_at=1002.0, name="digits")
+    begin(client, "now", started_at=1003.0, name="gpt")
+    begin(client, "another", started_at=1004.0, name="cnn")
+
+    assert against(client, "now") == "older"
+    assert against(client, "another") == "newer"
 
 
 def test_where_no_run_was_healthy_before_there_is_nothing_to_say(client: TestClient) -> None:

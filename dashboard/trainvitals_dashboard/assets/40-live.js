@@ -224,6 +224,12 @@ window.tvLive = (() => {
       waitingRows.clear();
       rows.forEach(row => (grid.getRowNode(row.run_id) ? change.update : change.add).push(row));
       grid.applyTransaction({...change, addIndex: 0});
+      const count = document.getElementById('runs-count');
+      if (change.add.length && count && /^\d+ runs?$/.test(count.textContent)) { // it says no more than how many rows there are
+        let all = 0;
+        grid.forEachNode(() => all++);
+        set('runs-count', {children: `${all} ${all === 1 ? 'run' : 'runs'}`});
+      }
       grid.refreshCells({columns: ['spark', 'findings', 'name'], rowNodes: rows.map(row => grid.getRowNode(row.run_id)).filter(Boolean), force: true});
     });
   }

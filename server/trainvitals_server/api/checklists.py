@@ -24,6 +24,7 @@ WHOLE: Final = Span()
 FIRST: Final = Span(last=999)
 FIRST_POINTS: Final = 1000  # as they were recorded
 POINTS: Final = 400
+NEWEST_RUNS: Final = 200  # among which one of the same name is looked for
 router = APIRouter(prefix="/api/v1/runs/{run_id}", tags=["checklist"], dependencies=EXISTING)
 
 
@@ -40,7 +41,7 @@ def show_checklist(run_id: str, request: Request, services: Given) -> Response:
 @router.get("/changes", responses=answers(Changes))
 def show_changes(run_id: str, request: Request, services: Given, against: str | None = None) -> Response:
     """What differs from another run: the one that is named, or the project's newest before it that has finished and is
-    healthy."""
+    healthy, of the same name if there is one."""
     store = services.store
     now = store.run(run_id)
     other = against if against is not None else _last_healthy(store, now)
@@ -58,10 +59,10 @@ def _last_healthy(store: Store, run: RunDetail) -> str | None:
         status="finished",
         created_before=summary.created_at,
         is_healthy=True,
-        limit=1,
+        limit=NEWEST_RUNS,
     )
     found = store.runs(query).runs
-    return found[0].run_id if found else None
+    return next((run.run_id for run in found if run.name == summary.name), found[0].run_id if found else None)
 
 
 def _first_facts(store: Store, run: RunDetail) -> dict[str, float]:

@@ -48,11 +48,12 @@ def class_collapse(
         return
     begun = ill_since(every, every.values >= share)
     which, accuracy = middle(window, "commonest_prediction", 1), middle(window, "accuracy", samples)
+    least = float(predicted.min())
+    to = "all examples" if least == 1.0 else f"at least {least:.0%} of the examples"
     yield Symptom(
         rule="class_collapse",
         severity="warning",
-        summary=f"The network answers class {which:.0f} to at least {predicted.min():.0%} of the examples; no label "
-        f"has more than {labels.max():.0%} of them",
+        summary=f"The network answers class {which:.0f} to {to}; no label has more than {labels.max():.0%} of them",
         first_step=begun,
         last_step=window.step,
         evidence=Evidence(

@@ -41,11 +41,12 @@ def loss_spike(
     )
     if spike is None:
         return
+    back = "one point" if spike.length == 1 else f"{spike.length} points"
     yield Symptom(
         rule="loss_spike",
         severity="info" if spike.recovered or spike.length == 1 else "warning",
         summary=f"The loss jumped from {spike.before:.4g} to {spike.peak:.4g}"
-        + (f" and came back after {spike.length} points" if spike.recovered else " and has not come back yet"),
+        + (f" and came back after {back}" if spike.recovered else " and has not come back yet"),
         first_step=spike.first_step,
         last_step=spike.last_step,
         evidence=Evidence(
