@@ -44,7 +44,7 @@ class Intake:
 
     def take(self, metrics: Metrics) -> dict[str, float | Tensor]:
         """What is there to be recorded, mappings within flattened."""
-        if not isinstance(metrics, Mapping):
+        if not hasattr(metrics, "items"):
             raise TypeError(
                 f'it takes numbers by name, like {{"loss": loss}}, and was given a {type(metrics).__name__}'
             )
