@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 from types import ModuleType
@@ -15,6 +15,7 @@ from torch.optim import optimizer as hooks
 import trainvitals as tv
 from tests.real_server import RealServer
 from tests.sdk.scripts import python, recorded
+from trainvitals.active import current
 from trainvitals.points import Intake
 
 WRITTEN_FOR_WANDB = """
@@ -122,6 +123,14 @@ def test_the_steps_between_snapshots_are_what_wandb_calls_log_freq(script: Path,
     python(script, folder=tmp_path)
     steps = [step for step, _ in recorded(tmp_path).points("lr")]
     assert steps == [*range(50), 50, 52, 54, 56, 58]
+
+
+@pytest.fixture(autouse=True)
+def nothing_goes_on() -> Iterator[None]:
+    """A run that is not ended would be the current one of tests to come."""
+    yield
+    while (run := current()) is not None:
+        run.finish()
 
 
 def disabled(**more: Any) -> tv.Run:
