@@ -58,6 +58,14 @@ def test_sends_a_reset_when_a_newer_attempt_begins(client: TestClient) -> None:
         assert _next_with(socket, "reset")["metrics"] == {}
 
 
+def test_sends_a_reset_to_a_page_that_was_made_of_an_older_attempt(client: TestClient) -> None:
+    send(client, loss_frame(0, 2.0))
+    feed = client.get(f"/api/v1/runs/{RUN}", params={"follow": True}).json()["feed"]
+    send(client, loss_frame(1, 2.0, attempt=1))
+    with client.websocket_connect(f"{LIVE}?since={feed}") as socket:
+        assert _next_with(socket, "reset")["metrics"] == {}
+
+
 def test_sends_rows_of_the_runs_table_that_changed(client: TestClient) -> None:
     with client.websocket_connect("/api/v1/live") as socket:
         _next_with(socket, "seq")

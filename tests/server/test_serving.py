@@ -16,6 +16,7 @@ import pytest
 from tests.server.sending import FRAMES, MSGPACK, RUN, START, loss_frame
 from trainvitals.wire import coding
 from trainvitals.wire.frame import encode_frame
+from trainvitals_server.settings import SettingsError, settings_from
 
 pytestmark = pytest.mark.slow
 SERVE = [sys.executable, "-m", "trainvitals_server.cli", "serve"]
@@ -51,6 +52,12 @@ def _end(process: subprocess.Popen[str]) -> None:
     process.wait()
     if process.stdout is not None:
         process.stdout.close()
+
+
+@pytest.mark.parametrize("token", ["ключ", "€uro", "two\nlines"])
+def test_refuses_a_token_that_does_not_survive_its_way(token: str, tmp_path: Path) -> None:
+    with pytest.raises(SettingsError, match="only ASCII"):
+        settings_from({"TRAINVITALS_TOKEN": token}, data=tmp_path)
 
 
 def test_refuses_to_listen_to_the_world_without_a_token(tmp_path: Path) -> None:
