@@ -125,8 +125,11 @@ FORGOT_EVAL = {"validated_in_training_mode": np.arange(SNAPSHOTS) % 3, "validate
 SORTED = {"label_majority": 1.0, "commonest_label": np.arange(SNAPSHOTS) // 4}
 BLOWN = np.where(np.arange(SNAPSHOTS) > 4, np.nan, 1e6)
 WARMING_UP = np.linspace(0, 1e-3, SNAPSHOTS)
+EVERY_THIRD = np.arange(SNAPSHOTS) % 3 > 0
+KEPT_LATE = np.arange(SNAPSHOTS) > 20
 STUCK = {"loss": flat(2.3, SNAPSHOTS), "accuracy": 0.12}
 ILLS = {
+    "gradients_not_zeroed": [window(CLASSIFIER | {"gradients_kept": 1.0}), window({"gradients_kept": KEPT_LATE})],
     "softmax_twice": [
         window(CLASSIFIER | {"score_min": 0.001, "score_sum_error": 1e-6}),
         window(BINARY | {"score_min": 0.1, "score_max": 0.8}),
@@ -186,6 +189,7 @@ def test_a_rule_is_silent_on_the_healthy_twin_and_without_facts(rule: str, facts
 
 CONTRASTIVE = (linear("stem"), linear("body"), linear("head"))  # no layer with a unit for each class
 TRAPS = {
+    "gradients that are cleared at times": ("gradients_not_zeroed", window({"gradients_kept": EVERY_THIRD})),
     "probabilities for nll_loss": (
         "softmax_twice", window(CLASSIFIER | {"loss_function": 1, "score_min": 0.0, "score_sum_error": 0.0}),
     ),

@@ -149,6 +149,10 @@ QUIET = {
         "gradients_not_zeroed",
         {"grad_norm": np.where(np.arange(8) % 2 == 0, SUMS, 1.0)},
     ),
+    "gradients that grow as sums do, and are cleared": (
+        "gradients_not_zeroed",
+        {"grad_norm": SUMS, "metrics": {"facts/gradients_kept": np.zeros(SNAPSHOTS)}},
+    ),
     "gradients that explode": (
         "gradients_not_zeroed",
         {"grad_norm": np.exp(np.minimum(np.arange(SNAPSHOTS), 10.0))[:, None]},

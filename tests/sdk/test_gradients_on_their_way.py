@@ -49,6 +49,26 @@ class TestMixedPrecision:
         for step in range(4):
             assert offline.stats(step)["activation_nonfinite"]["0"] == 0
 
+    def test_a_run_whose_every_step_is_skipped_tells_of_its_scale(self, offline: Any) -> None:
+        model = mlp()
+        optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+        scaler = torch.amp.GradScaler("cpu", init_scale=2.0**20)
+        run = offline.init()
+        run.watch(model, optimizer, every=1)
+        for _ in range(120):
+            optimizer.zero_grad()
+            loss = model(torch.full((3, 4), math.inf)).sum()
+            scaler.scale(loss).backward()
+            scaler.step(optimizer)
+            scaler.update()
+            run.log({"loss": loss})
+        run.finish()
+        skipped, scales = offline.points("skipped_steps"), offline.points("loss_scale")
+        assert [value for _, value in skipped] == sorted(value for _, value in skipped)
+        assert len({step for step, _ in skipped}) == len(skipped) > 40  # one for each step that log() counts
+        assert scales[-1][1] < 2.0**-90
+        assert offline.points("grad_norm") == []
+
     def test_a_fused_optimizer_skips_by_itself(self, offline: Any) -> None:
         model = mlp()
         optimizer = torch.optim.Adam(model.parameters(), lr=0.1, fused=True)

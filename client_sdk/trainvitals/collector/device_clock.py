@@ -79,3 +79,8 @@ def clock_of(tensor: Tensor) -> DeviceClock:
         return event
 
     return DeviceClock(mark)
+
+
+def is_capturing() -> bool:
+    """Whether a CUDA graph is being made: what is computed now is computed when it is played."""
+    return torch.cuda.is_initialized() and torch.cuda.is_current_stream_capturing()

@@ -13,7 +13,7 @@ from torch.utils.hooks import RemovableHandle
 
 from trainvitals.collector.activations import Activations
 from trainvitals.collector.attention_watch import AttentionWatch
-from trainvitals.collector.device_clock import DeviceClock
+from trainvitals.collector.device_clock import DeviceClock, is_capturing
 from trainvitals.collector.few import ACTIVATIONS
 from trainvitals.collector.hooks import Faults, Hook
 from trainvitals.collector.outputs import measured
@@ -116,6 +116,8 @@ class ForwardWatch:
         if torch._C._current_graph_task_id() != -1:  # in a backward pass
             return False
         if torch._C._functorch.peek_interpreter_stack() is not None:  # torch.func's tensors must not be kept
+            return False
+        if is_capturing():
             return False
         return self._roots > 0 or (module.training and torch.is_grad_enabled())
 

@@ -7,6 +7,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
+from trainvitals.collector.device_clock import is_capturing
 from trainvitals.collector.loss_calls import LossCall, leave, listen
 from trainvitals.collector.loss_facts import facts_of
 from trainvitals.collector.sample import Sample
@@ -40,12 +41,14 @@ class LossWatch:
             sample.facts["loss_calls"] = float(self._calls)
 
     def wants_losses(self) -> bool:
-        """See ``loss_calls.Listener``: of training, and neither in a backward pass nor under torch.func."""
+        """See ``loss_calls.Listener``: of training, and neither in a backward pass nor under torch.func, nor while a
+        CUDA graph is made."""
         return (
             self._sample is not None
             and torch.is_grad_enabled()
             and torch._C._current_graph_task_id() == -1
             and torch._C._functorch.peek_interpreter_stack() is None
+            and not is_capturing()
         )
 
     def lost(self, call: Callable[[], LossCall]) -> None:

@@ -18,19 +18,21 @@ from trainvitals.collector.accumulation import Accumulation
 from trainvitals.collector.attention_watch import AttentionWatch
 from trainvitals.collector.clipping import Clipping
 from trainvitals.collector.clock import STEPS, StepClock
-from trainvitals.collector.device_clock import clock_of
+from trainvitals.collector.device_clock import clock_of, is_capturing
 from trainvitals.collector.dtensors import is_ours_to_tell, is_sharded
 from trainvitals.collector.forward_watch import ForwardWatch
 from trainvitals.collector.gradient_watch import GradientWatch
 from trainvitals.collector.hooks import Faults, Hook
 from trainvitals.collector.input_facts import facts_of_inputs, inputs_of
 from trainvitals.collector.instruments import leave, listen
+from trainvitals.collector.kept_gradients import KeptGradients
 from trainvitals.collector.layers import Layers
+from trainvitals.collector.loss_scaling import LossScaling
 from trainvitals.collector.loss_watch import LossWatch
 from trainvitals.collector.modes import Modes
 from trainvitals.collector.optimizer_watch import OptimizerWatch
 from trainvitals.collector.phases import Phases, examples_in
-from trainvitals.collector.roots import compiled_parts, is_compiled
+from trainvitals.collector.roots import is_compiled
 from trainvitals.collector.sample import Sample
 from trainvitals.collector.sampling import Sampling
 from trainvitals.collector.schedules import Schedules
@@ -39,6 +41,7 @@ from trainvitals.collector.snapshots import Pending, pack
 from trainvitals.collector.steps import StepCounter
 from trainvitals.collector.toll import Toll
 from trainvitals.collector.turns import Turns
+from trainvitals.collector.unseen import blind_words, tell_of_compiled_parts
 from trainvitals.wire.capture import CaptureOutcome
 from trainvitals.wire.facts import FACTS
 
@@ -89,10 +92,10 @@ class Watch:
         self._phases = Phases()
         self._clipping = Clipping(tell if leads else None)
         self._schedules = Schedules(optimizers)
-        self._loss_scale: Tensor | None = None
-        self._skipped: int | None = None  # steps, by a GradScaler; None without one
+        self._scaling = LossScaling()
         is_plain = is_alone and len(self._roots) == len(self._optimizers) == 1
         self._accumulation = Accumulation(layers.parameters, is_plain=is_plain)
+        self._kept = KeptGradients(self._optimizers[0], self._guarded) if is_plain else None
         self._unheard = 0  # snapshots in a row without an output
         self._snapshots = 0
         self._sample: Sample | None = None
@@ -110,9 +113,9 @@ class Watch:
     def start(self) -> None:
         """Install the hooks."""
         if self._blind and self._leads:
-            self._tell(_blind_words("the model is compiled", with_attention=self._attention is not None))
+            self._tell(blind_words("the model is compiled", with_attention=self._attention is not None))
         elif self._leads:
-            _tell_of_compiled_parts(self._roots, self._tell)
+            tell_of_compiled_parts(self._roots, self._tell)
         if self._shards is None and any(is_sharded(parameter) for parameter in self._layers.parameters):
             self._tell(
                 "parameters are sharded, and there is no process group to ask: stats of gradients, weights and updates "
@@ -178,19 +181,26 @@ class Watch:
     def scaling(self, optimizer: Optimizer, *, scale: Tensor | None) -> None:
         """See ``instruments.Listener``."""
         if any(optimizer is known for known in self._optimizers):
-            self._loss_scale = scale
-            self._skipped = self._skipped or 0
+            self._scaling.begin(scale)
 
     def scaled(self, optimizer: Optimizer, *, was_skipped: bool) -> None:
         """See ``instruments.Listener``. A step that is skipped has taught nothing, and its numbers are not finite: what
         was seen of it is forgotten."""
         if not any(optimizer is known for known in self._optimizers):
             return
-        self._skipped = (self._skipped or 0) + was_skipped
-        if was_skipped and self._sample is not None:
-            step = self._sample.step
-            self._sample = None
-            self._guarded(lambda: self._begin_sample(step))
+        self._scaling.end(was_skipped=was_skipped)
+        sample = self._sample
+        if not was_skipped or sample is None:
+            return
+        self._sample = None
+
+        def begin_anew() -> None:
+            alone = self._scaling.alone(sample.step)
+            if alone is not None:
+                self._emit(alone, {"skipped_steps": self._scaling.skipped}, 0.0)
+            self._begin_sample(sample.step)
+
+        self._guarded(begin_anew)
 
     def _enter_root(self, module: nn.Module, arguments: tuple[object, ...], named: dict[str, object]) -> None:
         has_gradients = torch.is_grad_enabled()
@@ -206,7 +216,7 @@ class Watch:
         sample = self._sample
         if sample is not None:
             self._guarded(lambda: self._accumulation.count(examples))
-            if self._with_facts and "input_checksum" not in sample.facts and not _capturing():
+            if self._with_facts and "input_checksum" not in sample.facts and not is_capturing():
                 self._guarded(lambda: sample.facts.update(facts_of_inputs(given)))
         self._phases.enter("forward", examples=examples)
 
@@ -224,7 +234,9 @@ class Watch:
                 self._prepare_once()
             self._phases.enter("optimizer")
             sample = self._sample
-            if sample is not None and index in self._waiting and not _capturing():
+            if sample is not None and index in self._waiting and not is_capturing():
+                if self._kept is not None and self._with_facts:
+                    self._kept.step(sample)
                 has_closure = _has_closure(arguments, named)
                 self._guarded(lambda: self._parts[index].before(sample, has_closure=has_closure))
 
@@ -234,7 +246,7 @@ class Watch:
         def finish(optimizer: Optimizer, *arguments: object) -> None:
             self._phases.enter("data")
             sample = self._sample
-            if sample is not None and index in self._waiting and not _capturing():
+            if sample is not None and index in self._waiting and not is_capturing():
                 self._waiting.discard(index)
                 self._guarded(lambda: self._parts[index].after(sample))
                 if not self._waiting:
@@ -276,6 +288,8 @@ class Watch:
         self._with_facts = self._leads and (self._sample.in_depth or self._snapshots < FACTS_FIRST)
         if self._with_facts:
             self._losses.begin(self._sample)
+            if self._kept is not None:
+                self._kept.begin()
 
     def _close(self) -> None:
         """Hand the snapshot over, if a gradient was seen."""
@@ -284,23 +298,24 @@ class Watch:
             return
         self._forward.end()
         self._losses.end()
+        if self._kept is not None:
+            self._kept.end()
         stepped = len(self._waiting) < len(self._optimizers)  # other ranks may count on a part without a gradient
         if "gradients" not in sample.kinds and not (stepped and self._shards is not None):
             return
         self._unheard = 0 if self._blind or self._forward.called else self._unheard + 1
         self._snapshots += 1
         if self._snapshots == MOST_UNHEARD and not self._blind:
-            _tell_of_compiled_parts(self._roots, self._tell)  # since watching began
+            tell_of_compiled_parts(self._roots, self._tell)  # since watching began
         if self._unheard == MOST_UNHEARD:
             self._blind = True
             why = "their hooks do not run (was the model compiled after watch, or called by other means?)"
-            self._tell(_blind_words(why, with_attention=self._attention is not None))
+            self._tell(blind_words(why, with_attention=self._attention is not None))
         before = self._clipping.in_step
-        self._accumulation.add_to(sample, loss_scale=self._loss_scale, norm_before_clipping=before)
+        self._accumulation.add_to(sample, loss_scale=self._scaling.scale, norm_before_clipping=before)
         rates: dict[str, float | Tensor] = {**self._phases.metrics(), **self._clipping.metrics()}
         rates |= self._schedules.metrics()
-        if self._loss_scale is not None and self._skipped is not None:
-            rates |= {"loss_scale": self._loss_scale, "skipped_steps": self._skipped}
+        rates |= self._scaling.metrics()
         for index, group in enumerate(group for optimizer in self._optimizers for group in optimizer.param_groups):
             rates["lr" if index == 0 else f"lr/{index}"] = group.get("lr", float("nan"))
         seconds, self._unreported = self._unreported, 0.0  # packing is on the next snapshot's account
@@ -375,20 +390,6 @@ def _split(
     ]
 
 
-def _blind_words(why: str, *, with_attention: bool) -> str:
-    stats = "activation and attention stats" if with_attention else "activation stats"
-    return f"outputs of layers are not seen, for {why}: {stats} are left out, all others are recorded"
-
-
-def _tell_of_compiled_parts(roots: Sequence[nn.Module], tell: Callable[[str], None]) -> None:
-    for part in [part for root in roots for part in compiled_parts(root)]:
-        tell(f"outputs of layers in {part!r} are not seen, for it is compiled: activation stats are left out")
-
-
 def _has_closure(arguments: object, named: object) -> bool:
     given = arguments[1] if isinstance(arguments, tuple) and len(arguments) > 1 else None  # the first is the optimizer
     return given is not None or (isinstance(named, Mapping) and named.get("closure") is not None)
-
-
-def _capturing() -> bool:
-    return torch.cuda.is_available() and torch.cuda.is_current_stream_capturing()

@@ -1,0 +1,21 @@
+"""What is said where hooks on layers do not run."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from torch import nn
+
+from trainvitals.collector.roots import compiled_parts
+
+
+def blind_words(why: str, *, with_attention: bool) -> str:
+    """That no layer's output is seen, and why."""
+    stats = "activation and attention stats" if with_attention else "activation stats"
+    return f"outputs of layers are not seen, for {why}: {stats} are left out, all others are recorded"
+
+
+def tell_of_compiled_parts(roots: Sequence[nn.Module], tell: Callable[[str], None]) -> None:
+    """Of each part of the models that was compiled by itself."""
+    for part in [part for root in roots for part in compiled_parts(root)]:
+        tell(f"outputs of layers in {part!r} are not seen, for it is compiled: activation stats are left out")
