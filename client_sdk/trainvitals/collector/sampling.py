@@ -12,10 +12,10 @@ FOR_SNAPSHOTS: Final = (0.25, 0.75)  # of the budget: at least, and at most, as 
 DENSE_SHARE: Final = 0.5  # of what the budget allows for the first thousand steps
 INTERVALS: Final = (1, 2, 5, 10, 20, 50, 100)
 FIRST_INTERVAL: Final = 10  # until it is known what snapshots cost
-FIRST_STEPS: Final = (
-    1000  # of which at least every 20th is sampled, whatever it costs: a short run is to tell something
-)
-MAX_FIRST_INTERVAL: Final = 20
+FIRST_STEPS: Final = 1000  # of which …
+FIRST_SNAPSHOTS: Final = 50  # … so many are sampled, whatever it costs: a short run is to tell something
+MAX_FIRST_INTERVAL: Final = 50
+EVEN: Final = 4  # such intervals are multiples of: what ranks agreed upon is not changed for a step more or less
 LOOK_IN_DEPTH: Final = 5  # every so many snapshots, with the stats that are looked at less often
 TAKE_HISTOGRAMS: Final = 2 * LOOK_IN_DEPTH  # every so many snapshots, which then look in depth as well
 COSTS: Final = TAKE_HISTOGRAMS  # snapshots to judge by, so that all sorts count as often as they come
@@ -74,11 +74,21 @@ class Sampling:
         least, most = (share * self._budget for share in FOR_SNAPSHOTS)
         left = min(max(least, self._budget - always_seconds / step_seconds), most)
         needed = mean / (left * step_seconds)
-        longest = MAX_FIRST_INTERVAL if step < FIRST_STEPS else INTERVALS[-1]
+        longest = self._longest(step)
         interval = min(_shortest(needed), longest)
         if interval < self.interval:
-            interval = min(_shortest(needed * CALM), self.interval)
+            interval = min(_shortest(needed * CALM), self.interval, longest)
         self.interval = interval
+
+    def _longest(self, step: int) -> int:
+        """The longest interval that still gives the first steps their snapshots."""
+        if step >= FIRST_STEPS:
+            return INTERVALS[-1]
+        missing = FIRST_SNAPSHOTS - self._snapshots
+        if missing <= 0:
+            return MAX_FIRST_INTERVAL
+        longest = min((FIRST_STEPS - step) // (missing + 1), MAX_FIRST_INTERVAL)
+        return max(1, longest if longest < EVEN else longest - longest % EVEN)
 
     def capture(self, step: int) -> tuple[CaptureOutcome, int]:
         """Sample the steps that come, each: something has been found, or somebody wants to see. On any thread. Whether
