@@ -47,15 +47,16 @@ class Console:
         return said
 
     def finding(self, finding: Finding, *, url: str) -> None:
-        """Print a finding as it opens or resolves, with the address that shows it."""
+        """Print a finding as it opens, or as it resolves where it was told of, with the address that shows it."""
         if self._rank:
             return
         id_, rule = finding.finding_id, finding.rule
         where = f" in {finding.where}" if finding.where else ""
         link = f"{url}?finding={id_}"
         if finding.state == "resolved":
-            self.forget(f"{id_} {finding.severity}")
-            self.say(f"{self._name}resolved: {rule}{where} {link}", once=f"{id_} resolved")
+            told = [self.forget(f"{id_} {severity}") for severity in SEVERITIES]
+            if any(told):
+                self.say(f"{self._name}resolved: {rule}{where} {link}", once=f"{id_} resolved")
             return
         self.forget(f"{id_} resolved")
         self.say(f"{self._name}{in_words(finding)} {link}", once=f"{id_} {finding.severity}")
@@ -79,8 +80,12 @@ class Console:
             for severity in SEVERITIES
             if counts[severity]
         )
+        if not found:
+            found = "nothing found"
+            if 2 * ending.in_the_dark > ending.rules:
+                found += f", but {ending.in_the_dark} of {ending.rules} rules had too little to go by"
         ended = "ended" if status == "finished" else f"{status},"
-        self.say(f"{self._name}{ended} with health {ending.health} of 100, {found or 'nothing found'}: {url}")
+        self.say(f"{self._name}{ended} with health {ending.health} of 100, {found}: {url}")
 
 
 def in_words(finding: Finding) -> str:

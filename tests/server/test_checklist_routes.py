@@ -12,7 +12,7 @@ from starlette.testclient import TestClient
 from tests.server.sending import MSGPACK, RUN, START, loss_frame, send
 from trainvitals.wire import coding
 from trainvitals.wire.checklist import STAGE_NAMES, Changes, Checklist
-from trainvitals.wire.messages import Finding, RunEnd
+from trainvitals.wire.messages import Finding, RunEnd, RunEnded
 from trainvitals.wire.rules import RuleChange
 from trainvitals_server.store.interface import Store
 
@@ -27,11 +27,15 @@ def begin(
     assert client.put(f"/api/v1/runs/{run_id}", content=coding.encode(said), headers=MSGPACK).status_code == 200
 
 
-def trained(client: TestClient, run_id: str, *, started_at: float, losses: list[float] = FALLING, **more: Any) -> None:
+def trained(
+    client: TestClient, run_id: str, *, started_at: float, losses: list[float] = FALLING, **more: Any
+) -> RunEnded:
     begin(client, run_id, started_at=started_at, **more)
     assert send(client, loss_frame(0, *losses, run_id=run_id)).status_code == 200
     end = RunEnd(status="finished", ended_at=started_at + 1)
-    assert client.put(f"/api/v1/runs/{run_id}/end", content=coding.encode(end), headers=MSGPACK).status_code == 200
+    accept = {**MSGPACK, "Accept": coding.MSGPACK}
+    answer = client.put(f"/api/v1/runs/{run_id}/end", content=coding.encode(end), headers=accept)
+    return coding.decode(answer.content, RunEnded)
 
 
 def changes(client: TestClient, run_id: str, against: str | None = None) -> Changes:
@@ -54,6 +58,19 @@ def test_a_fresh_run_has_five_stages_of_which_nothing_is_known(client: TestClien
 
     assert [stage["stage"] for stage in found["stages"]] == list(STAGE_NAMES)
     assert {stage["status"] for stage in found["stages"]} == {"unknown"}
+
+
+def test_the_end_of_a_run_is_answered_with_how_many_rules_had_too_little_to_go_by(client: TestClient) -> None:
+    short = trained(client, "short", started_at=2000.0, losses=[2.0, 1.9])
+    longer = trained(client, "longer", started_at=2001.0, losses=[2.0 / (1 + step / 20) for step in range(240)])
+    unknown = [
+        line
+        for stage in checklist(client, "short").stages
+        for line in stage.lines
+        if (line.source, line.status) == ("rule", "unknown")
+    ]
+
+    assert 0 < longer.in_the_dark < short.in_the_dark == len(unknown) < short.rules
 
 
 def test_a_finding_fails_its_stage_and_is_named(client: TestClient) -> None:

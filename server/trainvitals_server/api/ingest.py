@@ -26,6 +26,7 @@ from trainvitals_server.api.bodies import media_type_of, read_body, read_message
 from trainvitals_server.api.checks import check_end, check_note, check_preflight, check_start, existing
 from trainvitals_server.api.problems import Refused
 from trainvitals_server.api.services import Given, Services
+from trainvitals_server.diagnosis.checklist.telling import checklist, reach
 from trainvitals_server.store.interface import ReceivedFrame
 
 LARGE_BYTES: Final = 256 * 1024  # decoding more takes milliseconds, in which the event loop has better things to do
@@ -102,7 +103,9 @@ async def end_run(run_id: str, request: Request, services: Given) -> Response:
     found = await run_in_threadpool(services.store.findings, run_id)
     detail = await run_in_threadpool(services.store.run, run_id)
     still_open = [finding for finding in found if finding.state in ("open", "acknowledged")]
-    return answer(request, RunEnded(health=detail.summary.health, findings=still_open))
+    rules, in_the_dark = reach(checklist(detail, found))
+    ended = RunEnded(health=detail.summary.health, findings=still_open, rules=rules, in_the_dark=in_the_dark)
+    return answer(request, ended)
 
 
 @router.post("/frames", dependencies=EXISTING, responses=answers(FrameAccepted), openapi_extra=takes(Frame))

@@ -16,8 +16,10 @@ from trainvitals_server.diagnosis.symptom import Symptom
 from trainvitals_server.evaluator.acting import acted_upon, is_graver, noted
 
 CONFIRMATIONS: Final = 2
-QUIET_BEFORE_RESOLVED: Final = 3
-AT_ONCE: Final = frozenset({"non_finite_values"})  # exact: nothing is gained by waiting
+QUIET_BEFORE_RESOLVED: Final = 3  # looks; twice as many each time that it has come back, …
+MOST_PATIENCE: Final = 8  # … up to so many times
+MILD_BEFORE_MILDER: Final = 3  # looks at which it is less grave, before it is said to be
+AT_ONCE: Final = frozenset({"non_finite_values", "run_stalled"})  # exact: nothing is gained by waiting
 NEVER_GONE: Final = frozenset({"non_finite_values"})  # weights that are NaN stay so, even when the stream ends
 
 
@@ -29,6 +31,7 @@ class Life:
     findings: dict[str, Finding] = field(default_factory=dict)
     _spoken: dict[str, list[int]] = field(default_factory=dict)  # of each look in a row, since which step
     _quiet: dict[str, int] = field(default_factory=dict)
+    _mild: dict[str, int] = field(default_factory=dict)
     _rewound: set[str] = field(default_factory=set)  # found in steps that were since taken back
 
     def resume(self, step: int) -> None:
@@ -47,7 +50,7 @@ class Life:
         two moments to judge (not ``is_moment``) only what is certain opens, and nothing is confirmed or resolved."""
         speaking = {finding_id(self.run_id, symptom): symptom for symptom in symptoms}
         changed = [
-            self._speak(id_, symptom, now=now, step=step, is_last=is_last)
+            self._speak(id_, self._steadied(id_, symptom, is_moment=is_moment), now=now, step=step, is_last=is_last)
             for id_, symptom in speaking.items()
             if is_moment or is_last or symptom.rule in AT_ONCE or self._is_open(id_)
         ]
@@ -111,6 +114,15 @@ class Life:
         self.findings[id_] = finding
         return finding
 
+    def _steadied(self, id_: str, symptom: Symptom, *, is_moment: bool) -> Symptom:
+        """It grows graver at once, and milder only when it stays so."""
+        known = self.findings.get(id_)
+        if known is None or known.state == "resolved" or not is_graver(known.severity, symptom.severity):
+            self._mild.pop(id_, None)
+            return symptom
+        looks = self._mild[id_] = self._mild.get(id_, 0) + is_moment
+        return symptom if looks >= MILD_BEFORE_MILDER else replace(symptom, severity=known.severity)
+
     def _is_open(self, id_: str) -> bool:
         known = self.findings.get(id_)
         return known is not None and known.state != "resolved"
@@ -120,10 +132,16 @@ class Life:
         if known.state == "resolved" or (known.rule in NEVER_GONE and id_ not in self._rewound):
             return None
         self._quiet[id_] = self._quiet.get(id_, 0) + 1
-        if self._quiet[id_] < QUIET_BEFORE_RESOLVED:
+        if self._quiet[id_] < QUIET_BEFORE_RESOLVED * min(2 ** _times_gone(known), MOST_PATIENCE):
             return None
+        self._mild.pop(id_, None)
         self.findings[id_] = _resolved(known, now=now)
         return self.findings[id_]
+
+
+def _times_gone(finding: Finding) -> int:
+    """How often it has resolved by itself, and come back."""
+    return sum(event.state == "resolved" and not event.by for event in finding.history)
 
 
 def finding_id(run_id: str, symptom: Symptom) -> str:

@@ -37,6 +37,12 @@ def checklist(run: RunDetail, findings: Sequence[Finding], *, muted: Collection[
     return Checklist(run_id=run.summary.run_id, stages=[_outcome(stage, lines) for stage, lines in found.items()])
 
 
+def reach(outcome: Checklist) -> tuple[int, int]:
+    """How many rules concern the run, and how many of these had too little to say anything."""
+    lines = [line for stage in outcome.stages for line in stage.lines if line.source == "rule"]
+    return len(lines), sum(line.status == "unknown" and line.finding_id is None for line in lines)
+
+
 def stands(finding: Finding) -> bool:
     """Whether it is not over."""
     return finding.state != "resolved"

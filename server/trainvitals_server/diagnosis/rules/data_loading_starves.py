@@ -38,8 +38,8 @@ def data_loading_starves(
     yield Symptom(
         rule="data_loading_starves",
         severity="warning",
-        summary=f"{waited:.0%} of a step's time goes into waiting for data: {waiting * 1000:,.3g} of "
-        f"{whole * 1000:,.3g} ms",
+        summary=f"{waited:.0%} of a step's time ({waiting * 1000:,.3g} of {whole * 1000:,.3g} ms) goes by between the "
+        "optimizer's step and the next forward pass: waiting for data, or for what else is done there",
         first_step=int(steps[-points]),
         last_step=window.step,
         evidence=Evidence(

@@ -17,7 +17,8 @@ def overfitting(
     window: Window, *, patience: int = 3, risen: float = 0.1, share_of_start: float = 0.1
 ) -> Iterator[Symptom]:
     """The newest ``patience`` evaluations all lie ``risen`` of its best (and ``share_of_start`` of the training loss's
-    start) above the best validation loss so far, while the training loss is lower than it was at that best.
+    start) above the best validation loss so far, while the training loss is lower, by more than its noise, than it was
+    at that best and at the start.
 
     Source: Prechelt, "Early Stopping, but when?", 1998 (generalisation loss over its minimum, with patience); a single
     rise, as other tools report it, is noise.
@@ -40,8 +41,8 @@ def overfitting(
     if not around.any() or not newest.any():
         return
     then, now = median(loss.values[around]), median(loss.values[newest])
-    if now >= then:
-        return  # training suffers, too: another ill
+    if now >= min(then, trend.start) - trend.noise:
+        return  # training suffers, too, or swings: another ill
     yield Symptom(
         rule="overfitting",
         severity="warning",
@@ -50,10 +51,7 @@ def overfitting(
         first_step=int(steps[best]),
         last_step=window.step,
         evidence=Evidence(
-            metric="validation loss",
-            value=float(values[-1]),
-            threshold=float(line),
-            first_step=int(steps[best]),
+            metric="validation loss", value=float(values[-1]), threshold=float(line), first_step=int(steps[best]),
             last_step=window.step,
             numbers={"best": float(values[best]), "now": float(values[-1]), "training loss": now},
         ),
@@ -62,4 +60,4 @@ def overfitting(
             f"Keep the weights of step {int(steps[best]):,}: stop early, on the validation loss.",
             "Augment data, or get more; try weight decay (0.1 with AdamW), dropout, label smoothing, a smaller net.",
         ),
-    )
+    )  # fmt: skip

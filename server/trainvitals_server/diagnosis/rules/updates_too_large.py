@@ -22,10 +22,11 @@ ADVICE = ("Divide the learning rate by 10.", "Warm up over the first 1 to 5 % of
 
 
 def updates_too_large(
-    window: Window, *, ratio: float = 3e-2, samples: int = 16, blow: float = 0.5
+    window: Window, *, ratio: float = 3e-2, samples: int = 16, blow: float = 0.5, recovery: int = 60
 ) -> Iterator[Symptom]:
     """The median update ratio ‖Δw‖/‖w‖ over layers above ``ratio`` for the newest ``samples`` snapshots while the loss
-    is not under its start; or once above ``blow``, which no weights survive, and the loss above its start ever since.
+    is not under its start; or once above ``blow``, which no weights survive, and the loss above its start ever since,
+    or not under it after ``recovery`` steps.
 
     Source: CS231n notes, "Babysitting the learning process" (about 1e-3 is healthy).
     """
@@ -39,7 +40,8 @@ def updates_too_large(
     is_worse = trend.now > before + 0.05 * abs(before) + (1 if len(blows) else 3) * trend.noise
     lasts = len(each) >= samples and float(each[-samples:].min()) > ratio
     learns = trend.now < before - 3 * trend.noise  # then large steps are no ill
-    if learns or (not lasts and not (len(blows) and is_worse)):
+    is_lost = len(blows) and (is_worse or window.step >= int(window.steps[blows[0]]) + recovery)
+    if learns or (not lasts and not is_lost):
         return
     begun = since(window, each > ratio) if lasts else int(window.steps[blows[0]])
     rows = each > ratio if lasts else each > blow
