@@ -11,6 +11,7 @@ from trainvitals.collector.noise import NoiseScale
 from trainvitals.frames import histograms, layer_stats, measure_all, metric_points
 from trainvitals.notes import Notes
 from trainvitals.outbox import Batch, Outbox, Point
+from trainvitals.pauses import Pauses
 from trainvitals.spool import Kind, Spool, SpoolFull
 from trainvitals.system import SystemMeter
 from trainvitals.wire.frame import Frame, LayerStats, MetricPoints, encode_frame
@@ -53,7 +54,8 @@ class Recorder:
         self._seq = 0
         self._noise = NoiseScale()
         self._system = SystemMeter()
-        self._newest_step = 0
+        self._pauses = Pauses()
+        self._newest_step: int | None = None
         self._reported: Counter[str] = Counter()
         self._model: bytes | None = None
         self._preflight: bytes | None = None
@@ -124,7 +126,8 @@ class Recorder:
         measured = self._measured(batch.snapshots)
         points = [*batch.points, *self._own_points(measured)]
         self._newest_step = max((point.step for point in points), default=self._newest_step)
-        points += [Point(name, self._newest_step, value) for name, value in self._system.look().items()]
+        beside = self._system.look() | self._pauses.look(self._newest_step)
+        points += [Point(name, self._newest_step or 0, value) for name, value in beside.items()]
         metrics, failed = metric_points(points)
         if failed:
             self._outbox.drops["not readable"] += failed

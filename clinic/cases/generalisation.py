@@ -128,6 +128,7 @@ SHRUNK = (
     "dead_activations",
     "loss_spike",
     "activations_shrinking",
+    "class_collapse",
 )
 
 CASES = [

@@ -10,7 +10,7 @@ from clinic.case import sick
 from clinic.material import cancer, digits
 from clinic.networks import cnn, mlp, sigmoid_mlp
 
-FOLLOWS = ("updates_too_small", "loss_not_decreasing", "layer_not_learning")
+FOLLOWS = ("updates_too_small", "loss_not_decreasing", "layer_not_learning", "class_collapse")
 
 
 def deep_sigmoid(bench: Bench) -> None:

@@ -10,7 +10,8 @@ from clinic.case import sick
 from clinic.material import cancer, digits, text, token_loss
 from clinic.networks import RNN, cnn, mlp
 
-STUCK = ("loss_not_decreasing", "vanishing_gradients", "updates_too_small", "layer_not_learning")
+STUCK = ("loss_not_decreasing", "vanishing_gradients", "updates_too_small", "layer_not_learning", "class_collapse")
+LARGE = ("poor_initialisation", "initial_loss_off")  # weights are
 WILD = (
     "loss_spike",
     "loss_diverging",
@@ -18,6 +19,7 @@ WILD = (
     "exploding_gradients",
     "non_finite_values",
     "dead_activations",
+    "class_collapse",
 )
 
 
@@ -113,6 +115,18 @@ def never_cleared_by_adam(bench: Bench) -> None:
     bench.fit(model, KeepingAdam(model.parameters(), lr=1e-3), cancer().batches(32, seed=bench.seed), steps=600)
 
 
+def never_cleared_on_measures(bench: Bench) -> None:
+    """Without zero_grad, at a rate of 0.1: the sums swing before a line is to be seen."""
+    model = mlp((30, 48, 48, 2))
+    bench.fit(model, Keeping(model.parameters(), lr=0.1), cancer().batches(32, seed=bench.seed), steps=600)
+
+
+def never_cleared_of_convolutions(bench: Bench) -> None:
+    """Without zero_grad, convolutions under Adam."""
+    model = cnn(norm=False)
+    bench.fit(model, KeepingAdam(model.parameters(), lr=1e-3), digits().batches(seed=bench.seed), steps=400)
+
+
 def never_cleared_recurrent(bench: Bench) -> None:
     """Without zero_grad, a recurrent layer."""
     model = RNN(width=48)
@@ -144,17 +158,19 @@ def cut_convolutions(bench: Bench) -> None:
 
 
 CASES = [
-    sick("saturated_activations", "tanh", "mlp", wide_tanh, follows=STUCK),
-    sick("saturated_activations", "sigmoid", "mlp", wide_sigmoid, follows=STUCK),
-    sick("saturated_activations", "convolutions", "convolutional", wide_convolutions, follows=STUCK),
+    sick("saturated_activations", "tanh", "mlp", wide_tanh, follows=(*STUCK, *LARGE)),
+    sick("saturated_activations", "sigmoid", "mlp", wide_sigmoid, follows=(*STUCK, *LARGE)),
+    sick("saturated_activations", "convolutions", "convolutional", wide_convolutions, follows=(*STUCK, *LARGE)),
     sick("activations_shrinking", "relu", "mlp", faint, follows=STUCK),
     sick("activations_shrinking", "tanh", "mlp", faint_on_measures, follows=STUCK),
     sick("activations_shrinking", "autoencoder", "autoencoder", faint_autoencoder, follows=STUCK),
-    sick("activations_growing", "relu", "mlp", loud, follows=WILD),
-    sick("activations_growing", "gelu", "mlp", loud_on_measures, follows=WILD),
-    sick("activations_growing", "autoencoder", "autoencoder", loud_autoencoder, follows=WILD),
+    sick("activations_growing", "relu", "mlp", loud, follows=(*WILD, *LARGE)),
+    sick("activations_growing", "gelu", "mlp", loud_on_measures, follows=(*WILD, *LARGE)),
+    sick("activations_growing", "autoencoder", "autoencoder", loud_autoencoder, follows=(*WILD, *LARGE)),
     sick("gradients_not_zeroed", "sgd", "mlp", never_cleared, follows=WILD),
     sick("gradients_not_zeroed", "adam", "mlp", never_cleared_by_adam, follows=WILD),
+    sick("gradients_not_zeroed", "fast", "mlp", never_cleared_on_measures, follows=WILD),
+    sick("gradients_not_zeroed", "convolutions", "convolutional", never_cleared_of_convolutions, follows=WILD),
     sick("gradients_not_zeroed", "recurrent", "recurrent", never_cleared_recurrent, follows=WILD),
     sick("clipping_always", "to-nothing", "mlp", cut_to_nothing, follows=STUCK),
     sick("clipping_always", "sums", "mlp", cut_sums, follows=STUCK),

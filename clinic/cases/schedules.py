@@ -14,6 +14,7 @@ from clinic.networks import GPT, cnn, mlp
 WILD = (
     *("loss_spike", "loss_diverging", "updates_too_large", "exploding_gradients", "non_finite_values"),
     *(
+        "class_collapse",
         "dead_activations",
         "layer_not_learning",
         "loss_not_decreasing",
@@ -23,6 +24,7 @@ WILD = (
         "loss_oscillating",
     ),
 )
+CRAWLS = ("loss_not_decreasing", "class_collapse")
 STOPPED = ("loss_not_decreasing", "updates_too_small", "layer_not_learning")
 
 
@@ -104,9 +106,9 @@ CASES = [
     sick("learning_rate_too_high", "peak", "mlp", peak_too_high, follows=WILD, onset=100),
     sick("learning_rate_too_high", "jump", "mlp", jump_too_high, follows=WILD, onset=300),
     sick("learning_rate_too_high", "peak-for-a-gpt", "attention", peak_too_high_for_a_gpt, follows=WILD, onset=100),
-    sick("learning_rate_too_low", "adam", "mlp", crawling, follows=("loss_not_decreasing",)),
-    sick("learning_rate_too_low", "sgd", "mlp", crawling_sgd, follows=("loss_not_decreasing",)),
-    sick("learning_rate_too_low", "gpt", "attention", crawling_gpt, follows=("loss_not_decreasing",)),
+    sick("learning_rate_too_low", "adam", "mlp", crawling, follows=CRAWLS),
+    sick("learning_rate_too_low", "sgd", "mlp", crawling_sgd, follows=CRAWLS),
+    sick("learning_rate_too_low", "gpt", "attention", crawling_gpt, follows=CRAWLS),
     sick("schedule_ended", "epochs-for-batches", "mlp", epochs_for_batches, follows=STOPPED, onset=135),
     sick("schedule_ended", "shorter-run", "mlp", cosine_of_a_shorter_run, follows=STOPPED, onset=120),
     sick(

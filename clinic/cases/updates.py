@@ -148,6 +148,7 @@ def noise_into_convolutions(bench: Bench) -> None:
 
 
 KILLED = (
+    "class_collapse",
     "layer_not_learning",
     "loss_not_decreasing",
     "updates_too_large",
@@ -157,6 +158,7 @@ KILLED = (
     "updates_too_small",
 )
 LONG = (
+    "class_collapse",
     "saturated_activations",
     "loss_diverging",
     "loss_not_decreasing",
@@ -167,7 +169,7 @@ LONG = (
     "vanishing_gradients",
     "loss_oscillating",
 )
-SHORT = ("loss_not_decreasing", "learning_rate_too_low")
+SHORT = ("loss_not_decreasing", "learning_rate_too_low", "class_collapse")
 
 CASES = [
     sick("dead_activations", "huge-steps", "mlp", huge_steps, follows=KILLED),

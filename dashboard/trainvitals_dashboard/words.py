@@ -29,6 +29,7 @@ STAT_WORDS: Final[dict[str, str]] = {
     "weight_max": "Weight maximum",
     "init_distance": "Distance from the start",
     "lost_update_fraction": "Lost updates",
+    "unmoved_fraction": "Never moved",
     "second_moment_rms": "Second moment (RMS)",
     "adam_rms": "Gradient ∕ √second moment (RMS)",
     "epsilon_fraction": "Ruled by ε",

@@ -337,6 +337,7 @@ class Plain(Observer):
             ]
             still = flat(before) == flat(after)
             found["lost_update_fraction"] = float(still[flat(pulled).bool()].double().mean())
+            found["unmoved_fraction"] = float((old == start).double().mean())
             found |= self._of_moments(own)
         return found
 
@@ -353,7 +354,8 @@ class Plain(Observer):
 
 
 IN_DEPTH_OF_WEIGHTS = (
-    "weight_max", "init_distance", "lost_update_fraction", "second_moment_rms", "adam_rms", "epsilon_fraction",
+    "weight_max", "init_distance", "lost_update_fraction", "unmoved_fraction", "second_moment_rms", "adam_rms",
+    "epsilon_fraction",
 )  # fmt: skip
 
 

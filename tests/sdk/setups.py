@@ -19,6 +19,7 @@ GROUPS: Final[dict[str, tuple[str, ...]]] = {
     "gradients": ("grad_norm", "grad_max", "grad_mean", "grad_zero_fraction", "grad_nonfinite"),
     "weights and updates": (
         "weight_norm", "update_ratio", "update_rms", "weight_max", "init_distance", "lost_update_fraction",
+        "unmoved_fraction",
     ),
     "optimizer state": ("second_moment_rms", "adam_rms", "epsilon_fraction"),
     "histograms": ("weights", "gradients", "activations"),

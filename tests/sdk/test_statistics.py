@@ -83,6 +83,7 @@ def test_weights_and_updates(watched: Watched, layer: str) -> None:
         ((before - first).norm() / first.norm()).item(), rel=APPROXIMATELY
     )
     assert stats["lost_update_fraction"][layer] == 0
+    assert stats["unmoved_fraction"][layer] == pytest.approx((before == first).float().mean().item())
 
 
 def test_outputs(watched: Watched) -> None:
@@ -199,6 +200,14 @@ def test_updates_are_lost_in_half_precision(offline: Any) -> None:
     lost = (before == after)[pulled].float().mean().item()
     assert watched.stats["lost_update_fraction"]["0"] == pytest.approx(lost)
     assert lost > 0.5
+
+
+def test_rows_of_an_embedding_that_never_come_up_have_not_moved(offline: Any) -> None:
+    torch.manual_seed(0)
+    model = nn.Sequential(nn.Embedding(10, 3))
+    batches = [torch.tensor([[0, 1], [2, 1]]) for _ in range(6)]
+    watched = Watched(offline, model, torch.optim.Adam(model.parameters(), lr=0.01), batches)
+    assert watched.stats["unmoved_fraction"]["0"] == pytest.approx(7 / 10)
 
 
 def test_what_is_not_finite_is_counted(offline: Any) -> None:

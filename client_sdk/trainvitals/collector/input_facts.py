@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from trainvitals.collector.few import ACTIVATIONS
 from trainvitals.collector.loss_facts import Facts
 from trainvitals.collector.loss_watch import is_plain
+from trainvitals.collector.phases import examples_in
 from trainvitals.collector.roots import inner
 
 MOST_ROWS: Final = 256  # to tell the spread of a column from
@@ -40,14 +41,15 @@ def _order(forward: Callable[..., object]) -> dict[str, int]:
 
 
 def facts_of_inputs(arguments: Iterable[object]) -> Facts:
-    """Of the first tensor among a module's arguments a checksum; of the first of real numbers mean, standard deviation,
-    absolute maximum, and, where it has columns, how unequal their spreads are. Scalars on the device."""
+    """Of the first tensor among a module's arguments a checksum, and how many examples it has; of the first of real
+    numbers mean, standard deviation, absolute maximum, and, where it has columns, how unequal their spreads are.
+    Scalars on the device."""
     tensors: list[Tensor] = [one for one in arguments if isinstance(one, Tensor) and is_plain(one)]
     if not tensors:
         return {}
     few = ACTIVATIONS.of(tensors[0].detach()).reshape(-1).float()
     ramp = torch.linspace(1.0, 2.0, len(few), device=few.device)
-    found: Facts = {"input_checksum": few.mul(ramp).sum()}
+    found: Facts = {"input_checksum": few.mul(ramp).sum(), "examples": float(examples_in(tensors))}
     real = next((tensor.detach() for tensor in tensors if tensor.is_floating_point()), None)
     if real is None:
         return found

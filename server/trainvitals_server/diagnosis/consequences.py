@@ -47,7 +47,9 @@ FOLLOWS_FROM: Final[dict[str, tuple[str, ...]]] = {
     "adam_rms_high": ("data_not_shuffled", "learning_rate_too_high", "updates_too_large"),
     "attention_entropy_collapse": ("attention_logits_growing", *ATTENTION),
     "attention_logits_growing": ATTENTION,
-    "class_collapse": (*START, *DATA, *SETTINGS, "data_not_shuffled", "labels_constant", *DEPTH, *INSIDE),
+    "class_collapse": (
+        *(*START, *DATA, *SETTINGS, "data_not_shuffled", "labels_constant", "embedding_rows_unused", *DEPTH, *INSIDE),
+    ),
     "dead_activations": (*TOO_MUCH, "updates_too_large", "exploding_gradients"),
     "exploding_gradients": (*TOO_MUCH, "updates_too_large"),
     "initial_loss_off": ("poor_initialisation", "inputs_not_normalised", "softmax_twice", "targets_not_normalised"),
@@ -85,6 +87,11 @@ FOLLOWS_FROM: Final[dict[str, tuple[str, ...]]] = {
     "overfitting": ("same_batch",),
     "saturated_activations": ("inputs_not_normalised", "poor_initialisation", "learning_rate_too_high"),
     "skipped_steps": (*TOO_MUCH, "exploding_gradients", "loss_diverging"),
+    "underfitting": (
+        *("inputs_not_normalised", "dropout_too_high", "weight_decay_too_strong", "regularisation_dominating"),
+        *("learning_rate_too_high", "learning_rate_too_low", "schedule_ended", "clipping_always"),
+        *("vanishing_gradients", "dead_activations", "saturated_activations", "labels_shuffled", "loss_oscillating"),
+    ),
     "throughput_fallen": ("memory_leaking", "data_loading_starves"),
     "validation_degenerate": ("schedule_not_started", "layer_not_learning", "non_finite_values"),
     "symmetric_units": ("poor_initialisation",),

@@ -9,9 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from trainvitals_server.diagnosis.facts import fact, validation_metrics
+from trainvitals_server.diagnosis.median import median
 from trainvitals_server.diagnosis.window import Steps, Window
 
 PHASES: Final = ("seconds/data", "seconds/forward", "seconds/backward", "seconds/optimizer")
+LATE: Final = 8  # points
 OTHERWISE: Final = (  # passes that no phase is told of
     "validated_in_evaluation_mode",
     "validated_in_training_mode",
@@ -42,3 +44,11 @@ def seconds_of_phases(window: Window) -> tuple[Steps, NDArray[np.float64]]:
     seconds = np.stack([series.values[np.searchsorted(series.steps, steps)] for series in told], axis=1)
     kept = trained_alone(window, steps) & np.isfinite(seconds).all(axis=1)
     return steps[kept], seconds[kept].astype(np.float64)
+
+
+def examples_in_a_step(window: Window) -> float | None:
+    """Examples that a step takes in, over all its passes, as of late; None where it is not told."""
+    rates, (_, seconds) = window.metrics.get("examples_per_second"), seconds_of_phases(window)
+    if rates is None or not len(rates.values) or not len(seconds):
+        return None
+    return median(rates.values[-LATE:]) * median(seconds[-LATE:].sum(axis=1))

@@ -27,6 +27,7 @@ from trainvitals_server.diagnosis.checklist.needs import (
     has_stat,
     may_classify,
 )
+from trainvitals_server.diagnosis.experts import EXPERT
 from trainvitals_server.diagnosis.facts import differs_by_mode, fact, loss_function, matrices
 from trainvitals_server.diagnosis.reading import DEPTH, weighted
 from trainvitals_server.diagnosis.rules.dead_activations import RECTIFIERS
@@ -88,6 +89,10 @@ def _differs_by_mode(window: Window) -> bool:
     return bool(differs_by_mode(window))
 
 
+def _has_experts(window: Window) -> bool:
+    return any(EXPERT.match(name) for name in window.info)
+
+
 def _has_hidden_layers(window: Window) -> bool:
     return not window.info or len(matrices(window)) > 1
 
@@ -125,6 +130,9 @@ RULES: Final[dict[str, Place]] = {
     "validation_in_training_mode": _inside(needs=(MODES, VALIDATION), steps=2, concerns=_differs_by_mode),
     "dropout_before_batch_norm": _inside(concerns=has_layer("Dropout", "BatchNorm")),
     "validation_degenerate": _loss(needs=(LOSS, VALIDATION), steps=20),
+    "embedding_rows_unused": _inside(needs=(UPDATES,), steps=300, concerns=has_layer("Embedding")),
+    "expert_imbalance": _inside(needs=(GRADIENTS,), steps=100, concerns=_has_experts),
+    "run_stalled": _inside(),
     "throughput_fallen": _inside(needs=(TIMES,), steps=32),
     "memory_leaking": _inside(steps=32, concerns=has_metric("system/memory_bytes")),
     "loss_scale_collapsing": _inside(steps=24, concerns=has_metric("loss_scale")),
@@ -152,5 +160,7 @@ RULES: Final[dict[str, Place]] = {
     "epsilon_dominating": _settings(needs=(LOSS,), steps=20, concerns=has_stat("epsilon_fraction")),
     "updates_lost": _settings(needs=(LOSS,), steps=20, concerns=has_stat("lost_update_fraction")),
     "overfitting": _settings(needs=(LOSS, VALIDATION_LOSS), steps=20),
+    "underfitting": _settings(needs=(LOSS, VALIDATION_LOSS, CALL), steps=300),
+    "batch_too_small": _settings(needs=(BATCH,), steps=5),
 }
 ELSEWHERE: Final = _inside()  # for a rule of which nobody has said where it belongs

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from trainvitals.wire.messages import Evidence
+from trainvitals_server.diagnosis.experts import passed_by
 from trainvitals_server.diagnosis.reading import learning_rate, since
 from trainvitals_server.diagnosis.symptom import Symptom
 from trainvitals_server.diagnosis.window import Window
@@ -25,7 +26,8 @@ MEANT = "If this is meant, say so: parameter.requires_grad_(False)."
 
 def layer_not_learning(window: Window, *, samples: int = 10) -> Iterator[Symptom]:
     """Layers with trainable parameters whose weight norm was bit-identical and whose update ratio was exactly zero or
-    absent in the newest ``samples`` snapshots; one symptom per reason. Frozen layers are none.
+    absent in the newest ``samples`` snapshots; one symptom per reason. Frozen layers are none, nor experts that a
+    router passes by for others.
 
     Exact; the fault class is TrainCheck's "updates not applied" (Jiang et al., OSDI 2025).
     """
@@ -34,9 +36,11 @@ def layer_not_learning(window: Window, *, samples: int = 10) -> Iterator[Symptom
         return
     at_rest = (norms == norms[-1]) & (np.nan_to_num(updates, nan=0.0) == 0)
     found: dict[str, list[str]] = {}
-    for column in np.flatnonzero(at_rest[-samples:].all(axis=0)):
+    idle = np.flatnonzero(at_rest[-samples:].all(axis=0))
+    experts = passed_by(window, set(idle.tolist()))
+    for column in idle:
         layer = window.info.get(window.layers[column])
-        if layer is not None and layer.trainable > 0:
+        if layer is not None and layer.trainable > 0 and column not in experts:
             found.setdefault(_reason(window, int(column), samples, layer.in_optimizer), []).append(layer.name)
     judged = sum(layer.trainable > 0 for layer in window.info.values())
     for reason, layers in found.items():
@@ -53,17 +57,12 @@ def layer_not_learning(window: Window, *, samples: int = 10) -> Iterator[Symptom
             last_step=window.step,
             layers=tuple(layers),
             evidence=Evidence(
-                stat="update_ratio",
-                layers=layers[:5],
-                value=0.0,
-                comparison="=",
-                first_step=begun,
-                last_step=window.step,
-                numbers={"snapshots without a change": int((window.steps >= begun).sum())},
+                stat="update_ratio", layers=layers[:5], value=0.0, comparison="=", first_step=begun,
+                last_step=window.step, numbers={"snapshots without a change": int((window.steps >= begun).sum())},
             ),
             causes=(reason,),
             advice=(REASONS[reason],) + (() if moved else (MEANT,)),
-        )
+        )  # fmt: skip
 
 
 def _reason(window: Window, column: int, samples: int, in_optimizer: bool) -> str:

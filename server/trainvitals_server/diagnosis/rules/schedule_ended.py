@@ -5,14 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import numpy as np
+from numpy.typing import NDArray
 
 from trainvitals.wire.messages import Evidence
 from trainvitals_server.diagnosis.median import median
 from trainvitals_server.diagnosis.reading import MAD_TO_SIGMA, learning_rate, loss_trend
 from trainvitals_server.diagnosis.symptom import Symptom
-from trainvitals_server.diagnosis.window import Series, Window
+from trainvitals_server.diagnosis.window import Series, Steps, Window
 
 FEWEST = 6
+LEAST_SHARE = 1e-6  # of a rate that is zero
 
 
 def schedule_ended(
@@ -29,13 +31,12 @@ def schedule_ended(
     if rate is None or loss is None or trend is None or len(rate.values) < 5 or rate.values.max() <= 0:
         return
     share = rate.values.astype(np.float64) / float(rate.values.max())
-    above = np.flatnonzero(share >= ended)
-    if not len(above) or above[-1] == len(share) - 1:
+    if not (share >= ended).any() or share[-1] >= ended:
         return
-    begun = int(rate.steps[above[-1] + 1])
+    begun = _fell_under(ended, rate.steps, share)
     if window.step - begun < max(least_steps, lasting * window.step):
         return
-    low = int(rate.steps[np.flatnonzero(share >= 0.1)[-1]])
+    low = _fell_under(0.1, rate.steps, share)
     planned = window.planned_steps
     if not (_was_falling(loss, low, still_falling) if planned is None else window.step < 0.8 * planned):
         return
@@ -47,12 +48,8 @@ def schedule_ended(
         first_step=begun,
         last_step=window.step,
         evidence=Evidence(
-            metric="lr",
-            value=float(rate.values[-1]),
-            threshold=ended * float(rate.values.max()),
-            comparison="<",
-            first_step=begun,
-            last_step=window.step,
+            metric="lr", value=float(rate.values[-1]), threshold=ended * float(rate.values.max()), comparison="<",
+            first_step=begun, last_step=window.step,
             numbers={"peak": float(rate.values.max()), "now": float(rate.values[-1]), "loss now": trend.now},
         ),
         causes=("a schedule counted in epochs that is stepped once a batch", "T_max or total_steps of a shorter run"),
@@ -60,7 +57,15 @@ def schedule_ended(
             "Give the schedule the number of its calls: CosineAnnealingLR(optimizer, T_max=epochs * len(loader)).",
             "Or call schedule.step() once an epoch, if it counts epochs.",
         ),
-    )
+    )  # fmt: skip
+
+
+def _fell_under(line: float, steps: Steps, share: NDArray[np.float64]) -> int:
+    """The step at which the rate, which is recorded now and then, went under ``line`` for good; it falls by shares."""
+    last = int(np.flatnonzero(share >= line)[-1])
+    before, after = np.log(np.maximum(share[last : last + 2], LEAST_SHARE))
+    way = (before - np.log(line)) / (before - after)
+    return int(steps[last] + way * (steps[last + 1] - steps[last]))
 
 
 def _was_falling(loss: Series, step: int, least: float) -> bool:
