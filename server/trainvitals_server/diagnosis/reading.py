@@ -17,6 +17,7 @@ MAD_TO_SIGMA: Final = 1.4826  # of a normal distribution
 MEDIAN_ERROR: Final = 1.25  # times that of the mean, of a normal distribution
 FEWEST_POINTS: Final = 20
 EPS: Final = 1e-12
+FIRST: Final = 5  # points, for the start: the same however long the run has become
 LEAST_START: Final = 1e-2
 BLOWN_UP: Final = 1 / 3
 DEPTH: Final = 4  # fewer layers have no depth for gradients to fade over
@@ -75,7 +76,7 @@ def _trend_of(loss: Series) -> LossTrend | None:
     tenths = np.array_split(values, 10)
     of_tenths = [median(tenth) for tenth in tenths]
     noise = noise_of(values[-100:])
-    start = median(values[: max(3, len(values) // 50)])
+    start = median(values[:FIRST])
     if 0 < values[0] < BLOWN_UP * start:
         start = float(values[0])  # it blew up within these first points
     return LossTrend(
