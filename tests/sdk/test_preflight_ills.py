@@ -152,3 +152,14 @@ def test_says_how_far_softmax_twice_holds_the_loss_up() -> None:
 
     assert "cannot fall below 0.90" in check.summary
     assert check.advice == ["Let the model return logits: drop its last softmax."]
+
+
+def test_an_error_that_stops_many_checks_is_told_once() -> None:
+    def broken(logits: Tensor, labels: Tensor) -> Tensor:
+        raise RuntimeError("no such label")
+
+    found = run_preflight(layers(), broken, (torch.randn(8, 12), torch.zeros(8, dtype=torch.long)), seconds=30)
+    stopped = [check.summary for check in found.checks if "could not be looked at" in check.summary]
+
+    assert len(stopped) > 5
+    assert sum("no such label" in summary for summary in stopped) == 1

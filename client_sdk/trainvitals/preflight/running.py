@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 import warnings
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, Final
 
 import torch
 from torch import nn
@@ -19,6 +19,8 @@ from trainvitals.preflight.trial import can_be_copied, inner
 from trainvitals.preflight.untouched import same_random_numbers, untouched
 from trainvitals.preflight.verdict import Verdict, unknown
 from trainvitals.wire.preflight import MAX_TEXT, PreflightCheck
+
+FAILED: Final = "it could not be looked at:"
 
 
 def run_preflight(
@@ -64,7 +66,21 @@ def _look(case: Case, checks: Sequence[Check], *, until: float) -> dict[str, Ver
         now = case.clock()
         case.deadline = now + (until - now) * check.share / sum(other.share for other in slow[place:])
         found[check.name] = _guarded(case, check)
-    return found
+    return _each_error_once(found)
+
+
+def _each_error_once(found: Mapping[str, Verdict]) -> dict[str, Verdict]:
+    """One error in the model or the loss stops most checks: only the first tells it."""
+    first: dict[str, str] = {}
+    for name, verdict in found.items():
+        if verdict.summary.startswith(FAILED):
+            first.setdefault(verdict.summary, name)
+    return {
+        name: verdict
+        if (teller := first.get(verdict.summary, name)) == name
+        else unknown(f"it could not be looked at, as {teller.replace('_', ' ')}: the error is the same")
+        for name, verdict in found.items()
+    }
 
 
 def _guarded(case: Case, check: Check) -> Verdict:
@@ -73,7 +89,7 @@ def _guarded(case: Case, check: Check) -> Verdict:
     try:
         return check.look(case)
     except Exception as error:  # noqa: BLE001  # the border: a check may fail, the others go on
-        said = f"it could not be looked at: {type(error).__name__}: {text(error, longest=300)}"
+        said = f"{FAILED} {type(error).__name__}: {text(error, longest=300)}"
         return unknown(
             said,
             advice=[
