@@ -23,6 +23,7 @@ from trainvitals.spool import Spool
 from trainvitals.wire import coding
 
 if TYPE_CHECKING:
+    from trainvitals.collector.steps import StepCounter
     from trainvitals.wire.messages import Finding, ModelInfo, RunEnd, RunStart
     from trainvitals.wire.preflight import PreflightReport
 
@@ -76,6 +77,10 @@ class Pipeline:
     def capture_by(self, capture: Capture) -> None:
         """What carries out requests for a close look, on the sender's thread; says what comes of it."""
         self._capturing.capture = capture
+
+    def follow(self, steps: StepCounter) -> None:
+        """The training's count, by which it is known to go on."""
+        self._recorder.steps = steps
 
     def introduce(self, model: ModelInfo) -> None:
         """The layers that snapshots have from now on."""

@@ -19,6 +19,7 @@ from trainvitals.wire.histograms import Histograms
 
 if TYPE_CHECKING:
     from trainvitals.collector.snapshots import Measured, Pending
+    from trainvitals.collector.steps import StepCounter
 
 FLUSH_SECONDS: Final = 0.5
 MAX_VALUES: Final = 500_000  # of layer stats in one frame: half of what a server takes by default
@@ -29,7 +30,7 @@ T = TypeVar("T")
 
 class Recorder:
     """Takes batches, makes frames, appends them to the spool. ``appended`` is called after each, ``ended`` when the
-    thread has done its work; ``tell`` says what went wrong, once."""
+    thread has done its work; ``tell`` says what went wrong, once. ``steps``: the training's own count."""
 
     def __init__(
         self,
@@ -55,7 +56,8 @@ class Recorder:
         self._noise = NoiseScale()
         self._system = SystemMeter()
         self._pauses = Pauses()
-        self._newest_step: int | None = None
+        self._newest_step = 0
+        self.steps: StepCounter | None = None  # the training's, if it is known
         self._reported: Counter[str] = Counter()
         self._model: bytes | None = None
         self._preflight: bytes | None = None
@@ -125,9 +127,10 @@ class Recorder:
             self.write("preflight", preflight)
         measured = self._measured(batch.snapshots)
         points = [*batch.points, *self._own_points(measured)]
-        self._newest_step = max((point.step for point in points), default=self._newest_step)
-        beside = self._system.look() | self._pauses.look(self._newest_step)
-        points += [Point(name, self._newest_step or 0, value) for name, value in beside.items()]
+        self._newest_step = max((self._newest_step, *(point.step for point in points)))
+        steps = self.steps
+        beside = self._system.look() | self._pauses.look(steps.current if steps is not None and steps.driven else None)
+        points += [Point(name, self._newest_step, value) for name, value in beside.items()]
         metrics, failed = metric_points(points)
         if failed:
             self._outbox.drops["not readable"] += failed

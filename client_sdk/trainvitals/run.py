@@ -87,6 +87,7 @@ class Run(Noting, Shown):
         reactions.look_closer = self._watching.capture
         if pipeline is not None and place.leads:
             pipeline.capture_by(self._watching.capture)
+            pipeline.follow(self._steps)
 
     @property
     def step(self) -> int:

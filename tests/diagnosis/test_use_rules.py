@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -61,6 +62,7 @@ def said(rule: str, found: Window) -> list[Symptom]:
 CLASSIFIER = {"facts_loss_function": 0, "facts_loss_calls": 1, "facts_classes": 10, "facts_chance": math.log(10)}
 REGRESSION = {"facts_loss_function": LOSS_FUNCTIONS.index("mse_loss"), "facts_target_std": 1.0}
 WEAK = {"loss": resting(1.5), "val_loss": [2.0, 1.55, 1.52], "facts_accuracy": 0.45, **CLASSIFIER, "facts_rows": 64}
+LABELLED = {"facts_rows": 64, "facts_examples": 64}
 NORMED = (layer("stem"), layer("norm", "BatchNorm2d"), layer("head"))
 MOVING = {"running_drift": np.linspace(0.1, 1.0, SNAPSHOTS)[:, None] * [NAN, 1, NAN]}
 PACE = {
@@ -83,7 +85,7 @@ def of_experts(*norms: float) -> dict[str, Any]:
 ILLS = {
     "underfitting": ("info", [window(**WEAK), window(loss=resting(0.6, 1.1), val_loss=[0.61, 0.62], **REGRESSION)]),
     "batch_too_small": ("warning", [window(layers=NORMED, stats=MOVING, facts_examples=2.0)]),
-    "embedding_rows_unused": ("warning", [window(layers=WORDS, stats=unmoved(1.0, 0.98))]),
+    "embedding_rows_unused": ("warning", [window(layers=WORDS, stats=unmoved(1.0, 0.98), **LABELLED)]),
     "expert_imbalance": (
         "warning",
         [
@@ -148,15 +150,42 @@ QUIET = {
         "underfitting", window(loss=resting(0.1, 1.1), val_loss=[0.1, 0.1], **REGRESSION),
     ),
     "a few examples, and no batch norm": ("batch_too_small", window(facts_examples=1.0)),
+    "batch norm that is shared over processes": (
+        "batch_too_small",
+        window(layers=(layer("stem"), layer("norm", "SyncBatchNorm"), layer("head")), stats=MOVING, facts_examples=2.0),
+    ),
+    "points that come as one example": (
+        "batch_too_small", window(layers=NORMED, stats=MOVING, facts_examples=1.0, facts_rows=4096),
+    ),
     "batch norm that is frozen": (
         "batch_too_small", window(layers=NORMED, stats={"running_drift": 0.0}, facts_examples=1.0),
     ),
-    "a vocabulary that comes up late": ("embedding_rows_unused", window(layers=WORDS, stats=unmoved(1.0, 0.2))),
+    "a lower validation loss, as of augmented pictures": ("underfitting", window(**{**WEAK, "val_loss": [2.0, 1.2]})),
+    "a text, of which nobody tells every letter": (
+        "underfitting", window(**WEAK | {"facts_rows": 2048, "facts_examples": 64}),
+    ),
+    "a vocabulary that comes up late": (
+        "embedding_rows_unused", window(layers=WORDS, stats=unmoved(1.0, 0.2), **LABELLED),
+    ),
+    "a table of millions, little of which can have come up": (
+        "embedding_rows_unused",
+        window(layers=(layer("items", "Embedding", num_embeddings=1e7), layer("head")), stats=unmoved(1.0, 0.99),
+               **LABELLED),
+    ),
+    "places beyond the inputs' length": (
+        "embedding_rows_unused",
+        window(layers=(layer("wpe", "Embedding", num_embeddings=1000.0), layer("head")), stats=unmoved(1.0, 0.98),
+               **LABELLED),
+    ),
+    "weights that are watched anew": (
+        "embedding_rows_unused",
+        window(layers=WORDS, stats={"unmoved_fraction": np.repeat([0.1, 0.98], [30, 10])[:, None]}, **LABELLED),
+    ),
     "an embedding that does not learn at all": (
-        "embedding_rows_unused", window(layers=WORDS, stats={"unmoved_fraction": 1.0}),
+        "embedding_rows_unused", window(layers=WORDS, stats={"unmoved_fraction": 1.0}, **LABELLED),
     ),
     "a layer that is no embedding": (
-        "embedding_rows_unused", window(layers=WORDS, stats=unmoved(0.1, 0.1, of_head=0.99)),
+        "embedding_rows_unused", window(layers=WORDS, stats=unmoved(0.1, 0.1, of_head=0.99), **LABELLED),
     ),
     "experts that take turns": (
         "expert_imbalance",
@@ -176,6 +205,10 @@ QUIET = {
     "a pause no longer than those before": (
         "run_stalled", at_the_end(window(facts_idle_seconds=[400.0], facts_longest_pause_seconds=[300.0])),
     ),
+    "what comes after the last step": (
+        "run_stalled",
+        replace(at_the_end(window(facts_idle_seconds=[400.0], facts_longest_pause_seconds=[1.0])), planned_steps=STEPS),
+    ),
     "a pause that is over": ("run_stalled", window(facts_idle_seconds=[400.0], facts_longest_pause_seconds=[1.0])),
 }  # fmt: skip
 
@@ -192,7 +225,9 @@ MILD = {
     "steps that are mostly noise": (
         "batch_too_small", window(facts_examples=16.0, gradient_noise_scale=4000.0, **PACE),
     ),
-    "a vocabulary of which a third comes up": ("embedding_rows_unused", window(layers=WORDS, stats=unmoved(1.0, 0.7))),
+    "a vocabulary of which a third comes up": (
+        "embedding_rows_unused", window(layers=WORDS, stats=unmoved(1.0, 0.7), **LABELLED),
+    ),
     "one expert of four that is passed by": (
         "expert_imbalance", window(layers=EXPERTS, stats=of_experts(1.0, 1.0, 1.0, 0.0)),
     ),
@@ -211,3 +246,19 @@ def test_experts_that_lie_idle_are_named() -> None:
 
     assert symptom.layers == tuple(f"blocks.0.experts.{number}.up" for number in (1, 2, 3))
     assert symptom.evidence.numbers["that work"] == 1
+
+
+def test_a_part_that_is_idle_in_every_expert_is_no_router_s_choice() -> None:
+    experts = tuple(layer(f"experts.{number}.{part}") for number in range(3) for part in ("up", "down"))
+    moves = np.array([1, 0] * 3)
+    found = window(
+        layers=experts,
+        stats={
+            "weight_norm": np.where(moves, np.linspace(9, 10, SNAPSHOTS)[:, None], 9.0),
+            "update_ratio": np.where(moves, 1e-3, 0.0),
+            "grad_norm": np.where(moves, 1.0, NAN),
+        },
+    )
+
+    (symptom,) = said("layer_not_learning", found)
+    assert symptom.layers == ("experts.0.down", "experts.1.down", "experts.2.down")

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import pickle
+import warnings
 from collections.abc import Callable
+from multiprocessing.reduction import ForkingPickler
 from typing import Any
 
 import pytest
@@ -11,8 +13,17 @@ import torch
 from torch import nn
 
 from tests.sdk.small_models import mlp
+from trainvitals.collector.hooks import Faults
 
 STEPS = 5
+
+
+def wide() -> nn.Sequential:
+    """Ends in a bias of several values: of a single one each gradient is like every other."""
+    torch.manual_seed(0)
+    return nn.Sequential(nn.Linear(4, 8), nn.Tanh(), nn.Linear(8, 6))
+
+
 Loop = Callable[[nn.Module, torch.optim.Optimizer], None]
 
 
@@ -129,28 +140,78 @@ def test_nothing_is_told_of_games(offline: Any) -> None:
     assert offline.points("facts/gradients_kept") == []
 
 
-def test_nothing_is_told_of_gradients_that_a_closure_makes(offline: Any) -> None:
-    def with_closure(model: nn.Module, optimizer: torch.optim.Optimizer) -> None:
-        def closure() -> float:
-            loss = model(torch.ones(5, 4)).square().mean()
+def with_closure(model: nn.Module, optimizer: torch.optim.Optimizer, *, clears: bool) -> None:
+    def closure() -> float:
+        loss = model(torch.randn(5, 4)).square().mean()
+        if clears:
             optimizer.zero_grad()
+        loss.backward()
+        return loss.item()
+
+    optimizer.step(closure)
+
+
+@pytest.mark.parametrize("clears", [True, False])
+def test_gradients_that_a_closure_makes_within_the_step_are_looked_at_too(offline: Any, clears: bool) -> None:
+    found = kept(offline, lambda model, optimizer: with_closure(model, optimizer, clears=clears))
+    assert found == [0.0 if clears else 1.0] * (STEPS - 1)
+
+
+def test_a_pass_before_a_closure_that_clears_keeps_nothing(offline: Any) -> None:
+    def logged_first(model: nn.Module, optimizer: torch.optim.Optimizer) -> None:
+        backward(model)
+        with_closure(model, optimizer, clears=True)
+
+    assert kept(offline, logged_first) == [0.0] * (STEPS - 1)
+
+
+def test_gradients_that_are_written_over_are_no_sums(offline: Any) -> None:
+    def written_over(model: nn.Module, optimizer: torch.optim.Optimizer) -> None:
+        parameters = list(model.parameters())
+        found = torch.autograd.grad(model(torch.randn(5, 4)).square().mean(), parameters)
+        for parameter, gradient in zip(parameters, found, strict=True):
+            if parameter.grad is None:
+                parameter.grad = torch.zeros_like(parameter)
+            parameter.grad.copy_(gradient)
+        optimizer.step()
+
+    assert set(kept(offline, written_over, wide())) == {0.0}
+
+
+@pytest.mark.filterwarnings("ignore:The .grad attribute of a Tensor")  # PyTorch's own, watched or not
+def test_backward_is_compiled_as_ever(offline: Any) -> None:
+    def compiled(model: nn.Module, optimizer: torch.optim.Optimizer) -> None:
+        optimizer.zero_grad()
+        loss = model(torch.randn(5, 4)).square().mean()
+        with torch._dynamo.compiled_autograd._enable(torch.compile(backend="eager", fullgraph=True)):
             loss.backward()
-            return loss.item()
+        optimizer.step()
 
-        optimizer.step(closure)
-
-    assert kept(offline, with_closure) == []
+    assert kept(offline, compiled) == []
 
 
-def test_a_watched_model_is_copied_and_saved_between_two_steps_as_ever(offline: Any) -> None:
-    copies = []
-
-    def copying(model: nn.Module, optimizer: torch.optim.Optimizer) -> None:
+def test_workers_are_sent_parameters_while_a_pass_is_looked_at(offline: Any) -> None:
+    def sent(model: nn.Module, optimizer: torch.optim.Optimizer) -> None:
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            for parameter in model.parameters():
+                pickle.loads(ForkingPickler.dumps(parameter))
         cleared_first(model, optimizer)
-        copies.append(pickle.loads(pickle.dumps(list(model.parameters()))))  # our own
 
-    kept(offline, copying)
-    assert all(parameter._backward_hooks in (None, {}) for copied in copies for parameter in copied)
+    assert kept(offline, sent) == [0.0] * (STEPS - 1)
+
+
+def test_no_hook_stays_after_watching_was_given_up(offline: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    model = mlp()
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.01)
+    run = offline.init()
+    run.watch(model, optimizer, every=1)
+    never_cleared(model, optimizer)
+    monkeypatch.setattr(Faults, "too_many", True)
+    never_cleared(model, optimizer)
+    run.unwatch()
+    assert not any(parameter._backward_hooks for parameter in model.parameters())
+    run.finish()
 
 
 def test_no_hook_stays(offline: Any) -> None:

@@ -5,12 +5,15 @@ from __future__ import annotations
 import threading
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from torch import nn
 
 from trainvitals import pauses
 from trainvitals.pauses import Pauses
+
+STEPS = 25
 
 
 class Clock:
@@ -20,32 +23,48 @@ class Clock:
         return self.now
 
 
+def stepping(clock: Clock, *, steps: int, seconds: float = 1.0) -> Pauses:
+    """After so many steps, one of which took eight times as long."""
+    found = Pauses(clock)
+    found.look(None)
+    for step in range(steps):
+        found.look(step)
+        clock.now += seconds * (8 if step == 3 else 1)
+    return found
+
+
 def test_a_step_that_lasts_is_told_of_now_and_then_with_the_longest_before() -> None:
     clock = Clock()
-    found = Pauses(clock)
-    told = []
-    for clock.now, step in [(0.0, 0), (8.0, 1), (9.0, 2), (40.0, 2), (69.5, 2), (70.0, 2), (99.0, 2), (99.5, 2)]:
-        if facts := found.look(step):
-            told.append((clock.now, facts["facts/idle_seconds"], facts["facts/longest_pause_seconds"]))
+    found, begun, told = stepping(clock, steps=30), clock.now - 1.0, []
+    for clock.now in begun + np.array([40.0, 59.5, 60.0, 89.5, 90.0]):
+        if facts := found.look(29):
+            told.append((clock.now - begun, facts["facts/idle_seconds"], facts["facts/longest_pause_seconds"]))
 
-    assert told == [(69.5, 60.5, 8.0), (99.5, 90.5, 8.0)]
+    assert told == [(60.0, 60.0, 8.0), (90.0, 90.0, 8.0)]
 
 
-def test_nothing_is_told_before_the_first_step_nor_while_steps_come() -> None:
+def test_nothing_is_told_while_steps_come_nor_where_no_optimizer_drives_the_run() -> None:
     clock = Clock()
-    found = Pauses(clock)
-    told = []
-    for clock.now in range(0, 1000, 50):
+    found, told = stepping(clock, steps=30, seconds=500.0), []
+    for _ in range(20):
+        clock.now += 50.0
         told.append(found.look(None))
-    for step, clock.now in enumerate(range(1000, 9000, 500)):
-        told.append(found.look(step))
 
     assert not any(told)
+
+
+def test_nothing_is_told_of_the_first_steps_of_which_nobody_knows_how_long_they_take() -> None:
+    clock = Clock()
+    found = stepping(clock, steps=5)
+    clock.now += 500.0
+
+    assert found.look(4) == {}
 
 
 def test_a_run_tells_of_its_pause_at_its_newest_step(offline: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(pauses, "LEAST_SECONDS", 0.2)
     monkeypatch.setattr(pauses, "EVERY_SECONDS", 0.1)
+    monkeypatch.setattr(pauses, "FEWEST_STEPS", 0)  # the recorder looks twice a second
     model = nn.Linear(3, 2)
     optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
     run, told = offline.init(), threading.Event()
@@ -58,11 +77,11 @@ def test_a_run_tells_of_its_pause_at_its_newest_step(offline: Any, monkeypatch: 
 
     monkeypatch.setattr(Pauses, "look", look)
     run.watch(model, optimizer)
-    for _ in range(3):
+    for _ in range(STEPS):
         model(torch.ones(5, 3)).sum().backward()
         optimizer.step()
         run.log({"loss": 1.0})
     assert told.wait(30)
     run.finish()
 
-    assert {step for step, _ in offline.points("facts/idle_seconds")} == {2}
+    assert {step for step, _ in offline.points("facts/idle_seconds")} == {STEPS - 1}

@@ -95,7 +95,7 @@ class Watch:
         self._scaling = LossScaling()
         is_plain = is_alone and len(self._roots) == len(self._optimizers) == 1
         self._accumulation = Accumulation(layers.parameters, is_plain=is_plain)
-        self._kept = KeptGradients(self._optimizers[0], self._guarded) if is_plain else None
+        self._kept = KeptGradients(self._optimizers[0], self._guarded, faults=self._faults, is_plain=is_plain)
         self._unheard = 0  # snapshots in a row without an output
         self._snapshots = 0
         self._sample: Sample | None = None
@@ -152,6 +152,7 @@ class Watch:
         if self._shards is not None:
             self._shards.end()
         self._forward.rest()
+        self._kept.end()
         if self._attention is not None:
             self._attention.stop()
         for handle in self._permanent:
@@ -188,19 +189,21 @@ class Watch:
         was seen of it is forgotten."""
         if not any(optimizer is known for known in self._optimizers):
             return
-        self._scaling.end(was_skipped=was_skipped)
-        sample = self._sample
-        if not was_skipped or sample is None:
+        self._scaling.end(optimizer, was_skipped=was_skipped)
+        if not was_skipped:
             return
-        self._sample = None
+        sample, self._sample = self._sample, None
 
         def begin_anew() -> None:
-            alone = self._scaling.alone(sample.step)
+            alone = self._scaling.alone(optimizer, self._steps.current)
             if alone is not None:
                 self._emit(alone, {"skipped_steps": self._scaling.skipped}, 0.0)
-            self._begin_sample(sample.step)
+            if sample is not None:
+                self._begin_sample(sample.step)
 
         self._guarded(begin_anew)
+        if optimizer is self._optimizers[0] and self._scaling.is_stuck(optimizer):
+            self._steps.take()
 
     def _enter_root(self, module: nn.Module, arguments: tuple[object, ...], named: dict[str, object]) -> None:
         has_gradients = torch.is_grad_enabled()
@@ -235,8 +238,6 @@ class Watch:
             self._phases.enter("optimizer")
             sample = self._sample
             if sample is not None and index in self._waiting and not is_capturing():
-                if self._kept is not None and self._with_facts:
-                    self._kept.step(sample)
                 has_closure = _has_closure(arguments, named)
                 self._guarded(lambda: self._parts[index].before(sample, has_closure=has_closure))
 
@@ -249,6 +250,8 @@ class Watch:
             if sample is not None and index in self._waiting and not is_capturing():
                 self._waiting.discard(index)
                 self._guarded(lambda: self._parts[index].after(sample))
+                if self._with_facts:
+                    self._kept.step(sample)
                 if not self._waiting:
                     self._guarded(self._close)
             if index == 0:
@@ -288,8 +291,7 @@ class Watch:
         self._with_facts = self._leads and (self._sample.in_depth or self._snapshots < FACTS_FIRST)
         if self._with_facts:
             self._losses.begin(self._sample)
-            if self._kept is not None:
-                self._kept.begin()
+            self._kept.begin()
 
     def _close(self) -> None:
         """Hand the snapshot over, if a gradient was seen."""
@@ -298,8 +300,7 @@ class Watch:
             return
         self._forward.end()
         self._losses.end()
-        if self._kept is not None:
-            self._kept.end()
+        self._kept.end()
         stepped = len(self._waiting) < len(self._optimizers)  # other ranks may count on a part without a gradient
         if "gradients" not in sample.kinds and not (stepped and self._shards is not None):
             return
@@ -351,6 +352,7 @@ class Watch:
         """Measure, and take the time of it. The border: no error of ours may reach the training."""
         if self._faults.too_many:
             self._forward.rest()
+            self._kept.end()
             return
         started = time.perf_counter()
         try:

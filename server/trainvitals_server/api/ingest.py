@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from contextlib import suppress
 from functools import partial
 from http import HTTPStatus
@@ -15,10 +16,11 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from trainvitals.wire import coding
+from trainvitals.wire.answers import RunDetail
 from trainvitals.wire.capture import HeartbeatAccepted
 from trainvitals.wire.errors import Malformed
 from trainvitals.wire.frame import Frame, decode_frame, encode_frame, sealed
-from trainvitals.wire.messages import FrameAccepted, ModelInfo, RunAccepted, RunEnd, RunEnded, RunStart
+from trainvitals.wire.messages import Finding, FrameAccepted, ModelInfo, RunAccepted, RunEnd, RunEnded, RunStart
 from trainvitals.wire.notes import Note
 from trainvitals.wire.preflight import PreflightReport
 from trainvitals_server.api.answers import PROBLEMS, answer, answers, takes
@@ -27,7 +29,7 @@ from trainvitals_server.api.checks import check_end, check_note, check_preflight
 from trainvitals_server.api.problems import Refused
 from trainvitals_server.api.services import Given, Services
 from trainvitals_server.diagnosis.checklist.telling import checklist, reach
-from trainvitals_server.store.interface import ReceivedFrame
+from trainvitals_server.store.interface import ReceivedFrame, Store
 
 LARGE_BYTES: Final = 256 * 1024  # decoding more takes milliseconds, in which the event loop has better things to do
 JUDGING_SECONDS: Final = 2.0  # a training waits for this answer when it ends
@@ -103,9 +105,15 @@ async def end_run(run_id: str, request: Request, services: Given) -> Response:
     found = await run_in_threadpool(services.store.findings, run_id)
     detail = await run_in_threadpool(services.store.run, run_id)
     still_open = [finding for finding in found if finding.state in ("open", "acknowledged")]
-    rules, in_the_dark = reach(checklist(detail, found))
+    rules, in_the_dark = await run_in_threadpool(_reach, services.store, detail, found)
     ended = RunEnded(health=detail.summary.health, findings=still_open, rules=rules, in_the_dark=in_the_dark)
     return answer(request, ended)
+
+
+def _reach(store: Store, run: RunDetail, findings: Sequence[Finding]) -> tuple[int, int]:
+    settings = next(iter(store.rules(run.summary.project, most=1)), None)
+    muted = {*run.muted, *(settings.muted if settings else ())}
+    return reach(checklist(run, findings, muted=muted), muted=muted)
 
 
 @router.post("/frames", dependencies=EXISTING, responses=answers(FrameAccepted), openapi_extra=takes(Frame))

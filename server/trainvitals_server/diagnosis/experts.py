@@ -22,10 +22,11 @@ def mixtures(window: Window) -> dict[str, dict[str, list[int]]]:
 
 
 def passed_by(window: Window, idle: set[int]) -> set[int]:
-    """Of the columns that are ``idle`` those of experts beside which others work: a router has passed them by."""
+    """Of the columns that are ``idle`` those of experts that are idle as a whole, beside others that work as a whole:
+    a router has passed them by. What is idle in all experts is not."""
     found: set[int] = set()
     for experts in mixtures(window).values():
-        columns = {column for of_one in experts.values() for column in of_one}
-        if not columns <= idle:
-            found |= columns & idle
+        columns = [set(of_one) for of_one in experts.values()]
+        if any(not of_one & idle for of_one in columns):
+            found.update(*(of_one for of_one in columns if of_one <= idle))
     return found

@@ -53,9 +53,9 @@ def ill_since(series: Series, is_ill: NDArray[np.bool_]) -> int:
 
 
 def loss_function(window: Window) -> str | None:
-    """By which the network is trained, as far as it was seen."""
+    """By which the network is trained, as far as it was seen, and is known here: a newer SDK may know others."""
     code = middle(window, "loss_function", samples=1)
-    return None if code is None else LOSS_FUNCTIONS[int(code)]
+    return LOSS_FUNCTIONS[int(code)] if code is not None and 0 <= code < len(LOSS_FUNCTIONS) else None
 
 
 def classifies(window: Window) -> bool:

@@ -17,9 +17,10 @@ from trainvitals_server.evaluator.acting import acted_upon, is_graver, noted
 
 CONFIRMATIONS: Final = 2
 QUIET_BEFORE_RESOLVED: Final = 3  # looks; twice as many each time that it has come back, …
-MOST_PATIENCE: Final = 8  # … up to so many times
+MOST_PATIENCE: Final = 4  # … up to so many times
 MILD_BEFORE_MILDER: Final = 3  # looks at which it is less grave, before it is said to be
 AT_ONCE: Final = frozenset({"non_finite_values", "run_stalled"})  # exact: nothing is gained by waiting
+GONE_AT_ONCE: Final = frozenset({"run_stalled"})  # with the next step, or the run's end
 NEVER_GONE: Final = frozenset({"non_finite_values"})  # weights that are NaN stay so, even when the stream ends
 
 
@@ -47,20 +48,24 @@ class Life:
     ) -> list[Finding]:
         """Findings that opened, changed or were resolved by these symptoms, the run being at ``step``. ``is_last``: the
         run has ended, so that nothing is resolved for want of new data, and nothing waits for a second look. Between
-        two moments to judge (not ``is_moment``) only what is certain opens, and nothing is confirmed or resolved."""
-        speaking = {finding_id(self.run_id, symptom): symptom for symptom in symptoms}
+        two moments to judge (not ``is_moment``) only what is certain opens or resolves, and nothing is confirmed."""
+        lasting = [symptom for symptom in symptoms if not (is_last and symptom.rule in GONE_AT_ONCE)]
+        speaking = {finding_id(self.run_id, symptom): symptom for symptom in lasting}
         changed = [
             self._speak(id_, self._steadied(id_, symptom, is_moment=is_moment), now=now, step=step, is_last=is_last)
             for id_, symptom in speaking.items()
             if is_moment or is_last or symptom.rule in AT_ONCE or self._is_open(id_)
         ]
+        silent = [id_ for id_ in self.findings if id_ not in speaking]
+        at_once = [id_ for id_ in silent if self.findings[id_].rule in GONE_AT_ONCE]
+        changed.extend(self._fall_quiet(id_, now=now) for id_ in at_once)
         if not is_moment and not is_last:
             return [finding for finding in changed if finding is not None]
         for id_ in list(self._spoken):
             if id_ not in speaking:
                 del self._spoken[id_]
         if not is_last:
-            changed.extend(self._fall_quiet(id_, now=now) for id_ in self.findings if id_ not in speaking)
+            changed.extend(self._fall_quiet(id_, now=now) for id_ in silent if id_ not in at_once)
         return [finding for finding in changed if finding is not None]
 
     def mute(self, why: Mapping[str, str], *, now: float) -> list[Finding]:
@@ -121,7 +126,9 @@ class Life:
             self._mild.pop(id_, None)
             return symptom
         looks = self._mild[id_] = self._mild.get(id_, 0) + is_moment
-        return symptom if looks >= MILD_BEFORE_MILDER else replace(symptom, severity=known.severity)
+        if looks >= MILD_BEFORE_MILDER:
+            return symptom
+        return replace(symptom, severity=known.severity, summary=known.summary, evidence=known.evidence)
 
     def _is_open(self, id_: str) -> bool:
         known = self.findings.get(id_)
@@ -131,17 +138,18 @@ class Life:
         known = self.findings[id_]
         if known.state == "resolved" or (known.rule in NEVER_GONE and id_ not in self._rewound):
             return None
-        self._quiet[id_] = self._quiet.get(id_, 0) + 1
-        if self._quiet[id_] < QUIET_BEFORE_RESOLVED * min(2 ** _times_gone(known), MOST_PATIENCE):
-            return None
         self._mild.pop(id_, None)
+        self._quiet[id_] = self._quiet.get(id_, 0) + 1
+        looks = QUIET_BEFORE_RESOLVED * min(2 ** _times_gone(known), MOST_PATIENCE)
+        if self._quiet[id_] < looks and known.rule not in GONE_AT_ONCE:
+            return None
         self.findings[id_] = _resolved(known, now=now)
         return self.findings[id_]
 
 
 def _times_gone(finding: Finding) -> int:
     """How often it has resolved by itself, and come back."""
-    return sum(event.state == "resolved" and not event.by for event in finding.history)
+    return sum(event.state == "resolved" and not event.by and not event.comment for event in finding.history)
 
 
 def finding_id(run_id: str, symptom: Symptom) -> str:

@@ -83,6 +83,14 @@ BATCH: Final = Need(
     missing="no batch was seen on its way into the model",
     how="Watch the model that the training calls, and give it its batch as tensors.",
 )
+EXAMPLES: Final = Need(
+    is_met=lambda window: fact(window, "examples") is not None,
+    missing="it is not known how many examples a pass has",
+    how=BATCH.how,
+)
+NEVER_MOVED: Final = Need(
+    is_met=has_stat("unmoved_fraction"), missing="it is not recorded which weights have never moved", how=WATCH
+)
 BEGINNING: Final = Need(
     is_met=lambda window: any(layer.initial is not None for layer in window.info.values()),
     missing="the weights were not seen as they began",

@@ -8,13 +8,16 @@ from functools import partial
 from typing import Final
 
 from trainvitals.wire.checklist import StageName
+from trainvitals.wire.facts import FACTS
 from trainvitals_server.diagnosis.checklist.needs import (
     BATCH,
     BEGINNING,
     CALL,
+    EXAMPLES,
     GRADIENTS,
     LOSS,
     MODES,
+    NEVER_MOVED,
     OUTPUTS,
     RATE,
     TIMES,
@@ -130,9 +133,9 @@ RULES: Final[dict[str, Place]] = {
     "validation_in_training_mode": _inside(needs=(MODES, VALIDATION), steps=2, concerns=_differs_by_mode),
     "dropout_before_batch_norm": _inside(concerns=has_layer("Dropout", "BatchNorm")),
     "validation_degenerate": _loss(needs=(LOSS, VALIDATION), steps=20),
-    "embedding_rows_unused": _inside(needs=(UPDATES,), steps=300, concerns=has_layer("Embedding")),
+    "embedding_rows_unused": _inside(needs=(NEVER_MOVED,), steps=300, concerns=has_layer("Embedding")),
     "expert_imbalance": _inside(needs=(GRADIENTS,), steps=100, concerns=_has_experts),
-    "run_stalled": _inside(),
+    "run_stalled": _inside(concerns=has_metric(f"{FACTS}idle_seconds")),
     "throughput_fallen": _inside(needs=(TIMES,), steps=32),
     "memory_leaking": _inside(steps=32, concerns=has_metric("system/memory_bytes")),
     "loss_scale_collapsing": _inside(steps=24, concerns=has_metric("loss_scale")),
@@ -161,6 +164,6 @@ RULES: Final[dict[str, Place]] = {
     "updates_lost": _settings(needs=(LOSS,), steps=20, concerns=has_stat("lost_update_fraction")),
     "overfitting": _settings(needs=(LOSS, VALIDATION_LOSS), steps=20),
     "underfitting": _settings(needs=(LOSS, VALIDATION_LOSS, CALL), steps=300),
-    "batch_too_small": _settings(needs=(BATCH,), steps=5),
+    "batch_too_small": _settings(needs=(EXAMPLES,), steps=5),
 }
 ELSEWHERE: Final = _inside()  # for a rule of which nobody has said where it belongs

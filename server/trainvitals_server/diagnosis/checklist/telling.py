@@ -37,9 +37,15 @@ def checklist(run: RunDetail, findings: Sequence[Finding], *, muted: Collection[
     return Checklist(run_id=run.summary.run_id, stages=[_outcome(stage, lines) for stage, lines in found.items()])
 
 
-def reach(outcome: Checklist) -> tuple[int, int]:
-    """How many rules concern the run, and how many of these had too little to say anything."""
-    lines = [line for stage in outcome.stages for line in stage.lines if line.source == "rule"]
+def reach(outcome: Checklist, *, muted: Collection[str] = ()) -> tuple[int, int]:
+    """How many rules concern the run, but for those that are ``muted``, and how many of these had too little to say
+    anything."""
+    lines = [
+        line
+        for stage in outcome.stages
+        for line in stage.lines
+        if line.source == "rule" and (line.name not in muted or line.finding_id is not None)
+    ]
     return len(lines), sum(line.status == "unknown" and line.finding_id is None for line in lines)
 
 

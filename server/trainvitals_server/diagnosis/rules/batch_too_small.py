@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from trainvitals.wire.messages import Evidence, Severity
-from trainvitals_server.diagnosis.facts import newest
+from trainvitals_server.diagnosis.facts import middle, newest
 from trainvitals_server.diagnosis.median import median
 from trainvitals_server.diagnosis.pace import examples_in_a_step
 from trainvitals_server.diagnosis.reading import in_depth
@@ -16,6 +16,7 @@ from trainvitals_server.diagnosis.window import Window
 
 SAMPLES = 5
 NOISE = "gradient_noise_scale"
+NORMS = ("BatchNorm1d", "BatchNorm2d", "BatchNorm3d")
 
 
 def batch_too_small(
@@ -28,8 +29,8 @@ def batch_too_small(
     Source: Wu & He, "Group Normalization", arXiv:1803.08494, figure 1 (the error of batch norm grows from 8 examples
     down); McCandlish et al., "An Empirical Model of Large-Batch Training", arXiv:1812.06162, section 2.2.
     """
-    counts = newest(window, "examples", SAMPLES)
-    usual = 0 if counts is None else int(median(counts))
+    counts, labels = newest(window, "examples", SAMPLES), middle(window, "rows")
+    usual = 0 if counts is None else int(max(median(counts), labels or 0.0))
     if 0 < usual <= examples and (norms := _norms_that_learn(window)):
         summary = f"{len(norms)} batch norm layers learn mean and variance from {usual} examples at a time"
         severity: Severity = "warning" if usual <= hardly_any else "info"
@@ -44,13 +45,15 @@ def batch_too_small(
 
 
 def _norms_that_learn(window: Window) -> tuple[str, ...]:
-    """Batch norm layers whose running means have moved of late, or are not looked at."""
-    looks = in_depth(window, "running_drift", samples=2)
-    names = [name for name in window.layers if name in window.info and "BatchNorm" in window.info[name].kind]
-    if looks is None:
-        return tuple(names)
-    moved = np.diff(looks[1][-2:], axis=0)[0] != 0  # a NaN is not looked at
-    return tuple(name for name in names if moved[window.layers.index(name)])
+    """Batch norm layers whose running means were seen to move; before that is looked at, those whose weights train.
+    Those that are shared over processes are none."""
+    looks = in_depth(window, "running_drift", samples=1)
+    norms = [(column, window.info[name]) for column, name in enumerate(window.layers) if name in window.info]
+    return tuple(
+        layer.name
+        for column, layer in norms
+        if layer.kind in NORMS and (layer.trainable > 0 if looks is None else looks[1][-1, column] > 0)
+    )
 
 
 def _symptom(

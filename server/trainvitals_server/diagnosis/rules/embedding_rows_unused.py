@@ -2,22 +2,28 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 import numpy as np
 
 from trainvitals.wire.messages import Evidence
+from trainvitals_server.diagnosis.facts import middle
 from trainvitals_server.diagnosis.reading import in_depth
 from trainvitals_server.diagnosis.symptom import Symptom
 from trainvitals_server.diagnosis.window import Window
 
+PLACES = re.compile(r"(^|[._])(w?pe|pos\w*|time\w*)([._]|$)", re.IGNORECASE)  # most are for longer inputs
+
 
 def embedding_rows_unused(
-    window: Window, *, after_steps: int = 300, most: float = 0.5, nearly_all: float = 0.95, still: float = 0.01
-) -> Iterator[Symptom]:
-    """After ``after_steps`` steps more than ``most`` of an embedding's weights are what they were when watching began,
-    and their share has not fallen by ``still`` over the newer half of the looks: rows that never came up. A warning
-    from ``nearly_all`` on, which no vocabulary that fits its text leaves; else worth knowing, as words are rare.
+    window: Window, *, after_steps: int = 300, most: float = 0.5, still: float = 0.01, times: float = 20.0,
+    few: int = 100,
+) -> Iterator[Symptom]:  # fmt: skip
+    """After ``after_steps`` steps, and ``times`` as many labels as it has rows, more than ``most`` of an embedding's
+    weights are what they were when watching began, and their share has not fallen by ``still`` over the newer half of
+    the looks: rows that never came up. A warning where ``few`` rows or fewer did; else worth knowing, as words are
+    rare, and vocabularies made for more. Embeddings of positions are left out.
 
     Source: Zipf, "Human Behavior and the Principle of Least Effort", 1949 (most words are rare, but most come up).
     """
@@ -25,18 +31,20 @@ def embedding_rows_unused(
     if looks is None or window.step < after_steps:
         return
     steps, unmoved = looks
-    middle = len(steps) // 2
+    labels = window.step * max(middle(window, "rows") or 0.0, middle(window, "examples") or 0.0)
+    half = len(steps) // 2
     for column, name in enumerate(window.layers):
         layer = window.info.get(name)
         if layer is None or "Embedding" not in layer.kind or not layer.trainable or not layer.in_optimizer:
             continue
-        now, then = float(unmoved[-1, column]), float(unmoved[middle, column])
-        if not (most < now < 1.0 and then - now <= still):
-            continue  # one that has not moved at all is another ill
+        now, then = float(unmoved[-1, column]), float(unmoved[half, column])
         rows = layer.settings.get("num_embeddings", 0.0)
+        if not (most < now < 1.0 and abs(then - now) <= still) or labels < times * rows or PLACES.search(name):
+            continue  # one that has not moved at all is another ill; one that moved back is watched anew
+        came_up = round((1 - now) * rows)
         yield Symptom(
             rule="embedding_rows_unused",
-            severity="warning" if now >= nearly_all else "info",
+            severity="warning" if came_up <= few else "info",
             summary=f"{now:.0%} of {name or 'the embedding'} is as it began after {window.step:,} steps: most of its "
             f"{rows:,.0f} rows never come up",
             first_step=int(steps[np.flatnonzero(unmoved[:, column] > most)[0]]),
@@ -44,13 +52,8 @@ def embedding_rows_unused(
             layers=(name,),
             key=name,
             evidence=Evidence(
-                stat="unmoved_fraction",
-                layers=[name],
-                value=now,
-                threshold=nearly_all if now >= nearly_all else most,
-                first_step=int(steps[0]),
-                last_step=window.step,
-                numbers={"rows": rows, "rows that came up": round((1 - now) * rows)},
+                stat="unmoved_fraction", layers=[name], value=now, threshold=most, first_step=int(steps[0]),
+                last_step=window.step, numbers={"rows": rows, "rows that came up": came_up},
             ),
             causes=(
                 "ids that are mapped to few rows: unknown words, a clamp, the wrong column, a vocabulary of other data",
@@ -61,4 +64,4 @@ def embedding_rows_unused(
                 "Decode a batch back to text: it must read as your data do.",
                 "Build the vocabulary from the training data, and drop what comes up less than a few times.",
             ),
-        )
+        )  # fmt: skip

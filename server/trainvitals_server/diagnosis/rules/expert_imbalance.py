@@ -38,7 +38,7 @@ def expert_imbalance(
         yield Symptom(
             rule="expert_imbalance",
             severity="warning" if busy < working * len(idle) else "info",
-            summary=f"{busy} of {len(idle)} experts of {name} do all the work: no gradient reaches the others",
+            summary=f"{busy} of {len(idle)} experts of {name} do all the work: hardly any gradient reaches the others",
             first_step=int(window.steps[-samples]),
             last_step=window.step,
             layers=layers,

@@ -6,17 +6,18 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from trainvitals.wire.messages import Evidence
+from trainvitals.wire.messages import Evidence, LayerInfo
 from trainvitals_server.diagnosis.experts import passed_by
 from trainvitals_server.diagnosis.reading import learning_rate, since
 from trainvitals_server.diagnosis.symptom import Symptom
 from trainvitals_server.diagnosis.window import Window
 
 ZERO = "their gradient is zero"
+PASSED_BY = "what is watched of it did not come up"
+WATCHED = 16_384  # values of a parameter at the most: steps may pass by those of a large table
 REASONS = {
     "not in the optimizer": "Give the optimizer all parameters: torch.optim.Adam(model.parameters()).",
-    "no gradient reaches them": "Look for .detach(), torch.no_grad() or .data between these layers and the loss, "
-    "and whether forward() uses them at all.",
+    "no gradient reaches them": "Look for .detach(), torch.no_grad() or .data behind them, and whether they are used.",
     ZERO: "Look for saturated or dead activations behind them, or a zero factor in the loss.",
     "the learning rate is zero": "Look at the schedule, and at the parameter group of these layers.",
     "the update is lost": "Look for weights restored after the step, or for low precision that rounds it away.",
@@ -26,8 +27,7 @@ MEANT = "If this is meant, say so: parameter.requires_grad_(False)."
 
 def layer_not_learning(window: Window, *, samples: int = 10) -> Iterator[Symptom]:
     """Layers with trainable parameters whose weight norm was bit-identical and whose update ratio was exactly zero or
-    absent in the newest ``samples`` snapshots; one symptom per reason. Frozen layers are none, nor experts that a
-    router passes by for others.
+    absent in the newest ``samples`` snapshots, by reason. Frozen layers are none, nor experts that a router passes by.
 
     Exact; the fault class is TrainCheck's "updates not applied" (Jiang et al., OSDI 2025).
     """
@@ -40,8 +40,9 @@ def layer_not_learning(window: Window, *, samples: int = 10) -> Iterator[Symptom
     experts = passed_by(window, set(idle.tolist()))
     for column in idle:
         layer = window.info.get(window.layers[column])
-        if layer is not None and layer.trainable > 0 and column not in experts:
-            found.setdefault(_reason(window, int(column), samples, layer.in_optimizer), []).append(layer.name)
+        if layer is not None and layer.trainable and column not in experts:
+            found.setdefault(_reason(window, int(column), samples, layer), []).append(layer.name)
+    found.pop(PASSED_BY, None)
     judged = sum(layer.trainable > 0 for layer in window.info.values())
     for reason, layers in found.items():
         begun = since(window, at_rest[:, [window.layers.index(name) for name in layers]].all(axis=1))
@@ -65,8 +66,8 @@ def layer_not_learning(window: Window, *, samples: int = 10) -> Iterator[Symptom
         )  # fmt: skip
 
 
-def _reason(window: Window, column: int, samples: int, in_optimizer: bool) -> str:
-    if not in_optimizer:
+def _reason(window: Window, column: int, samples: int, layer: LayerInfo) -> str:
+    if not layer.in_optimizer:
         return "not in the optimizer"
     gradients = window.stats.get("grad_norm")
     if gradients is None or np.isnan(gradients[-samples:, column]).all():
@@ -76,4 +77,4 @@ def _reason(window: Window, column: int, samples: int, in_optimizer: bool) -> st
     rate = learning_rate(window)
     if rate is not None and len(rate.values) and not rate.values[-samples:].any():
         return "the learning rate is zero"
-    return "the update is lost"
+    return PASSED_BY if "Embedding" in layer.kind and layer.parameters > WATCHED else "the update is lost"

@@ -8,7 +8,7 @@ import numpy as np
 
 from trainvitals.wire.messages import Evidence
 from trainvitals_server.diagnosis.median import median
-from trainvitals_server.diagnosis.reading import loss_trend
+from trainvitals_server.diagnosis.reading import MEDIAN_ERROR, loss_trend
 from trainvitals_server.diagnosis.symptom import Symptom
 from trainvitals_server.diagnosis.window import Window
 
@@ -17,8 +17,8 @@ def overfitting(
     window: Window, *, patience: int = 3, risen: float = 0.1, share_of_start: float = 0.1
 ) -> Iterator[Symptom]:
     """The newest ``patience`` evaluations all lie ``risen`` of its best (and ``share_of_start`` of the training loss's
-    start) above the best validation loss so far, while the training loss is lower, by more than its noise, than it was
-    at that best and at the start.
+    start) above the best validation loss so far, while the training loss is lower, by more than the error of both, than
+    it was at that best and at the start.
 
     Source: Prechelt, "Early Stopping, but when?", 1998 (generalisation loss over its minimum, with patience); a single
     rise, as other tools report it, is noise.
@@ -41,7 +41,8 @@ def overfitting(
     if not around.any() or not newest.any():
         return
     then, now = median(loss.values[around]), median(loss.values[newest])
-    if now >= min(then, trend.start) - trend.noise:
+    error = 2 * MEDIAN_ERROR * trend.noise * float(np.sqrt(1 / around.sum() + 1 / newest.sum()))
+    if now >= min(then, trend.start) - error:
         return  # training suffers, too, or swings: another ill
     yield Symptom(
         rule="overfitting",

@@ -19,6 +19,8 @@ def run_stalled(window: Window, *, seconds: float = 300.0, times: float = 10.0) 
     idle = fact(window, "idle_seconds")
     if idle is None or int(idle.steps[-1]) != window.step:
         return
+    if window.planned_steps is not None and window.step + 1 >= window.planned_steps:
+        return  # what comes after the last step is no hang
     waited, longest = float(idle.values[-1]), middle(window, "longest_pause_seconds", samples=1) or 0.0
     line = max(seconds, times * longest)
     if waited <= line:

@@ -62,7 +62,7 @@ def schedule_ended(
 
 def _fell_under(line: float, steps: Steps, share: NDArray[np.float64]) -> int:
     """The step at which the rate, which is recorded now and then, went under ``line`` for good; it falls by shares."""
-    last = int(np.flatnonzero(share >= line)[-1])
+    last = min(int(np.flatnonzero(share >= line)[-1]), len(share) - 2)
     before, after = np.log(np.maximum(share[last : last + 2], LEAST_SHARE))
     way = (before - np.log(line)) / (before - after)
     return int(steps[last] + way * (steps[last + 1] - steps[last]))

@@ -14,17 +14,14 @@ ROWS = 16  # of fewer a share tells nothing
 
 
 def underfitting(
-    window: Window,
-    *,
-    after_steps: int = 300,
-    learnt: float = 0.05,
-    right: float = 0.8,
-    share: float = 0.3,
+    window: Window, *, after_steps: int = 300, learnt: float = 0.05, right: float = 0.8, share: float = 0.3,
     apart: float = 1.1,
-) -> Iterator[Symptom]:
+) -> Iterator[Symptom]:  # fmt: skip
     """After ``after_steps`` steps the training loss, which had fallen by ``learnt`` at least, no longer falls; less
     than ``right`` of the training examples are told rightly (of a regression: ``share`` of the targets' variance is
-    left); and the validation loss is no more than ``apart`` times as high. Worth knowing: the task may not give more.
+    left); and the validation loss is the same, but for a factor of ``apart``: where it is lower, what is trained on is
+    made harder on purpose. Worth knowing: the task may not give more. Silent where an example has several labels, as a
+    text has.
 
     Source: Goodfellow, Bengio & Courville, "Deep Learning", 2016, section 5.2 (a training error that is not low).
     """
@@ -32,7 +29,8 @@ def underfitting(
     if trend is None or unseen is None or is_game(window) or not is_stuck(window, after_steps=after_steps):
         return
     validation = float(unseen.values[-1])
-    if trend.fallen < learnt or not 0 < validation <= apart * trend.now or knows_nothing(window, trend.now):
+    is_alike = trend.now / apart <= validation <= apart * trend.now
+    if trend.fallen < learnt or not is_alike or knows_nothing(window, trend.now):
         return
     told = _far_from_right(window, trend.now, right=right, share=share)
     if told is None:
@@ -44,12 +42,7 @@ def underfitting(
         first_step=window.step // 2,
         last_step=window.step,
         evidence=Evidence(
-            metric="loss",
-            value=trend.now,
-            threshold=trend.now,
-            comparison="=",
-            first_step=window.step // 2,
-            last_step=window.step,
+            metric="loss", value=trend.now, first_step=window.step // 2, last_step=window.step,
             numbers={"training loss": trend.now, "validation loss": validation, "loss": trend.course},
         ),
         causes=(
@@ -62,13 +55,14 @@ def underfitting(
             "Halve weight decay and dropout; try a third of the learning rate for a few hundred steps.",
             "Ask how good a simple model is, and a person: there may be no more in the data.",
         ),
-    )
+    )  # fmt: skip
 
 
 def _far_from_right(window: Window, loss: float, *, right: float, share: float) -> str | None:
     """How far the answers are from right, in words; None if they are not, or it is not known."""
     accuracy, spread = middle(window, "accuracy", samples=10), middle(window, "target_std")
-    if classifies(window) and accuracy is not None and (middle(window, "rows") or 0) >= ROWS:
+    rows, examples = middle(window, "rows") or 0.0, middle(window, "examples")
+    if classifies(window) and accuracy is not None and rows >= ROWS and examples in (None, rows):
         return f"{accuracy:.0%} of the training examples are told rightly" if accuracy < right else None
     if loss_function(window) == "mse_loss" and spread:
         left = loss / spread**2

@@ -6,6 +6,7 @@ import math
 from collections.abc import Iterator
 
 import numpy as np
+from numpy.typing import NDArray
 
 from trainvitals.wire.messages import Evidence
 from trainvitals_server.diagnosis.median import median, medians
@@ -13,11 +14,7 @@ from trainvitals_server.diagnosis.reading import loss_trend, since, typical, wei
 from trainvitals_server.diagnosis.symptom import Symptom
 from trainvitals_server.diagnosis.window import Window
 
-CAUSES = (
-    "a learning rate too high",
-    "no warm-up",
-    "gradients not clipped, or not divided by accumulation steps",
-)
+CAUSES = ("a learning rate too high", "no warm-up", "gradients not clipped, or not divided by accumulation steps")
 ADVICE = ("Divide the learning rate by 10.", "Warm up over the first 1 to 5 % of the steps.", "Clip gradients.")
 
 
@@ -35,12 +32,14 @@ def updates_too_large(
         return
     every = np.where(np.isfinite(updates[:, columns]), updates[:, columns], 0.0)
     each = medians(every, axis=1)
-    blows = np.flatnonzero(each > blow)
+    rated = _not_begun_at_zero(window, columns)
+    blows = np.flatnonzero(medians(np.nan_to_num(updates[:, rated]), axis=1) > blow) if len(rated) else rated
     before = _loss_at(window, int(window.steps[blows[0]])) if len(blows) else trend.start
     is_worse = trend.now > before + 0.05 * abs(before) + (1 if len(blows) else 3) * trend.noise
     lasts = len(each) >= samples and float(each[-samples:].min()) > ratio
     learns = trend.now < before - 3 * trend.noise  # then large steps are no ill
-    is_lost = len(blows) and (is_worse or window.step >= int(window.steps[blows[0]]) + recovery)
+    since_blow = window.step - int(window.steps[blows[0]]) if len(blows) else -1
+    is_lost = len(blows) and (is_worse or (since_blow >= recovery and trend.now > 0.98 * before))
     if learns or (not lasts and not is_lost):
         return
     begun = since(window, each > ratio) if lasts else int(window.steps[blows[0]])
@@ -57,18 +56,19 @@ def updates_too_large(
         last_step=window.step,
         layers=layers,
         evidence=Evidence(
-            stat="update_ratio",
-            layers=list(layers[:5]),
-            value=middle,
-            threshold=ratio,
-            comparison=">",
-            first_step=begun,
+            stat="update_ratio", layers=list(layers[:5]), value=middle, threshold=ratio, first_step=begun,
             last_step=window.step,
             numbers={"update ratio": middle, "loss before": before, "loss now": trend.now},
         ),
         causes=CAUSES,
         advice=ADVICE,
-    )
+    )  # fmt: skip
+
+
+def _not_begun_at_zero(window: Window, columns: NDArray[np.intp]) -> NDArray[np.intp]:
+    """Any step is many times what began at zero, as LoRA's B does."""
+    initial = [window.info[window.layers[column]].initial for column in columns]
+    return columns[[known is None or known.largest > 0 for known in initial]]
 
 
 def _loss_at(window: Window, step: int) -> float:
