@@ -222,11 +222,11 @@ def test_arguments_that_make_no_sense_are_named(wrong: dict[str, Any], words: st
         tv.preflight(**{**classifier(), **wrong})
 
 
-def test_a_model_that_cannot_take_the_batch_is_told_by_every_check_that_asks_it() -> None:
+def test_a_model_that_cannot_take_the_batch_is_told_by_the_first_check_that_asks_it() -> None:
     arguments = classifier(features=12)
     report = run_preflight(**{**arguments, "batch": (torch.randn(48, 7), arguments["batch"][1])}, seconds=10)
 
     assert report["initial_loss"].status == "unknown"
-    assert "RuntimeError: mat1 and mat2" in report["initial_loss"].summary
+    assert sum("RuntimeError: mat1 and mat2" in check.summary for check in report.checks) == 1
     assert report["optimizer_parameters"].status != "failed"
     assert report.passed

@@ -66,7 +66,7 @@ def _look(case: Case, checks: Sequence[Check], *, until: float) -> dict[str, Ver
         now = case.clock()
         case.deadline = now + (until - now) * check.share / sum(other.share for other in slow[place:])
         found[check.name] = _guarded(case, check)
-    return _each_error_once(found)
+    return _each_error_once({check.name: found[check.name] for check in checks})
 
 
 def _each_error_once(found: Mapping[str, Verdict]) -> dict[str, Verdict]:
