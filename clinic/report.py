@@ -16,7 +16,7 @@ HEAD: Final = """# The clinic
 
 Small real trainings whose diagnosis is known, recorded by the SDK and judged by the rules as the server judges them. `make clinic` judges the recorded runs and writes this page; CI fails where the promise is not kept. [How it is made](../clinic/README.md).
 
-A run is *named* if the rule that stands for its ill opened a finding. A *false alarm* is a finding at warning or above in a healthy run; a *stray* is one in a sick run that neither names its ill nor follows from it. *Delay* is the median share of the run that passed between the onset of the ill and the finding. Runs of whole architectures are *held back*: rules are tuned on the others. (Of the rules that read curves and layers some held-back runs had been looked at while they were made; take their figures for kinder than they should be.)
+A run is *named* if the rule that stands for its ill opened a finding. A *false alarm* is a finding at warning or above in a healthy run; a *stray* is one in a sick run that neither names its ill nor follows from it. *Delay* is the median share of the run that passed between the onset of the ill and the finding. Runs of whole architectures are *held back*: rules are tuned on the others. (Of the rules that read curves and layers some held-back runs had been looked at while they were made; take their figures for kinder than they should be. The held-back case `underfitting-few-filters` was made anew twice, with more filters and a higher learning rate, after its rule had missed it, so that its two runs tell nothing of recall.)
 """  # noqa: E501
 
 
