@@ -21,8 +21,8 @@ TRIES: Final = 3  # of what arrives damaged: then it was so before
 
 class Delivery:
     """Ships one spool in order. ``step`` ships one record; ``last`` is the server's last answer; ``found`` is given the
-    findings that answers bring, ``heed`` the answers themselves. ``waits_in``: where what is not shipped
-    waits, if not in the spool's folder."""
+    findings that answers bring, ``heed`` the answers themselves. ``waits_in``: where what is not shipped waits,
+    if not in the spool's folder."""
 
     def __init__(
         self,

@@ -28,6 +28,12 @@ def overfitting(folder: Path) -> Path:
     return path
 
 
+def in_a_shell(*words: object) -> subprocess.CompletedProcess[str]:
+    """Beside a server: what it does to logging closes streams of this process that `capsys` has put aside."""
+    command = [sys.executable, "-m", "trainvitals.command", *map(str, words)]
+    return subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
+
+
 def test_a_table_is_judged_without_a_server(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["diagnose", str(overfitting(tmp_path))]) == 3
 
@@ -41,25 +47,28 @@ def test_options_of_diagnose_hold_for_what_is_imported(tmp_path: Path, capsys: p
     assert json.loads(capsys.readouterr().out)["findings"] == []
 
 
-def test_an_imported_run_is_a_finished_run_with_the_same_curves_and_findings(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_an_imported_run_is_a_finished_run_with_the_same_curves_and_findings(tmp_path: Path) -> None:
     path = overfitting(tmp_path)
     with serving(tmp_path) as server:
-        status = main(["import", str(path), "--project", "digits", "--name", "old", "--server-url", server.url])
+        done = in_a_shell("import", path, "--project", "digits", "--name", "old", "--server-url", server.url)
         run = server.only_run
         losses = server.points(run.summary.run_id, "train_loss")
         evaluations = server.points(run.summary.run_id, "val_loss")
         found = [finding.rule for finding in server.store.findings(run.summary.run_id)]
 
-    assert (status, run.summary.status, run.summary.project, run.summary.name) == (0, "finished", "digits", "old")
+    assert (done.returncode, run.summary.status, run.summary.project, run.summary.name) == (
+        0,
+        "finished",
+        "digits",
+        "old",
+    )
     assert (len(losses), losses[0], [step for step, _ in evaluations]) == (
         STEPS,
         (0, pytest.approx(2.3)),
         [*range(49, 600, 50)],
     )
     assert (run.summary.last_step, found) == (STEPS - 1, ["overfitting"])
-    assert f"{server.url}/runs/{run.summary.run_id}" in capsys.readouterr().out
+    assert f"{server.url}/runs/{run.summary.run_id}" in done.stdout
 
 
 def test_importing_twice_leaves_one_run_with_each_point_once(tmp_path: Path) -> None:
@@ -81,11 +90,11 @@ def test_a_server_that_is_not_there_is_said_with_what_to_do(tmp_path: Path, caps
     assert f"{path} could not be shipped to http://127.0.0.1:9: import it again when it can." in said
 
 
-def test_a_token_that_is_wrong_is_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_token_that_is_wrong_is_said(tmp_path: Path) -> None:
     with serving(tmp_path, token="right") as server:
-        status = main(["import", str(overfitting(tmp_path)), "--server-url", server.url, "--token", "wrong"])
+        done = in_a_shell("import", overfitting(tmp_path), "--server-url", server.url, "--token", "wrong")
 
-    assert (status, "wants another token" in capsys.readouterr().err) == (1, True)
+    assert (done.returncode, "wants another token" in done.stderr) == (1, True)
 
 
 def test_what_cannot_be_meant_is_not_understood(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -94,9 +103,7 @@ def test_what_cannot_be_meant_is_not_understood(tmp_path: Path, capsys: pytest.C
 
 
 def test_a_shell_is_given_the_exit_status(tmp_path: Path) -> None:
-    command = [sys.executable, "-m", "trainvitals.command"]
-    judged = subprocess.run([*command, "diagnose", overfitting(tmp_path)], capture_output=True, text=True, check=False)
-    helped = subprocess.run([*command, "import", "--help"], capture_output=True, text=True, check=False)
+    judged, helped = in_a_shell("diagnose", overfitting(tmp_path)), in_a_shell("import", "--help")
 
     assert (judged.returncode, judged.stderr, helped.returncode) == (3, "", 0)
     assert "trainer_state.json" in helped.stdout

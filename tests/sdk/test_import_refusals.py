@@ -22,6 +22,7 @@ BAD = {
     "far.csv": ("step,loss\n1e300,1\n", "step '1e300' is beyond"),
     "text.csv": ("step,loss\nfirst,1\n", "step 'first' is no number"),
     "runs.csv": ("run,step,loss\na,0,1\nb,0,2\n", "line 3: 'b' is a second run after 'a': put each run into a file"),
+    "runs.jsonl": ('{"run": 0, "loss": 1}\n{"run": 1, "loss": 2}\n', "line 2: '1' is a second run"),
     "cut.jsonl": ('{"step": 0, "loss": 1}\n{"step": 1, "lo', "line 2: no whole JSON object"),
     "list.jsonl": ('{"step": 0, "loss": 1}\n[1]\n', "line 2: [1] is no JSON object: write one to a line"),
     "deep.jsonl": ('{"a":' * 100_000, "line 1: no whole JSON object"),

@@ -90,7 +90,8 @@ def _step(row: Row, name: str, reading: _Reading) -> int | None:
 
 def _check_run(row: Row, reading: _Reading, runs: dict[str, str]) -> None:
     for name in reading.run_names:
-        run = str(row.cells.get(name) or "").strip()
+        cell = row.cells.get(name)
+        run = "" if cell is None else str(cell).strip()  # 0 is a name, too
         if run and runs.setdefault(name, run) != run:
             what = f"{shown(run)} is a second run after {shown(runs[name])}: put each run into a file of its own"
             raise reading.refusal(row, what)
