@@ -1,17 +1,23 @@
-"""The console script: `run`, `preflight`, `sync`, `--version` are the SDK's own, every other word the server's."""
+"""The console script: a few words are the SDK's own (`run`, `preflight`, `sync`, `import`), all others the server's."""
 
 from __future__ import annotations
 
 import argparse
 import sys
 from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from importlib import metadata
+from itertools import pairwise
 from pathlib import Path
 
+from trainvitals.console import Console
+from trainvitals.importing.command import import_command, read_for_import
+from trainvitals.importing.errors import CannotImport
+from trainvitals.importing.sources import is_recording
 from trainvitals.preflight.command import preflight_command
-from trainvitals.recorded import SUFFIX, as_recording
+from trainvitals.recorded import SUFFIX, as_recording, recorded
 from trainvitals.scripts import run
-from trainvitals.settings import OFFLINE, folder_of, read_settings
+from trainvitals.settings import DEFAULT_PROJECT, OFFLINE, folder_of, read_settings
 from trainvitals.sync import adopt
 from trainvitals.version import __version__
 
@@ -24,27 +30,49 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 0
     if arguments[:1] == ["sync"]:
         return _sync(arguments[1:])
+    if arguments[:1] == ["import"]:
+        return import_command(arguments[1:])
     if arguments[:1] == ["run"]:
         return run(arguments[1:])
     if arguments[:1] == ["preflight"]:
         return preflight_command(arguments[1:])
-    spools = [word for word in arguments[1:] if word.endswith(SUFFIX)] if arguments[:1] == ["diagnose"] else []
-    if spools:
-        return _diagnose(arguments, Path(spools[0]))
+    if arguments[:1] == ["diagnose"]:
+        return _diagnose(arguments)
     return _of_the_server(arguments)
 
 
-def _diagnose(arguments: list[str], spool: Path) -> int:
-    """The server judges recorded runs, and knows nothing of spools."""
-    if not spool.is_file():
-        print(f"trainvitals: there is no file {spool}", file=sys.stderr)
-        return 1
+def _diagnose(arguments: list[str]) -> int:
+    """The server judges recorded runs, and knows nothing of spools and of what other trackers recorded."""
+    what = _what(arguments)
     try:
-        with as_recording(spool) as file:
-            return _of_the_server([str(file) if word == str(spool) else word for word in arguments])
-    except OSError as error:
+        if what.endswith(SUFFIX) and not Path(what).is_file():
+            raise FileNotFoundError(f"there is no file {what}")
+        recording = _recorded(what)
+        if recording is None:
+            return _of_the_server(arguments)
+        with recording as file:
+            return _of_the_server([str(file) if word == what else word for word in arguments])
+    except (CannotImport, OSError) as error:
         print(f"trainvitals: {error}", file=sys.stderr)
         return 1
+
+
+def _what(arguments: Sequence[str]) -> str:
+    """The word that says what is to be diagnosed: it begins no option, and is no option's value."""
+    pairs = pairwise(arguments)
+    return next((word for before, word in pairs if word[:1] != "-" and (before[:2] != "--" or "=" in before)), "")
+
+
+def _recorded(what: str) -> AbstractContextManager[Path] | None:
+    """What becomes the file of a recorded run; None for such a file, and for a run on a server. Raises CannotImport,
+    OSError."""
+    path = Path(what)
+    if what.endswith(SUFFIX):
+        return as_recording(path)
+    if not what or not path.exists() or is_recording(path):
+        return None
+    run = read_for_import(path, Console(), project=DEFAULT_PROJECT)
+    return recorded(run.run_id, run.records())
 
 
 def _of_the_server(arguments: list[str]) -> int:

@@ -21,7 +21,8 @@ TRIES: Final = 3  # of what arrives damaged: then it was so before
 
 class Delivery:
     """Ships one spool in order. ``step`` ships one record; ``last`` is the server's last answer; ``found`` is given the
-    findings that answers bring, ``heed`` the answers themselves."""
+    findings that answers bring, ``heed`` the answers themselves. ``waits_in``: where what is not shipped waits,
+    if not in the spool's folder."""
 
     def __init__(
         self,
@@ -32,6 +33,7 @@ class Delivery:
         drops: Counter[str] | None = None,
         found: Callable[[Sequence[Finding]], None] | None = None,
         heed: Callable[[Answer], None] | None = None,
+        waits_in: str | None = None,
     ) -> None:
         self.spool = spool
         self.last = Answer(outcome="taken")
@@ -40,6 +42,7 @@ class Delivery:
         self._drops: Counter[str] = Counter() if drops is None else drops
         self._found = found
         self._heed = heed
+        self._waits_in = waits_in
         self._introductions: dict[str, Record] = {}
 
     def step(self) -> Progress:
@@ -143,6 +146,8 @@ class Delivery:
 
     @property
     def _folder(self) -> str:
+        if self._waits_in is not None:
+            return self._waits_in
         return str(self.spool.path.parent) if self.spool.on_disk else "memory"
 
 

@@ -26,7 +26,7 @@ _ALPHABET: Final = "0123456789abcdefghijklmnopqrstuvwxyz"
 
 def new_run_id(*, now: float) -> str:
     """14 characters of 0-9a-z: 9 of the time in milliseconds, so that ids sort by it, then 5 at random."""
-    return _base36(int(now * 1000), 9) + "".join(secrets.choice(_ALPHABET) for _ in range(5))
+    return base36(int(now * 1000), 9) + "".join(secrets.choice(_ALPHABET) for _ in range(5))
 
 
 def new_writer() -> int:
@@ -95,7 +95,8 @@ def _git(*words: str) -> str | None:
     return answer.stdout.strip() or None
 
 
-def _base36(number: int, width: int) -> str:
+def base36(number: int, width: int) -> str:
+    """The lowest ``width`` digits of a number in 0-9a-z."""
     digits = ""
     for _ in range(width):
         number, digit = divmod(number, 36)

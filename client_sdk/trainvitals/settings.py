@@ -12,6 +12,7 @@ from typing import Final, Literal, cast, get_args
 Mode = Literal["online", "offline", "disabled"]
 
 DEFAULT_SERVER_URL: Final = "http://127.0.0.1:7360"
+DEFAULT_PROJECT: Final = "default"
 OFFLINE: Final = "offline"
 DEFAULT_BUDGET: Final = 0.02  # of the time that a training step takes
 DEFAULT_SPOOL_MAX_BYTES: Final = 2 * 1024**3
@@ -71,7 +72,7 @@ def read_settings(
         mode=cast(Mode, chosen_mode),
         directory=Path(chosen_directory) if chosen_directory else _default_directory(),
         token=(token or env.get("TRAINVITALS_TOKEN") or "").strip() or None,
-        project=project or env.get("TRAINVITALS_PROJECT") or "default",
+        project=project or env.get("TRAINVITALS_PROJECT") or DEFAULT_PROJECT,
         name=name or env.get("TRAINVITALS_NAME") or None,
         every=_positive(env, "TRAINVITALS_EVERY", 0) or None,
         budget=_share(env, "TRAINVITALS_BUDGET", DEFAULT_BUDGET),

@@ -22,7 +22,7 @@ def adopt(directories: Sequence[Path], server_url: str, token: str | None) -> tu
     try:
         for spool in (spool for directory in directories for spool in left_over(directory, tell=console.say)):
             try:
-                if drain(Delivery(spool, client, console.named(spool.run_id)), wait=_patiently):
+                if drain(Delivery(spool, client, console.named(spool.run_id)), wait=patiently):
                     spool.remove()
                     shipped += 1
                 else:
@@ -34,7 +34,8 @@ def adopt(directories: Sequence[Path], server_url: str, token: str | None) -> tu
     return shipped, kept
 
 
-def _patiently(failures: int, answer: Answer) -> bool:
+def patiently(failures: int, answer: Answer) -> bool:
+    """Wait until the next try; False where another is of no use, or there were enough."""
     if failures >= ATTEMPTS or answer.outcome in ("unauthorized", "unknown run", "misled", "too large"):
         return False
     time.sleep(delay(failures, answer))

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from trainvitals.importing.numbers import STEP_NAMES
 from trainvitals.scripts import SETTINGS
 from trainvitals_server.app import create_app
 from trainvitals_server.settings import settings_from
@@ -103,6 +104,12 @@ def test_every_integration_is_documented(page: str) -> None:
 
     assert libraries
     assert {library for library in libraries if f"trainvitals.integrations.{library}" not in document(page)} == set()
+
+
+def test_every_name_of_the_steps_of_imported_runs_is_documented_in_its_order() -> None:
+    names = ", ".join(f"`{name}`" for name in STEP_NAMES)
+
+    assert f"in the first of the columns {names} that is there" in document("docs/importing.md")
 
 
 def test_links_between_documents_lead_somewhere() -> None:

@@ -15,6 +15,7 @@ from trainvitals.wire.messages import ModelInfo, RunEnd, RunStart
 
 SUFFIX: Final = ".run.zst"
 LEVEL: Final = 19
+FAST: Final = 1  # for a file that is read at once, and gone
 MAX_BYTES: Final = 1 << 30  # unpacked: a kilobyte of zeros can become a gigabyte
 
 
@@ -38,9 +39,9 @@ class Recording(msgspec.Struct, frozen=True, kw_only=True):
         return (self.end.last_step or 0) + 1 if self.end is not None else 0
 
 
-def pack(run_id: str, records: Iterable[tuple[str, bytes]]) -> bytes:
-    """Records of a spool (kind, payload) as a file."""
-    return zstandard.ZstdCompressor(level=LEVEL).compress(msgspec.msgpack.encode(_File(run_id, list(records))))
+def pack(run_id: str, records: Iterable[tuple[str, bytes]], *, level: int = LEVEL) -> bytes:
+    """Records of a spool (kind, payload) as a file; ``level`` is zstd's."""
+    return zstandard.ZstdCompressor(level=level).compress(msgspec.msgpack.encode(_File(run_id, list(records))))
 
 
 def unpack(data: bytes) -> Recording:

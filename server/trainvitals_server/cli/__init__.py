@@ -36,6 +36,10 @@ commands = typer.Typer(add_completion=False, no_args_is_help=True, pretty_except
 NOT_DONE = 1
 NOT_UNDERSTOOD = 2
 SICK = 3
+WHAT_IS_DIAGNOSED = (
+    "A run's id, the file of a spool or of a recorded run, or what another tracker recorded: CSV, JSON lines, "
+    "trainer_state.json, a run's folder of MLflow, TensorBoard's event files."
+)
 
 ServerUrl = Annotated[str | None, typer.Option(help="TRAINVITALS_SERVER_URL, else this machine's.")]
 
@@ -92,6 +96,14 @@ def demo(
 def sync(context: typer.Context) -> None:
     """Ship what trainings left in the spool: the SDK's own command."""
     raise typer.Exit(subprocess.call([sys.executable, "-m", "trainvitals.command", "sync", *context.args]))
+
+
+@commands.command(
+    "import", add_help_option=False, context_settings={"allow_extra_args": True, "ignore_unknown_options": True}
+)
+def import_run(context: typer.Context) -> None:
+    """Ship a run that another tracker recorded: the SDK's own command."""
+    raise typer.Exit(subprocess.call([sys.executable, "-m", "trainvitals.command", "import", *context.args]))
 
 
 @commands.command(add_help_option=False, context_settings={"allow_extra_args": True, "ignore_unknown_options": True})
@@ -173,7 +185,7 @@ def _errors_told() -> Iterator[None]:
 
 @commands.command()
 def diagnose(
-    what: Annotated[str, typer.Argument(help="A run's id, or the file of a spool or of a recorded run.")],
+    what: Annotated[str, typer.Argument(help=WHAT_IS_DIAGNOSED)],
     output: Annotated[Literal["text", "json"], typer.Option("--format", help="For people, or for programs.")] = "text",
     fail_on: Annotated[
         Literal["info", "warning", "critical"], typer.Option(help="Exit 3 if a finding is as grave.")

@@ -1,0 +1,1 @@
+"""Runs that other trackers recorded, read as runs of ours: a module for each source."""

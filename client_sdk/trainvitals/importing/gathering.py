@@ -1,0 +1,127 @@
+"""Gathers the points of a run in whatever order a source has them."""
+
+from __future__ import annotations
+
+import re
+from array import array
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from itertools import pairwise
+from typing import Final
+
+from trainvitals.importing.numbers import NoNumber, number_of, shown
+from trainvitals.points import MOST_NAMES, checked_name
+
+NAMED: Final = 8  # of many columns, in one line of the terminal
+LEARNING_RATE: Final = "lr"  # as the rules know it
+# learning_rate (Transformers, Keras), train/lr, and those of Lightning's LearningRateMonitor: lr-Adam, lr-AdamW-1/pg2
+LEARNING_RATES: Final = re.compile(r"(?:.+/)?(?:lr|learning_rate)|lr-[A-Za-z]\w*(?:-\d+)?(?:/pg\d+)?")
+
+
+@dataclass(frozen=True, slots=True)
+class Series:
+    """All points of one metric: ``steps`` int64 [n], ``values`` float64 [n]."""
+
+    steps: array[int] = field(default_factory=lambda: array("q"))
+    values: array[float] = field(default_factory=lambda: array("d"))
+
+    def ordered(self) -> Series:
+        """With ascending steps, each once: of those that came twice the last."""
+        if all(later > earlier for earlier, later in pairwise(self.steps)):
+            return self
+        last = dict(zip(self.steps, self.values, strict=True))
+        steps = sorted(last)
+        return Series(array("q", steps), array("d", (last[step] for step in steps)))
+
+
+class Gathered:
+    """Points by metric, and ``remarks`` on what was not taken, each said once. ``crowded``: a metric had several points
+    in a row at one step."""
+
+    def __init__(self) -> None:
+        self.crowded = False
+        self._series: dict[str, Series] = {}
+        self._refused: set[str] = set()
+        self._worded: Counter[str] = Counter()
+        self._remarks: dict[str, None] = {}
+
+    def take(self, metric: str, step: int, cell: object) -> None:
+        """Add what a cell holds, if it is a number."""
+        try:
+            value = number_of(cell)
+        except NoNumber:
+            self._worded[metric] += 1
+            return
+        if value is not None:
+            self.add(metric, step, value)
+
+    def add(self, metric: str, step: int, value: float) -> None:
+        """Add a point."""
+        series = self._series.get(metric)
+        if series is None:
+            if not self._has_room_for(metric):
+                return
+            series = self._series[metric] = Series()
+        elif series.steps[-1] == step:
+            self.crowded = True
+        series.steps.append(step)
+        series.values.append(value)
+
+    def remark(self, sentence: str) -> None:
+        """Have something said."""
+        self._remarks[sentence] = None
+
+    @property
+    def remarks(self) -> list[str]:
+        """What is to be said of what was read."""
+        no_metrics = [name for name in self._worded if name not in self._series]
+        wordy = [name for name in self._worded if name in self._series]
+        said = list(self._remarks)
+        if no_metrics:
+            said.append(f"left out, for they hold no numbers: {listed(no_metrics)}")
+        if wordy:
+            said.append(f"single values that are no numbers are left out: {listed(wordy, self._worded)}")
+        return said
+
+    @property
+    def metrics(self) -> list[str]:
+        """Names, as the source has them."""
+        return list(self._series)
+
+    @property
+    def words(self) -> list[str]:
+        """Names of which something came that is no number."""
+        return list(self._worded)
+
+    def series(self) -> dict[str, Series]:
+        """By metric, steps ascending; the learning rate under the name that rules know."""
+        found = {metric: series.ordered() for metric, series in self._series.items()}
+        if LEARNING_RATE in found:
+            return found
+        rate = next(filter(LEARNING_RATES.fullmatch, found), None)
+        return {LEARNING_RATE if metric == rate else metric: series for metric, series in found.items()}
+
+    def _has_room_for(self, metric: str) -> bool:
+        if metric in self._refused:
+            return False
+        try:
+            checked_name(metric)
+        except ValueError as error:
+            self._refused.add(metric)
+            self.remark(f"metric {shown(metric)} is left out: {error}")
+            return False
+        if len(self._series) >= MOST_NAMES:
+            self.remark(
+                f"a run has at most {MOST_NAMES:,} metrics: those after {list(self._series)[-1]!r} are left out"
+            )
+            return False
+        return True
+
+
+def listed(names: Iterable[str], counts: Counter[str] | None = None) -> str:
+    """Names in one line, not all of them if they are many; behind each how often, where ``counts`` tell."""
+    known = list(names)
+    told = [f"{shown(name)} ({counts[name]:,})" if counts else shown(name) for name in known[:NAMED]]
+    more = len(known) - NAMED
+    return ", ".join(told) + (f" and {more:,} more" if more > 0 else "")
