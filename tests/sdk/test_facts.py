@@ -131,6 +131,15 @@ def test_inputs_are_told_by_scale_and_by_unequal_columns(offline: Any) -> None:
     assert facts["input_column_ratio"] == pytest.approx(float(spreads.max() / spreads.min()), rel=1e-4)
 
 
+def test_columns_that_never_change_do_not_count_as_uneven(offline: Any) -> None:
+    torch.manual_seed(0)
+    inputs = torch.randn(200, 3)
+    inputs[:, 1] = 0.1  # whose mean, in single precision, need not be 0.1
+    facts = one_step(offline, nn.Linear(3, 1), inputs, torch.randn(200, 1), nn.MSELoss())
+
+    assert 1.0 <= facts["input_column_ratio"] < 1.5
+
+
 class Named(nn.Module):
     """Called as libraries call their models: by keyword alone."""
 

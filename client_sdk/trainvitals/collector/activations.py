@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
 from typing import Final
 
 import torch
@@ -16,39 +17,56 @@ MAX_WAITING: Final = 256  # copies of one size: gradient accumulation is to take
 MAX_CALLS: Final = 50_000  # of layers in a step: an optimizer that never steps must not make it grow for ever
 
 
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """Outputs of which equally many values were taken: all of each, or few, and then the least and the greatest of all
+    of them, too: one value is enough to ruin a training."""
+
+    layers: list[int] = field(default_factory=list)
+    sizes: list[int] = field(default_factory=list)
+    values: list[Tensor] = field(default_factory=list)
+    least: list[Tensor] = field(default_factory=list)
+    greatest: list[Tensor] = field(default_factory=list)
+
+
 class Activations:
     """Takes outputs one by one, and adds them to a sample when there are many, or at the end."""
 
     def __init__(self, sample: Sample) -> None:
         self._sample = sample
-        self._waiting: dict[int, list[tuple[int, int, Tensor, Tensor | None]]] = {}
+        self._waiting: dict[tuple[int, bool], Waiting] = {}
         self._room = MAX_CALLS
 
-    def take(self, layer: int, output: Tensor) -> None:
-        """An output as it is now: the next layer may change it in place."""
+    def take(self, layer: int, output: Tensor, *, unit_peaks: Tensor | None = None) -> None:
+        """An output as it is now: the next layer may change it in place. ``unit_peaks``: the greatest value of each of
+        its units, where they are known."""
         if self._room == 0:
             return
         self._room -= 1
-        few, peak = ACTIVATIONS.of(output), None
-        if few is not output:
-            peak = activations.largest(output)  # of all: one value is enough to ruin a training
+        few = ACTIVATIONS.of(output)
         values = few.reshape(-1).to(torch.float32, copy=True)
-        waiting = self._waiting.setdefault(values.numel(), [])
-        waiting.append((layer, output.numel(), values, peak))
-        if len(waiting) == MAX_WAITING:
+        waiting = self._waiting.setdefault((values.numel(), few is output), Waiting())
+        waiting.layers.append(layer)
+        waiting.sizes.append(output.numel())
+        waiting.values.append(values)
+        if few is not output:
+            least, greatest = activations.extremes(output, unit_peaks=unit_peaks)
+            waiting.least.append(least)
+            waiting.greatest.append(greatest)
+        if len(waiting.values) == MAX_WAITING:
             self.reduce()
 
     def reduce(self) -> None:
         """Add all that waits to the sample."""
         for waiting in self._waiting.values():
-            layers, sizes, values, peaks = zip(*waiting, strict=True)
-            rows = torch.stack(on_one_device(values))
+            rows = torch.stack(on_one_device(waiting.values))
             reduced = activations.reduce_rows(rows)
-            for column, peak in enumerate(peaks):
-                if peak is not None:
-                    reduced[activations.LARGEST, column] = peak
-            self._sample.add("activations", reduced, owners=layers, sizes=sizes)
+            if waiting.least:
+                reduced[activations.LARGEST] = activations.largest_of(
+                    on_one_device(waiting.least), on_one_device(waiting.greatest)
+                )
+            self._sample.add("activations", reduced, owners=waiting.layers, sizes=waiting.sizes)
             if self._sample.with_histograms:
                 shares = histograms.reduce_rows(rows)
-                self._sample.add_histograms("activations", shares, owners=layers, sizes=sizes)
+                self._sample.add_histograms("activations", shares, owners=waiting.layers, sizes=waiting.sizes)
         self._waiting.clear()

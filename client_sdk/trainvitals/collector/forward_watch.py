@@ -125,18 +125,20 @@ class ForwardWatch:
         sample, activations = self._sample, self._activations
         if sample is None or activations is None:
             return
-        activations.take(layer, output)
+        unit_peaks = None
+        if layer in self._unit_dims and output.dim():
+            unit_peaks = dead_units.peaks(output, unit_dim=self._unit_dims[layer])
+            self._note_fired(layer, unit_peaks.gt(0))
+        activations.take(layer, output, unit_peaks=unit_peaks)
         within = self._ranges[layer]
         if within is not None:
             values = saturation.at_stake(module, output)
             share = saturation.reduce(ACTIVATIONS.of(values), within)
             sample.add("saturation", share.reshape(1, 1), owners=[layer], sizes=[values.numel()])
-        if layer in self._unit_dims and output.dim():
-            fired = dead_units.peaks(output, unit_dim=self._unit_dims[layer]).gt(0)
-            before = self._fired[-1].get(layer)
-            self._fired[-1][layer] = (
-                fired if before is None or before.shape != fired.shape else before.logical_or_(fired)
-            )
+
+    def _note_fired(self, layer: int, fired: Tensor) -> None:
+        before = self._fired[-1].get(layer)
+        self._fired[-1][layer] = fired if before is None or before.shape != fired.shape else before.logical_or_(fired)
 
     def _add_dead_units(self, sample: Sample) -> None:
         for layer, fired in self._fired[-1].items():

@@ -57,10 +57,12 @@ def facts_of_inputs(arguments: Iterable[object]) -> Facts:
     found |= {
         "input_mean": values.mean(),
         "input_std": values.std(correction=0),
-        "input_max": values.abs().max(),
+        "input_max": values.abs().amax(),
     }
     if real.dim() == 2 and min(real.shape) > 1:
-        spreads = real[:MOST_ROWS, :MOST_COLUMNS].float().std(0)
-        moving = torch.where(spreads > 0, spreads, torch.full_like(spreads, torch.inf))
-        found["input_column_ratio"] = spreads.max() / moving.min()
+        rows = real[:MOST_ROWS, :MOST_COLUMNS].float()
+        rows = rows - rows[:1]  # whereby what is constant is exactly 0
+        squares = (rows - rows.mean(0)).square_().sum(0)  # not std: along columns it is 15 times slower on a CPU
+        moving = squares.masked_fill(squares == 0, torch.inf)
+        found["input_column_ratio"] = (squares.amax() / moving.amin()).sqrt()
     return found

@@ -116,14 +116,15 @@ class OptimizerWatch:
         self, sample: Sample, group: ParameterRows, gradient_rows: Tensor, settings: Mapping[int, Any]
     ) -> None:
         kept: list[Tensor | None] = []
-        corrections, epsilons, present = [], [], []
+        steps, factors, epsilons, present = [], [], [], []
         for place, member in enumerate(group.members):
             parameter = self._parameters[member]
-            moment, correction, epsilon = _second_moment(
+            moment, step, factor, epsilon = _second_moment(
                 self._optimizer.state.get(parameter, {}), settings.get(id(parameter), {})
             )
             kept.append(moment)
-            corrections.append(correction)
+            steps.append(step)
+            factors.append(factor)
             epsilons.append(epsilon)
             if moment is not None:
                 present.append(place)
@@ -131,8 +132,9 @@ class OptimizerWatch:
             return
         rows = group.others(kept)
         # steps are counted on the host unless the optimizer is capturable: then one copy, not one each
-        together = torch.stack(on_one_device(corrections)).to(rows.dtype)
-        rows.div_(at_device_of(rows, together).unsqueeze(1))
+        together = at_device_of(rows, torch.stack(on_one_device(steps)))
+        faded = at_device_of(rows, torch.stack(on_one_device(factors))).pow(together)
+        rows.div_((1 - faded).to(rows.dtype).unsqueeze(1))
         least = at_device_of(rows, torch.tensor(epsilons, dtype=rows.dtype))
         columns = moments.reduce_rows(rows, gradient_rows, epsilons=least)
         self._add(sample, "moments", columns, group, present)
@@ -159,16 +161,21 @@ class OptimizerWatch:
         return [self._owners[member] for member in members], [self._sizes[member] for member in members]
 
 
+_ZERO: Final = torch.zeros(())
 _ONE: Final = torch.ones(())
 
 
-def _second_moment(state: Mapping[str, Any], settings: Mapping[str, Any]) -> tuple[Tensor | None, Tensor, float]:
-    """The second moment in an optimizer's state for a parameter, its bias correction, and ε; None if there is none."""
+def _second_moment(
+    state: Mapping[str, Any], settings: Mapping[str, Any]
+) -> tuple[Tensor | None, Tensor, Tensor, float]:
+    """The second moment in an optimizer's state for a parameter, or None; step t and factor β₂, of which 1 - β₂ᵗ is its
+    bias correction; and ε."""
     moment = next((state[name] for name in SECOND_MOMENTS if isinstance(state.get(name), Tensor)), None)
     epsilon = settings.get("eps")
     if moment is None or not isinstance(epsilon, float):
-        return None, _ONE, 0.0
+        return None, _ONE, _ZERO, 0.0
     step, betas = state.get("step"), settings.get("betas")
     if step is None or betas is None:
-        return moment, _ONE, epsilon
-    return moment, 1 - betas[1] ** torch.as_tensor(step, dtype=torch.float32), epsilon
+        return moment, _ONE, _ZERO, epsilon
+    factor = torch.as_tensor(betas[1], dtype=torch.float32)
+    return moment, torch.as_tensor(step, dtype=torch.float32), factor, epsilon

@@ -34,12 +34,18 @@ def _nonfinite(rows: Tensor, mean: Tensor, scratch: Tensor) -> Tensor:
     return torch.sub(rows, rows, out=scratch).ne_(0).sum(dim=1)  # x - x is NaN, hence not 0, where x is not finite
 
 
-def largest(values: Tensor) -> Tensor:
-    """The absolute maximum of all values, a scalar on the device."""
-    if values.device.type == "cpu":
-        return torch.maximum(values.amax(), -values.amin()).float()  # aminmax is slower than both there
-    low, high = torch.aminmax(values)
-    return torch.maximum(high, -low).float()
+def extremes(values: Tensor, *, unit_peaks: Tensor | None = None) -> tuple[Tensor, Tensor]:
+    """The least and the greatest of all values, float32 scalars on the device. ``unit_peaks``: maxima among which the
+    greatest is, where they are known."""
+    if unit_peaks is not None or values.device.type == "cpu":  # where aminmax is slower than both
+        return values.amin().float(), (values if unit_peaks is None else unit_peaks).amax().float()
+    least, greatest = torch.aminmax(values)
+    return least.float(), greatest.float()
+
+
+def largest_of(least: list[Tensor], greatest: list[Tensor]) -> Tensor:
+    """Absolute maxima, float32 [tensors], by the extremes of each."""
+    return torch.maximum(torch.stack(greatest), -torch.stack(least))
 
 
 def of_layers(reduced: Tensor, *, owners: Tensor, sizes: Tensor, layers: int) -> Tensor:

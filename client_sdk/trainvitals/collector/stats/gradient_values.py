@@ -15,8 +15,9 @@ STATS: Final = ("grad_mean", "grad_zero_fraction", "grad_nonfinite")
 
 def reduce_rows(rows: Tensor) -> Tensor:
     """[gradients, values] to [3, gradients]: means, shares of zeros, shares of values that are not finite."""
-    zeros = torch.eq(rows, 0).to(rows.dtype).mean(dim=1)
-    return torch.stack((rows.mean(dim=1), zeros, torch.sub(rows, rows).ne_(0).mean(dim=1)))
+    scratch = torch.empty_like(rows)  # for comparisons, which are slow on a CPU where they give booleans
+    zeros = torch.eq(rows, 0, out=scratch).mean(dim=1)
+    return torch.stack((rows.mean(dim=1), zeros, torch.sub(rows, rows, out=scratch).ne_(0).mean(dim=1)))
 
 
 def reduce_sparse(gradient: Tensor) -> Tensor:

@@ -8,7 +8,7 @@ from typing import Final
 import torch
 from torch import Tensor
 
-from trainvitals.collector.stats.activations import largest
+from trainvitals.collector.stats.activations import extremes, largest_of
 from trainvitals.collector.stats.norms import maxima_of_layers, norms_of_layers
 
 STATS: Final = ("grad_norm", "grad_max")
@@ -22,8 +22,9 @@ def reduce_rows(rows: Tensor) -> Tensor:
 def reduce_each(gradients: Sequence[Tensor]) -> Tensor:
     """The same of gradients too large to be laid side by side, all of their values looked at where they are."""
     wide = torch.float32 if gradients[0].dtype in (torch.float16, torch.bfloat16) else None
-    each = [torch.stack((torch.linalg.vector_norm(one, dtype=wide).float(), largest(one))) for one in gradients]
-    return torch.stack(each, dim=1)
+    norms = torch.stack([torch.linalg.vector_norm(one, dtype=wide) for one in gradients])
+    least, greatest = zip(*(extremes(one) for one in gradients), strict=True)
+    return torch.stack((norms.float(), largest_of(list(least), list(greatest))))
 
 
 def of_layers(reduced: Tensor, *, owners: Tensor, sizes: Tensor, layers: int) -> Tensor:

@@ -55,6 +55,8 @@ def _counts(rows: Tensor) -> Tensor:
     kept.bitwise_and_((1 << KEPT_BITS) - 1)  # the sign was drawn along
     cells = _cells(rows.device).index_select(0, kept.reshape(-1)).view(rows.shape)
     cells.add_(torch.arange(0, len(rows) * CELLS, CELLS, dtype=torch.int32, device=rows.device).unsqueeze(1))
+    if rows.device.type == "cpu":  # elsewhere the host would wait for it
+        return torch.bincount(cells.view(-1), minlength=len(rows) * CELLS).float().view(-1, CELLS)
     counts = torch.zeros(len(rows) * CELLS, device=rows.device)
     one = torch.ones(1, device=rows.device)
     return counts.index_add_(0, cells.view(-1), one.expand(cells.numel())).view(-1, CELLS)

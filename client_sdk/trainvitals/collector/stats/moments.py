@@ -17,8 +17,9 @@ def reduce_rows(moments: Tensor, gradients: Tensor, *, epsilons: Tensor) -> Tens
     """Bias-corrected second moments v and gradients g, [parameters, values], to [3, parameters]: means of v and of
     g² / max(v, ε²), share of values with √v < ε. ``epsilons``: of each parameter, [parameters]."""
     least = epsilons.square().clamp(min=torch.finfo(moments.dtype).tiny).unsqueeze(1)
-    fit = gradients.square().div_(torch.maximum(moments, least))
-    return torch.stack((moments.mean(dim=1), fit.mean(dim=1), moments.lt(least).to(moments.dtype).mean(dim=1)))
+    scratch = torch.maximum(moments, least)
+    fit = gradients.square().div_(scratch).mean(dim=1)
+    return torch.stack((moments.mean(dim=1), fit, torch.lt(moments, least, out=scratch).mean(dim=1)))
 
 
 def of_layers(reduced: Tensor, *, owners: Tensor, sizes: Tensor, layers: int) -> Tensor:

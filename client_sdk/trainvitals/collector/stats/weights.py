@@ -19,16 +19,20 @@ def reduce_rows(first: Tensor, before: Tensor, after: Tensor, gradients: Tensor)
     start, shares of values with a gradient, of values with one that the step left as they were, and of values that are
     where they began."""
     rms = before.shape[1] ** -0.5
-    pulled = gradients.ne(0) & gradients.eq(gradients)
-    lost = pulled & before.eq(after)
+    scratch = before - first
+    way = torch.linalg.vector_norm(scratch, dim=1) * rms
+    # comparisons give ones and zeros, not booleans, which take a CPU five times as long
+    unmoved = torch.eq(before, first, out=scratch).mean(dim=1)
+    pulled = gradients.abs().gt_(0)  # which NaN is not
+    lost = torch.eq(before, after, out=scratch).mul_(pulled).mean(dim=1)
     return torch.stack(
         (
             torch.maximum(before.amax(dim=1), -before.amin(dim=1)),
-            torch.linalg.vector_norm(before - first, dim=1) * rms,
+            way,
             torch.linalg.vector_norm(first, dim=1) * rms,
-            pulled.to(before.dtype).mean(dim=1),
-            lost.to(before.dtype).mean(dim=1),
-            before.eq(first).to(before.dtype).mean(dim=1),
+            pulled.mean(dim=1),
+            lost,
+            unmoved,
         )
     )
 
