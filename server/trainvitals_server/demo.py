@@ -100,7 +100,8 @@ def _expect_free(port: int) -> None:
         except OSError as error:
             reason = os.strerror(error.errno) if error.errno else str(error)
             raise DemoFailed(
-                f"port {port} of this machine cannot be had ({reason}): another server has it? Try --port {port + 1}"
+                f"port {port} of this machine cannot be had ({reason}): another server has it? Try --port {port + 1} "
+                f'(make demo ARGS="--port {port + 1}")'
             ) from error
 
 
@@ -157,7 +158,7 @@ def _await_server(client: httpx2.Client, server: subprocess.Popen[bytes]) -> Non
             return False
 
     if not _until(answers, seconds=START_SECONDS):
-        raise DemoFailed(f"the server did not answer within {START_SECONDS:.0f} s: is the port taken? Try --port")
+        raise DemoFailed(f"the server did not answer within {START_SECONDS:.0f} s: see its messages above")
 
 
 def _conclude(
