@@ -1,4 +1,4 @@
-"""How long a training has come no step further."""
+"""How long a training has come no step further, and its model was not called either."""
 
 from __future__ import annotations
 
@@ -20,25 +20,29 @@ class Pauses:
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
         self._step: int | None = None
+        self._calls = 0
         self._since = self._told = clock()
         self._longest = 0.0
         self._moves = 0
 
-    def look(self, step: int | None) -> dict[str, float]:
-        """The training is at ``step``; None where no optimizer of a watched model drives it, before and after it.
-        Facts of how long it has been there and how long it was at any before, where that is long, and not told just
-        now. In a notebook, where people think between two cells, there are none."""
+    def look(self, step: int | None, *, calls: int = 0) -> dict[str, float]:
+        """The training is at ``step``, None where no optimizer of a watched model drives it, before and after it; its
+        model was called so often, as a validation does without a step. Facts of how long neither has changed and for
+        how long at most they had not before, where that is longer, and not told just now. In a notebook, where people
+        think between two cells, there are none."""
         now = self._clock()
-        if step != self._step:
+        if (step, calls) != (self._step, self._calls):
             if self._step is not None and step is not None:
                 self._longest = max(self._longest, now - self._since)
-                self._moves += 1
-            self._step, self._since = step, now
+                self._moves += step != self._step
+            self._step, self._calls, self._since = step, calls, now
             return {}
         idle = now - self._since
-        if step is None or self._moves < FEWEST_STEPS or idle < LEAST_SECONDS or now - self._told < EVERY_SECONDS:
+        is_short = idle < LEAST_SECONDS or idle <= self._longest or now - self._told < EVERY_SECONDS
+        if step is None or self._moves < FEWEST_STEPS or is_short:
             return {}
         self._told = now
         if "ipykernel" in sys.modules:
             return {}
-        return {FACTS + "idle_seconds": idle, FACTS + "longest_pause_seconds": self._longest}
+        facts = {"idle_seconds": idle, "longest_pause_seconds": self._longest, "idle_step": float(step)}
+        return {FACTS + name: value for name, value in facts.items()}

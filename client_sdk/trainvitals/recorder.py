@@ -129,7 +129,8 @@ class Recorder:
         points = [*batch.points, *self._own_points(measured)]
         self._newest_step = max((self._newest_step, *(point.step for point in points)))
         steps = self.steps
-        beside = self._system.look() | self._pauses.look(steps.current if steps is not None and steps.driven else None)
+        at = steps.current if steps is not None and steps.driven else None
+        beside = self._system.look() | self._pauses.look(at, calls=steps.calls if steps is not None else 0)
         points += [Point(name, self._newest_step, value) for name, value in beside.items()]
         metrics, failed = metric_points(points)
         if failed:

@@ -100,7 +100,7 @@ AT_THE_END = np.array([STEPS - 1], np.int64)
 
 def at_the_end(found: Window) -> Window:
     """With the facts of idle processes at the newest step, where the SDK has them."""
-    for name in ("facts/idle_seconds", "facts/longest_pause_seconds"):
+    for name in ("facts/idle_seconds", "facts/longest_pause_seconds", "facts/idle_step"):
         if name in found.metrics:
             found.metrics[name] = Series(steps=AT_THE_END, values=found.metrics[name].values)  # type: ignore[index]  # a dict
     return found
@@ -208,6 +208,15 @@ QUIET = {
     "what comes after the last step": (
         "run_stalled",
         replace(at_the_end(window(facts_idle_seconds=[400.0], facts_longest_pause_seconds=[1.0])), planned_steps=STEPS),
+    ),
+    "what comes after a last step without points": (
+        "run_stalled",
+        replace(
+            at_the_end(window(
+                facts_idle_seconds=[400.0], facts_longest_pause_seconds=[1.0], facts_idle_step=[STEPS + 8.0]
+            )),
+            planned_steps=STEPS + 9,
+        ),
     ),
     "a pause that is over": ("run_stalled", window(facts_idle_seconds=[400.0], facts_longest_pause_seconds=[1.0])),
 }  # fmt: skip

@@ -43,7 +43,7 @@ def test_a_step_that_lasts_is_told_of_now_and_then_with_the_longest_before() -> 
     assert told == [(60.0, 60.0, 8.0), (90.0, 90.0, 8.0)]
 
 
-def test_nothing_is_told_while_steps_come_nor_where_no_optimizer_drives_the_run() -> None:
+def test_nothing_is_told_where_no_optimizer_drives_the_run() -> None:
     clock = Clock()
     found, told = stepping(clock, steps=30, seconds=500.0), []
     for _ in range(20):
@@ -51,6 +51,29 @@ def test_nothing_is_told_while_steps_come_nor_where_no_optimizer_drives_the_run(
         told.append(found.look(None))
 
     assert not any(told)
+
+
+def test_nothing_is_told_while_steps_take_as_long_as_they_took_before() -> None:
+    clock = Clock()
+    found, told = stepping(clock, steps=30, seconds=500.0), []
+    for step in range(30, 40):
+        for _ in range(50):
+            told.append(found.look(step))
+            clock.now += 10.0
+
+    assert not any(told)
+
+
+def test_nothing_is_told_while_the_model_is_called() -> None:
+    clock = Clock()
+    found, told = stepping(clock, steps=30), []
+    for calls in range(1, 100):
+        clock.now += 50.0
+        told.append(found.look(29, calls=calls))
+    clock.now += 70.0
+
+    assert not any(told)
+    assert found.look(29, calls=99)["facts/idle_seconds"] == 70.0
 
 
 def test_nothing_is_told_of_the_first_steps_of_which_nobody_knows_how_long_they_take() -> None:
@@ -70,8 +93,8 @@ def test_a_run_tells_of_its_pause_at_its_newest_step(offline: Any, monkeypatch: 
     run, told = offline.init(), threading.Event()
     looked = Pauses.look
 
-    def look(self: Pauses, step: int | None) -> dict[str, float]:
-        if facts := looked(self, step):
+    def look(self: Pauses, step: int | None, *, calls: int) -> dict[str, float]:
+        if facts := looked(self, step, calls=calls):
             told.set()
         return facts
 
@@ -85,3 +108,4 @@ def test_a_run_tells_of_its_pause_at_its_newest_step(offline: Any, monkeypatch: 
     run.finish()
 
     assert {step for step, _ in offline.points("facts/idle_seconds")} == {STEPS - 1}
+    assert {step for _, step in offline.points("facts/idle_step")} == {STEPS - 1}

@@ -18,6 +18,8 @@ from trainvitals.collector.loss_watch import is_plain
 from trainvitals.collector.sample import Sample
 
 CANDIDATES: Final = 2  # of the last parameters, for a head's bias is small, and hardly ever without a gradient
+FEWEST_VALUES: Final = 8  # of what is looked at, where there is such: gradients of one value are all alike
+ALIKE: Final = 1e-6  # cosines that differ by less say nothing
 
 
 class KeptGradients:
@@ -73,7 +75,7 @@ class KeptGradients:
         elif kept is not None and old is not None and added is not None and parameter.grad is old:
             now = ACTIVATIONS.of(old.detach()).reshape(1, -1).float()
             like_sum, like_new = cosine_similarity(now, added).unbind()  # clipping and unscaling leave the direction
-            sample.facts["gradients_kept"] = kept * like_sum.ge(like_new).float()  # else it was written over
+            sample.facts["gradients_kept"] = kept * (like_sum - like_new).gt(ALIKE).float()  # else it was written over
 
     def _look(self, gradient: Tensor) -> None:
         if self._handle is None or self._parameter is None or is_capturing():
@@ -94,4 +96,6 @@ class KeptGradients:
             for parameter in group["params"]
             if parameter.grad is not None and is_plain(parameter.grad) and not hasattr(parameter, "_local_tensor")
         ]
-        return min(with_gradient[-CANDIDATES:], key=torch.Tensor.numel, default=None)
+        last = with_gradient[-CANDIDATES:]
+        large = [parameter for parameter in last if parameter.numel() >= FEWEST_VALUES]
+        return min(large, key=torch.Tensor.numel) if large else max(last, key=torch.Tensor.numel, default=None)

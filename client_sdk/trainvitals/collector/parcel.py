@@ -49,6 +49,8 @@ def at_device_of(other: Tensor, numbers: Tensor) -> Tensor:
 
 
 def on_one_device(tensors: Sequence[Tensor]) -> list[Tensor]:
-    """The tensors on the device of the first."""
-    device = tensors[0].device if tensors else None
+    """The tensors on the device of the first that is not the host's, or on the host where all are: what comes from a
+    device would not be there yet when the host reads it."""
+    devices = [tensor.device for tensor in tensors]
+    device = next((one for one in devices if one.type != "cpu"), devices[0] if devices else None)
     return [tensor if tensor.device == device else tensor.to(device, non_blocking=True) for tensor in tensors]

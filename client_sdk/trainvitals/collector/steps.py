@@ -18,6 +18,7 @@ class StepCounter:
 
     def __init__(self) -> None:
         self.current = 0
+        self.calls = 0  # of watched models, in training or not
         self.driven = False  # by an optimizer
         self._taken = False
         self._ever_taken = False

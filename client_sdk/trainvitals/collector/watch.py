@@ -207,6 +207,7 @@ class Watch:
 
     def _enter_root(self, module: nn.Module, arguments: tuple[object, ...], named: dict[str, object]) -> None:
         has_gradients = torch.is_grad_enabled()
+        self._steps.calls += 1
         self._modes.enter(is_training=module.training, has_gradients=has_gradients)
         if not module.training or not has_gradients:
             return

@@ -28,6 +28,7 @@ from trainvitals_server.evaluator.thinning import Thinned
 
 NEWEST_POINTS: Final = 512
 PAST_POINTS: Final = 512
+FIRST_POINTS: Final = 8  # kept for good: what a metric began with is the same however long the run has become
 MOMENT_SNAPSHOTS: Final = 8  # a moment to judge comes after so many, …
 MOMENT_STEPS: Final = 50  # … or after so many steps with metrics, …
 SOONEST_MOMENT: Final = 10  # … earlier while the run is young, that ills of its start are told early: after so many, or
@@ -159,7 +160,7 @@ class History:
             of_fact = is_fact(metric)
             self._others += not of_fact
             newest, past = (FACT_POINTS, FACT_POINTS) if of_fact else (NEWEST_POINTS, PAST_POINTS)
-            self._metrics[metric] = Thinned(newest=newest, past=past)
+            self._metrics[metric] = Thinned(newest=newest, past=past, first=FIRST_POINTS)
         self._metrics[metric].add(step, value)
         self._series.pop(metric, None)
 

@@ -15,6 +15,7 @@ from trainvitals.wire.messages import ModelInfo
 from trainvitals_server.diagnosis.window import Floats32
 from trainvitals_server.evaluator.history import (
     ALWAYS_KEPT,
+    FIRST_POINTS,
     MOST_METRICS,
     NEWEST_POINTS,
     PAST_POINTS,
@@ -93,9 +94,25 @@ def _snapshots(
 
 def _points(store: Store, run_id: str, metric: str, *, rank: int, last: int) -> list[tuple[int, float]]:
     points: dict[int, float] = {}
-    for curve in _closer(partial(_curve, store, run_id, metric, rank), last=last):
-        points |= dict(zip(curve.steps, curve.mean.tolist(), strict=True))
-    return sorted(points.items())
+    first: dict[int, float] = {}
+    ask = partial(_curve, store, run_id, metric, rank)
+    for curve in _closer(ask, last=last):
+        first = first or _first_points(ask, curve)
+        points |= _of_curve(curve)
+    return sorted((points | first).items())
+
+
+def _first_points(ask: Callable[[Span], Curve], curve: Curve) -> dict[int, float]:
+    """Those that a metric began with, as they were recorded; ``curve``: the whole run's."""
+    for _ in range(CLOSER_LOOKS):
+        if curve.bucket == 1:
+            return dict(list(_of_curve(curve).items())[:FIRST_POINTS])
+        curve = ask(Span(first=None, last=curve.last_steps[:FIRST_POINTS][-1]))
+    return {}
+
+
+def _of_curve(curve: Curve) -> dict[int, float]:
+    return dict(zip(curve.steps, curve.mean.tolist(), strict=True))
 
 
 def _curve(store: Store, run_id: str, metric: str, rank: int, span: Span) -> Curve:

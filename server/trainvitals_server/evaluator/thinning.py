@@ -9,10 +9,10 @@ T = TypeVar("T")
 
 
 class Thinned(Generic[T]):
-    """Items by step: the newest ``newest`` whole, of older ones every 2^k-th, at most ``past``."""
+    """Items by step: the newest ``newest`` whole, of older ones the ``first`` and every 2^k-th, at most ``past``."""
 
-    def __init__(self, *, newest: int, past: int) -> None:
-        self._newest, self._past = newest, past
+    def __init__(self, *, newest: int, past: int, first: int = 0) -> None:
+        self._newest, self._past, self._first = newest, past, first
         self._items: dict[int, T] = {}
         self._recent: list[int] = []  # steps, ascending
         self._old: list[int] = []
@@ -30,16 +30,16 @@ class Thinned(Generic[T]):
             self._age(self._recent.pop(0))
 
     def _age(self, step: int) -> None:
-        if self._seen_old % self._every == 0:
+        if self._seen_old < self._first or self._seen_old % self._every == 0:
             insort(self._old, step)
         else:
             del self._items[step]
         self._seen_old += 1
         if len(self._old) > self._past:
             self._every *= 2
-            for gone in self._old[1::2]:
+            for gone in self._old[self._first + 1 :: 2]:
                 del self._items[gone]
-            self._old = self._old[::2]
+            self._old = self._old[: self._first] + self._old[self._first :: 2]
 
     def get(self, step: int) -> T | None:
         """The item at a step, if it is kept."""

@@ -11,15 +11,17 @@ from trainvitals_server.diagnosis.window import Window
 
 
 def run_stalled(window: Window, *, seconds: float = 300.0, times: float = 10.0) -> Iterator[Symptom]:
-    """The process has told for ``seconds`` that no step came after the newest, and for ``times`` as long as the longest
-    pause so far (a validation, a checkpoint). A process that tells nothing at all is not stalled but lost.
+    """The process has told for ``seconds`` that no step came after the newest, nor was the model called, and for
+    ``times`` as long as the longest pause so far (a checkpoint). A process that tells nothing at all is not stalled but
+    lost.
 
     Exact. Source: Jiang et al., "MegaScale", arXiv:2402.15627, section 4 (hangs are found by what ranks no longer say).
     """
     idle = fact(window, "idle_seconds")
     if idle is None or int(idle.steps[-1]) != window.step:
         return
-    if window.planned_steps is not None and window.step + 1 >= window.planned_steps:
+    reached = max(window.step, int(middle(window, "idle_step", samples=1) or 0))  # not every step has points
+    if window.planned_steps is not None and reached + 1 >= window.planned_steps:
         return  # what comes after the last step is no hang
     waited, longest = float(idle.values[-1]), middle(window, "longest_pause_seconds", samples=1) or 0.0
     line = max(seconds, times * longest)
@@ -28,7 +30,7 @@ def run_stalled(window: Window, *, seconds: float = 300.0, times: float = 10.0) 
     yield Symptom(
         rule="run_stalled",
         severity="warning",
-        summary=f"Step {window.step:,} was {waited / 60:,.0f} minutes ago, and the process is alive: it hangs, or "
+        summary=f"Step {reached:,} was {waited / 60:,.0f} minutes ago, and the process is alive: it hangs, or "
         "waits for something",
         first_step=window.step,
         last_step=window.step,
