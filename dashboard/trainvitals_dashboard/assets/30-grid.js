@@ -47,7 +47,9 @@
   };
   cells.TvStatus = props => {
     const [tone, picture] = STATUS[props.value] || STATUS.stopped;
-    return h('span', {className: 'tv-cell'}, h('span', {className: `tv-${tone}`}, icon(picture), props.value));
+    const quiet = window.tvClocks.quiet(props.data);
+    React.useEffect(window.tvClocks.tick, [quiet]);
+    return h('span', {className: 'tv-cell-status'}, h('span', {className: `tv-${tone}`}, icon(picture), props.value), h('small', {'data-quiet': quiet}));
   };
   cells.TvHealth = props => {
     if (props.value === null || props.value === undefined) return h('span', {className: 'tv-dim'}, '–');
