@@ -233,18 +233,26 @@ window.tvLive = (() => {
     });
     if (!traces.length) return;
     const newest = Math.max(...xs.flat());
-    ends(plot, newest);
+    ends(plot, Math.min(...xs.flat()), newest);
+    traces.forEach((trace, at) => { const {meta, x} = plot.data[trace]; if (meta && meta.lone && x.length + xs[at].length > 1) Object.assign(plot.data[trace], {mode: 'lines', meta: {}}); });
     plot.data.forEach(trace => { if (trace.meta && trace.meta.open) trace.x = [trace.x[0], Math.max(trace.x[1], newest)]; });
     Plotly.extendTraces(plot, {x: xs, y: ys}, traces);
     const axis = plot._fullLayout.yaxis, decades = Math.ceil((axis.range[1] - axis.range[0]) / LABELLED_DECADES);
     if (axis.type === 'log' && decades > axis.dtick) Plotly.relayout(plot, {'yaxis.dtick': decades});
     if (longest > live.max) reload();
   }
-  function ends(plot, step) { // plots end at the run's last step, not where the width of marks would have them end
-    const {autorangeoptions: span} = plot.layout.xaxis;
-    if (!span) return;
-    span.clipmax = Math.max(step, span.clipmax === undefined ? step : span.clipmax);
-    span.include = [span.clipmin, span.clipmax];
+  // plots end at the run's last step, not where the width of marks would have them end; the loss and the heatmap below it together
+  function ends(plot, from, to) {
+    const both = plot.closest('#g-loss, #g-heat') ? plots().filter(one => one.closest('#g-loss, #g-heat')) : [plot];
+    const spans = both.map(one => one.layout.xaxis.autorangeoptions || {}).filter(span => span.clipmax !== undefined);
+    const first = Math.min(from, ...spans.map(span => Math.ceil(span.clipmin))), last = Math.max(to, ...spans.map(span => Math.floor(span.clipmax)));
+    const [low, high] = last > first ? [first, last] : [first - .5, first + .5];  // figures/steps.py
+    for (const one of both) {
+      const axis = one.layout.xaxis, before = axis.autorangeoptions || {};
+      if (before.clipmin === low && before.clipmax === high) continue;
+      Object.assign(axis, {autorangeoptions: {clipmin: low, clipmax: high, include: [low, high]}, nticks: Math.min(one.layout.meta.live.ticks, high - low + 1)});
+      if (one !== plot && !pending.has(one)) Plotly.redraw(one);
+    }
   }
   function apart(line, shown, fresh, most) { // crosses enough to see, too few to hide a curve
     let last = shown.x.length ? shown.x[shown.x.length - 1] : -Infinity;
@@ -273,8 +281,7 @@ window.tvLive = (() => {
       rows[at] = count ? rows[at].map((value, layer) => value + (column[layer] - value) / (count + 1)) : column;
       counts.of.set(at, count + 1);
     }
-    const loss = document.querySelector('#g-loss .js-plotly-plot');
-    ends(plot, Math.max(columns[columns.length - 1][0], loss && loss.layout ? loss.layout.xaxis.autorangeoptions?.clipmax || 0 : 0));
+    ends(plot, columns[0][0], columns[columns.length - 1][0]);
     Plotly.restyle(plot, {z: [rows, bad]}, [0, 1]);
     plot._tvCounts.rows = plot.data[0].z;
     if (rows.length > live.max) reload();
