@@ -45,7 +45,8 @@ def test_a_run_that_falls_silent_says_how_old_its_data_are_until_data_come_again
     expect(page.locator(QUIET)).to_be_empty()
 
     expect(page.locator(QUIET)).to_have_text(AGE, timeout=PATIENCE_MS)
-    expect(runs.locator(".ag-cell [data-quiet]")).to_have_text(AGE)
+    expect(runs.locator(".tv-cell-status [data-quiet]")).to_have_text(AGE)
+    expect(runs.locator(".tv-cell-run .tv-dot")).to_have_class(re.compile("tv-hush"))
     said = page.locator(QUIET).inner_text()
     expect(page.locator(QUIET)).not_to_have_text(said)  # it counts
     page.screenshot(path=artefacts / "silent.png")
@@ -54,7 +55,8 @@ def test_a_run_that_falls_silent_says_how_old_its_data_are_until_data_come_again
 
     training.train(30)
     expect(page.locator(QUIET)).to_be_empty()
-    expect(runs.locator(".ag-cell [data-quiet]")).to_be_empty()
+    expect(runs.locator(".tv-cell-status [data-quiet]")).to_be_empty()
+    expect(runs.locator(".tv-cell-run .tv-dot")).not_to_have_class(re.compile("tv-hush"))
 
 
 def test_a_lost_run_says_what_that_means_and_goes_on_when_it_is_heard_again(
@@ -70,7 +72,7 @@ def test_a_lost_run_says_what_that_means_and_goes_on_when_it_is_heard_again(
     expect(page.locator(".tv-explained")).to_contain_text("its process probably died, or the network is away")
     expect(page.locator(QUIET)).to_have_text(re.compile(r"nothing heard for \d+ s"))
     expect(page.locator("#live-word")).to_have_text("Waiting")  # and not "Ended": it may go on
-    cell = runs.locator(".ag-cell [data-quiet]")
+    cell = runs.locator(".tv-cell-status [data-quiet]")
     expect(cell).to_have_text(re.compile(r"nothing heard for \d+ s"))
     expect(cell).to_have_attribute("title", re.compile("process probably died"))
     page.screenshot(path=artefacts / "lost.png")

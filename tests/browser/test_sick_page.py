@@ -33,7 +33,7 @@ def sick(address: str, tmp_path: Path) -> str:
     optimizer = torch.optim.SGD(model.parameters(), lr=3.0, momentum=0.95)
     inputs, labels = torch.randn(64, 32) * 200 + 500, torch.zeros(64, dtype=torch.long)
     with tv.init(project="ills", name="nearly all is wrong", server_url=address, directory=tmp_path / "spool") as run:
-        run.watch(model, optimizer)
+        run.watch(model, optimizer, every=10)
         for _ in range(STEPS):
             loss = nn.functional.cross_entropy(model(inputs), labels)
             optimizer.zero_grad()

@@ -42,7 +42,7 @@
       window.dispatchEvent(new CustomEvent('_dashprivate_pushstate'));
     };
     const dot = run.status === 'running' ? 'tv-dot' : run.status === 'failed' || run.status === 'lost' ? 'tv-dead' : '';
-    return h('span', {className: 'tv-cell-run'}, h('i', {className: dot}),
+    return h('span', {className: 'tv-cell-run'}, h('i', {className: dot, 'data-quiet': window.tvClocks.quiet(run)}),
       h('span', {}, h('a', {href, onClick: go}, run.name), h('small', {}, [run.project, ...run.tags].join(' · '))));
   };
   cells.TvStatus = props => {

@@ -33,7 +33,8 @@ window.tvClocks = (() => {
     const isKnown = performance.now() - connectedAt > SETTLES_MS;
     document.querySelectorAll('[data-quiet]').forEach(at => {
       const [text, why] = isKnown ? said(JSON.parse(at.dataset.quiet)) : ['', ''];
-      if (at.textContent !== text) at.textContent = text;
+      at.classList.toggle('tv-hush', !!text);
+      if (at.tagName !== 'I' && at.textContent !== text) at.textContent = text; // a dot has no words
       if (at.title !== why) at.title = why;
     });
     document.querySelectorAll('[data-elapsed]').forEach(at => {
