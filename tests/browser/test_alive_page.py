@@ -70,10 +70,10 @@ def test_a_lost_run_says_what_that_means_and_goes_on_when_it_is_heard_again(
     runs.goto(address)
 
     expect(page.locator(".tv-explained")).to_contain_text("its process probably died, or the network is away")
-    expect(page.locator(QUIET)).to_have_text(re.compile(r"nothing heard for \d+ s"))
+    expect(page.locator(QUIET)).to_have_text(re.compile(r"silent for \d+ s"))
     expect(page.locator("#live-word")).to_have_text("Waiting")  # and not "Ended": it may go on
     cell = runs.locator(".tv-cell-status [data-quiet]")
-    expect(cell).to_have_text(re.compile(r"nothing heard for \d+ s"))
+    expect(cell).to_have_text(re.compile(r"silent for \d+ s"))
     expect(cell).to_have_attribute("title", re.compile("process probably died"))
     page.screenshot(path=artefacts / "lost.png")
 

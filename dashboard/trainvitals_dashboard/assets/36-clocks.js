@@ -22,7 +22,7 @@ window.tvClocks = (() => {
   const quiet = ({status, heartbeat_at, data_at = null, data_every = null}) => JSON.stringify({status, heartbeat_at, data_at, data_every});
   function said({status, heartbeat_at, data_at, data_every}) { // [text, why]
     const now = Date.now() / 1000 + ahead, silent = now - heartbeat_at;
-    if (status === 'lost') return [`nothing heard for ${duration(silent)}`, window.tvLost];
+    if (status === 'lost') return [`silent for ${duration(silent)}`, window.tvLost];
     if (status !== 'running') return ['', ''];
     const isSilent = silent > SILENT_SECONDS, age = now - data_at;
     if (!isSilent && data_at !== null && age <= Math.max(LEAST_SECONDS, TIMES_USUAL * data_every)) return ['', ''];
