@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import json
 import logging
 from collections.abc import Awaitable, Callable
 from pathlib import Path
@@ -13,7 +14,7 @@ from dash import ClientsideFunction, Dash, Input, Output, State
 from fastapi import FastAPI, HTTPException
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from trainvitals_dashboard import theme
+from trainvitals_dashboard import theme, words
 from trainvitals_dashboard.api import Api, ApiError
 from trainvitals_dashboard.pages import not_found, overlay, rule, run, runs
 from trainvitals_dashboard.parts.header import shell
@@ -86,7 +87,9 @@ def _dash_on(api: FastAPI) -> Dash:
         on_error=_say,
         websocket_inactivity_timeout=0,
     )
-    head = f"{{%css%}}<style>{theme.css()}</style><script>{theme.script()}</script>"
+    head = (
+        f"{{%css%}}<style>{theme.css()}</style><script>{theme.script()};window.tvLost={json.dumps(words.LOST)}</script>"
+    )
     app.index_string = app.index_string.replace("{%css%}", head)
     return app
 

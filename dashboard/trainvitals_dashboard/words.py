@@ -64,6 +64,10 @@ METRIC_WORDS: Final[dict[str, str]] = {
     "system/machine_cpu_percent": "Machine's processor (%)",
     "system/machine_memory_percent": "Machine's memory (%)",
 }
+LOST: Final = (
+    "Nothing is heard from the training any more: its process probably died, or the network is away. If it is heard "
+    "again, the run goes on by itself."
+)
 GPU_WORDS: Final[dict[str, str]] = {
     "utilization_percent": "at work (% of the time)",
     "memory_bytes": "memory held by the training (bytes)",

@@ -50,13 +50,14 @@ def test_says_where_to_begin_and_what_changed(page: Page, address: str, tmp_path
         page.goto(f"{address}/runs/{sick}")
         page.wait_for_selector(".tv-checklist details")
         expect(card.locator("details")).to_have_count(5)
-        expect(card.locator("details[open]")).to_have_count(1)
+        expect(card.locator("details[open]")).to_have_count(0)  # what failed is all told by findings
         expect(changed).to_contain_text("since all is well")
         page.wait_for_selector("#g-loss .js-plotly-plot .scatterlayer .js-line")
         page.screenshot(path=artefacts / f"checklist-{scheme}.png", full_page=True)
 
     expect(changed.locator("dt", has_text="width")).to_be_visible()
     expect(changed).to_contain_text("part from step")
+    card.locator(".tv-pf-failed summary").first.click()
     card.locator("summary", has_text="Track the work").click()
     expect(card.get_by_text("No validation is logged").last).to_be_visible()
     card.locator("[data-finding]").first.click()

@@ -37,8 +37,10 @@ class Training:
         layers = [LayerInfo(name=name, kind="Linear", parameters=100, trainable=100) for name in LAYERS]
         self._put("/model", ModelInfo(layers=layers))
 
-    def train(self, steps: int, *, loss: Callable[[int], float] = lambda step: 3.0 / (1 + step / 50)) -> None:
-        """Send one frame of that many steps."""
+    def train(
+        self, steps: int, *, loss: Callable[[int], float] = lambda step: 3.0 / (1 + step / 50), watched: bool = True
+    ) -> None:
+        """Send one frame of that many steps, with a snapshot of each where it is ``watched``."""
         at = list(range(self.step, self.step + steps))
         named = {"loss": loss, "lr": lambda step: 1e-3, "grad_norm": lambda step: 0.5, **self.more}
         metrics = [
@@ -50,7 +52,9 @@ class Training:
             section(stat, np.full((len(LAYERS), steps), value, "<f4").tobytes()) for stat, value in values.items()
         ]
         stats = LayerStats(steps=at, layers=LAYERS, sections=sections)
-        frame = Frame(run_id=self.run_id, writer=1, seq=self.sent, layer_stats=stats, metrics=metrics)
+        frame = Frame(
+            run_id=self.run_id, writer=1, seq=self.sent, layer_stats=stats if watched else None, metrics=metrics
+        )
         httpx2.post(f"{self.base}/frames", content=encode_frame(frame), headers=self.headers).raise_for_status()
         self.sent, self.step = self.sent + 1, self.step + steps
 

@@ -63,6 +63,14 @@ def test_the_first_stage_that_failed_is_where_to_begin() -> None:
     assert [stage.open for stage in parts(card, "Details")] == [False, True, False, False, False]
 
 
+def test_a_stage_that_failed_by_findings_alone_stays_folded() -> None:
+    found = line("a", "failed", finding_id="f1")
+
+    for failed, is_open in ([found], False), ([found, line("b", "failed", source="preflight")], True):
+        card = checklist_card(checklist(confirm=failed))
+        assert [stage.open for stage in parts(card, "Details")] == [False, is_open, False, False, False]
+
+
 def test_what_failed_is_named_on_the_stage_itself() -> None:
     many = [line(name, "failed") for name in ("loss_spike", "b", "c", "d")]
 

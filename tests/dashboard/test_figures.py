@@ -13,6 +13,7 @@ from trainvitals.wire.messages import Finding
 from trainvitals_dashboard.figures.heat import even_columns, heat, rows_with_values, scale
 from trainvitals_dashboard.figures.lines import NamedCurve, loss, overlay, single
 from trainvitals_dashboard.figures.spark import POINTS, spark, thinned
+from trainvitals_dashboard.parts.colorbar import colorbar
 
 NAN = float("nan")
 
@@ -91,6 +92,23 @@ def test_the_smoothed_line_recovers_after_a_gap() -> None:
     assert smoothed[-1] == pytest.approx(2.0)
 
 
+def test_a_lone_point_is_marked_in_the_middle_of_its_axis() -> None:
+    lone = Curve(
+        run_id="r", metric="loss", steps=[7], last_steps=[7], low=Floats.of([2]), mean=Floats.of([2]),
+        high=Floats.of([2]), nonfinite=[0],
+    )  # fmt: skip
+    for figure in (single(lone, name="loss"), loss(lone, last_step=7)):
+        assert figure.data[2].mode == "lines+markers"
+        assert figure.layout.xaxis.autorangeoptions.include == (6.5, 7.5)
+    assert single(curve([1, 2]), name="loss").data[2].mode == "lines"
+
+
+def test_the_loss_and_the_heatmap_below_it_end_at_the_run_s_last_step() -> None:
+    above, below = loss(curve([1, 2, 3]), last_step=900), heat(heatmap([[1e-3, 1e-2]]), last_step=900)
+    ends = {figure.layout.xaxis.autorangeoptions.clipmax for figure in (above, below)}
+    assert ends == {900}
+
+
 def test_an_empty_curve_is_an_empty_plot_that_can_grow() -> None:
     figure = loss(curve([]))
     assert [line["metric"] for line in figure.layout.meta["live"]["lines"]] == ["loss"] * 4
@@ -115,6 +133,28 @@ def test_an_overlay_gives_each_run_its_own_colour() -> None:
 def test_the_update_ratio_is_centred_at_a_thousandth() -> None:
     colours = scale(heatmap([[1e-3]]))
     assert (colours.kind, colours.middle, (colours.low + colours.high) / 2) == ("div", -3.0, -3.0)
+
+
+def words(values: list[list[float]]) -> list[str]:
+    """The ends of the colour bar."""
+    bar = colorbar(scale(heatmap(values, stat="grad_norm")))
+    return [bar.children[0].children, bar.children[2].children]
+
+
+@pytest.mark.parametrize(
+    ("values", "ends"),
+    [
+        ([3e-9, 0.7], ["10⁻⁹", "10⁰"]),
+        ([1.0, 1000.0], ["10⁰", "10³"]),
+        ([0.03, 0.09], ["0.02", "10⁻¹"]),
+        ([1.1, 4.0], ["10⁰", "5"]),
+        ([3e-7, 4e-7], ["2·10⁻⁷", "5·10⁻⁷"]),
+        ([2.0, 2.0], ["2", "5"]),
+        ([0.0, 0.0, 0.02, 0.5], ["10⁻²", "10⁰"]),  # an exact zero is no power of ten
+    ],
+)
+def test_the_ends_of_a_colour_bar_have_a_name(values: list[float], ends: list[str]) -> None:
+    assert words([values]) == ends
 
 
 def test_a_heatmap_shows_logarithms_by_step_and_layer() -> None:

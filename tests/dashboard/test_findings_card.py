@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from dash import html
+
 from trainvitals.wire.messages import Evidence, Finding, FindingState
 from trainvitals_dashboard.parts.findings import evidence_chips, finding_in_full, findings_card
 
@@ -37,6 +39,23 @@ def test_a_finding_whose_cause_is_not_there_stands_alone() -> None:
     card = findings_card([finding("b", cause="gone")])
 
     assert [title.children for title in having(card, "tv-tl-title")] == ["B"]
+
+
+def test_findings_beyond_the_first_few_are_folded_in_and_counted_with_what_follows_from_them() -> None:
+    many = [finding(name) for name in "defgh"] + [finding("x", cause="h"), finding("z", state="resolved")]
+    card = findings_card(many)
+    (fold,) = [part for part in card._traverse() if isinstance(part, html.Details)]
+
+    assert [title.children for title in having(card, "tv-tl-title")] == ["D", "E", "F", "G", "H", "Z"]
+    assert [title.children for title in having(fold, "tv-tl-title")] == ["H", "Z"]
+    (more, warnings, resolved) = fold.children[0].children
+    assert (more.children, warnings.children[1], resolved.children) == ("3 more", "2", "1 resolved")
+
+
+def test_one_finding_too_many_is_not_folded_in() -> None:
+    card = findings_card([finding(name) for name in "defgh"])
+
+    assert not [part for part in card._traverse() if isinstance(part, html.Details)]
 
 
 def test_a_finding_in_full_names_its_cause_and_what_follows_from_it() -> None:

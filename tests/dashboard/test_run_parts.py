@@ -23,6 +23,7 @@ from trainvitals_dashboard.parts.results import results
 from trainvitals_dashboard.parts.run_charts import loss_figure, loss_key
 from trainvitals_dashboard.parts.run_head import head
 from trainvitals_dashboard.parts.settings_card import flat, settings_card
+from trainvitals_dashboard.words import LOST
 
 
 def detail(*metrics: str, **more: Any) -> RunDetail:
@@ -227,6 +228,18 @@ def test_a_run_goes_on_being_timed_until_it_ends(status: Any, words: str) -> Non
     [timed] = [span for span in spans if span.children == words]
     assert hasattr(timed, "data-elapsed") == (status == "running")
     assert [span.children for span in spans if getattr(span, "className", "") == "tv-id"] == ["abc"]
+
+
+@pytest.mark.parametrize(("status", "words"), [("running", []), ("lost", [LOST]), ("finished", [])])
+def test_a_lost_run_is_explained(status: Any, words: list[str]) -> None:
+    summary = RunSummary(run_id="abc", project="p", name="n", status=status, created_at=0, heartbeat_at=30, data_at=20)
+    pieces = head(RunView(detail=detail(summary=summary)))
+    assert [
+        div.children
+        for piece in pieces
+        for div in parts(piece, "Div")
+        if getattr(div, "className", "") == "tv-explained"
+    ] == words
 
 
 def test_results_are_the_summary_and_what_definitions_single_out() -> None:

@@ -289,6 +289,22 @@ def test_a_run_lives_is_lost_and_found_and_ends(store: Store) -> None:
     assert (store.run(RUN).summary.status, store.run(RUN).error) == ("running", None)
 
 
+def test_tells_when_data_came_last_and_how_far_apart_they_usually_come(store: Store) -> None:
+    start(store)
+    frames = [metric_frame(seq, [seq], [1.0]).frame for seq in range(4)]
+    store.append([received(frames[0], received_at=1002.0)])
+    assert (store.run(RUN).summary.data_at, store.run(RUN).summary.data_every) == (1002.0, None)
+
+    store.append([received(frames[1], received_at=1012.0), received(frames[2], received_at=1012.0)])
+    store.heartbeat([RUN], now=1020.0)
+    summary = store.run(RUN).summary
+    assert (summary.data_at, summary.data_every, summary.heartbeat_at) == (1012.0, 10.0, 1020.0)
+
+    store.mark_lost(silent_since=1500.0)
+    store.append([received(frames[3], received_at=9000.0)])
+    assert (store.run(RUN).summary.data_at, store.run(RUN).summary.data_every) == (9000.0, 10.0)
+
+
 def test_findings_are_updated_by_their_id_and_come_gravest_first(store: Store) -> None:
     start(store)
     info, grave = _finding("a", "info", 2.0), _finding("b", "critical", 1.0)

@@ -22,7 +22,9 @@ class MetricLast(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class RunSummary(msgspec.Struct, frozen=True, kw_only=True):
-    """A row of the runs table. ``health``: 0 to 100; None before anything was judged."""
+    """A row of the runs table. ``health``: 0 to 100; None before anything was judged. ``heartbeat_at``: when the
+    training was last heard of, ``data_at`` when its last frame came, None before the first since it was last started;
+    ``data_every``: how many seconds apart frames usually come."""
 
     run_id: str
     project: str
@@ -30,6 +32,8 @@ class RunSummary(msgspec.Struct, frozen=True, kw_only=True):
     status: RunStatus
     created_at: float
     heartbeat_at: float
+    data_at: float | None = None
+    data_every: float | None = None
     ended_at: float | None = None
     last_step: int | None = None
     tags: list[str] = []

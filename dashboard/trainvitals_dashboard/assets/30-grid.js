@@ -42,12 +42,14 @@
       window.dispatchEvent(new CustomEvent('_dashprivate_pushstate'));
     };
     const dot = run.status === 'running' ? 'tv-dot' : run.status === 'failed' || run.status === 'lost' ? 'tv-dead' : '';
-    return h('span', {className: 'tv-cell-run'}, h('i', {className: dot}),
+    return h('span', {className: 'tv-cell-run'}, h('i', {className: dot, 'data-quiet': window.tvClocks.quiet(run)}),
       h('span', {}, h('a', {href, onClick: go}, run.name), h('small', {}, [run.project, ...run.tags].join(' · '))));
   };
   cells.TvStatus = props => {
     const [tone, picture] = STATUS[props.value] || STATUS.stopped;
-    return h('span', {className: 'tv-cell'}, h('span', {className: `tv-${tone}`}, icon(picture), props.value));
+    const quiet = window.tvClocks.quiet(props.data);
+    React.useEffect(window.tvClocks.tick, [quiet]);
+    return h('span', {className: 'tv-cell-status'}, h('span', {className: `tv-${tone}`}, icon(picture), props.value), h('small', {'data-quiet': quiet}));
   };
   cells.TvHealth = props => {
     if (props.value === null || props.value === undefined) return h('span', {className: 'tv-dim'}, '–');

@@ -1,8 +1,8 @@
-// Live pages: one socket per page, updates merged per plot, one plot drawn per frame, and as much rest as drawing took.
+// Live pages: updates merged per plot, one plot drawn per frame, and as much rest as drawing took.
 // A plot opts in by its figure's layout.meta.live: {lines: [{trace, metric, span?, log?, nonfinite?}], max} or {heat, log, layers, x0, dx, max}.
 window.tvLive = (() => {
-  const RELOAD_EVERY_MS = 3000, PANELS_EVERY_MS = 1500, SAME_FINDINGS_EVERY_MS = 15000, ROWS_EVERY_MS = 4000, RANKS_EVERY_MS = 5000, CHECKLIST_EVERY_MS = 15000, HEALTH_EVERY_MS = 5000, LABELLED_DECADES = 5, RECENT = 20, CLICK_SETTLES_MS = 400, REPLAYED_MS = 20000, LATE_FIGURES_EVERY_MS = 500;
-  let socket = null, page = {}, seq = 0, retry = 0, timer = 0, rest = 0, scheduled = false, ended = false;
+  const RELOAD_EVERY_MS = 3000, PANELS_EVERY_MS = 1500, SAME_FINDINGS_EVERY_MS = 15000, ROWS_EVERY_MS = 4000, RANKS_EVERY_MS = 5000, CHECKLIST_EVERY_MS = 15000, LABELLED_DECADES = 5, RECENT = 20, CLICK_SETTLES_MS = 400, REPLAYED_MS = 20000, LATE_FIGURES_EVERY_MS = 500;
+  let page = {}, seq = 0, rest = 0, scheduled = false;
   const pending = new Map(), onScreen = new WeakSet(), known = new WeakSet(), elapsed = [], recent = [];
   const set = (id, props) => window.dash_clientside.set_props(id, props);
   const NUMBERS = {NaN: NaN, Infinity: Infinity, '-Infinity': -Infinity};
@@ -13,51 +13,18 @@ window.tvLive = (() => {
   }), {rootMargin: '120px'});
   const plots = () => [...document.querySelectorAll('.js-plotly-plot')].filter(plot => plot._fullLayout && plot.layout && plot.layout.meta && plot.layout.meta.live);
 
-  // ---- the connection
+  // ---- what is followed
   function follow(wanted) {
-    if (JSON.stringify(wanted) === JSON.stringify(page) && socket && socket.readyState < 2) return;
-    const old = socket;
-    page = wanted || {}; socket = null; seq = page.since || 0; retry = 0; ended = !!page.ended;
+    if (JSON.stringify(wanted) === JSON.stringify(page) && window.tvConnection.isUp()) return;
+    page = wanted || {}; seq = page.since || 0;
+    window.tvClocks.set(page.now);
     if (page.name) setTimeout(() => { document.title = `${page.name} · trainvitals`; }, 100); // after Dash has written the id
     before = page.shown ? JSON.stringify([page.run, ...page.shown]) : '';
-    pending.clear(); shownFindings.clear(); elapsed.length = 0; recent.length = 0; clearTimeout(timer);
-    if (old) old.close();
-    if (page.run || page.all) connect(); else state('none');
-  }
-  function connect() {
-    clearTimeout(timer);
+    pending.clear(); shownFindings.clear(); elapsed.length = 0; recent.length = 0;
     const path = page.run ? `runs/${encodeURIComponent(page.run)}/live` : 'live';
-    const mine = socket = new WebSocket(`${location.protocol === 'https:' ? 'wss' : 'ws'}://${location.host}/api/v1/${path}?since=${seq}`);
-    mine.onopen = () => { if (mine === socket) { state(ended ? 'ended' : 'on'); checkHealth(); } };
-    mine.onmessage = event => {
-      if (mine !== socket) return;
-      retry = 0;
-      const update = JSON.parse(event.data);
-      if (update.ping) return;
-      page.run ? take(update) : takeRows(update);
-      const ack = () => mine.readyState === 1 && mine.send('a');
-      document.hidden ? setTimeout(ack, 2000) : ack();
-    };
-    mine.onclose = () => {
-      if (mine !== socket) return;
-      state(ended ? 'ended' : 'off');
-      checkHealth();
-      signIn();
-      timer = setTimeout(connect, Math.min(15000, 500 * 2 ** retry++) * (.7 + .6 * Math.random()));
-    };
+    window.tvConnection.follow(page.run || page.all ? {path, since: () => seq, take: update => page.run ? take(update) : takeRows(update)} : null, badge(page.status));
   }
-  // a socket that is refused does not say why: another way must tell whether the token is still accepted
-  function signIn() {
-    fetch('/api/v1/rules', {cache: 'no-store'}).then(answer => {
-      if (answer.status === 401) location.assign(`/login?next=${encodeURIComponent(location.pathname + location.search)}`);
-    }, () => {}); // nobody answers: checkHealth says so
-  }
-  const WORDS = {on: 'Live', off: 'Reconnecting', ended: 'Ended', none: ''};
-  function state(name) {
-    document.documentElement.dataset.live = name;
-    const word = document.getElementById('live-word');
-    if (word && word.textContent !== WORDS[name]) word.textContent = WORDS[name];
-  }
+  const badge = status => !status || status === 'running' ? 'on' : status === 'lost' ? 'waiting' : 'ended';
   const throttled = (work, every) => {
     let waiting = 0, last = 0;
     return () => { if (!waiting) waiting = setTimeout(() => { waiting = 0; last = Date.now(); work(); }, Math.max(0, last + every - Date.now())); };
@@ -81,26 +48,10 @@ window.tvLive = (() => {
   }
   const redrawOverlay = throttled(() => page.overlay && page.overlay.length && set('live-reload', {data: Date.now()}), ROWS_EVERY_MS);
 
-  // ---- the server's own health, said on the page
-  let asking = false;
-  async function checkHealth() {
-    if (asking) return;
-    asking = true;
-    let said = '';
-    try {
-      const answer = await (await fetch('/healthz', {cache: 'no-store'})).json();
-      if (answer.status !== 'ok') said = `The server has trouble (${answer.detail || answer.database || answer.status}). What the page shows may be old; nothing that was sent is lost.`;
-    } catch { said = 'The server does not answer. The page shows what it had; it goes on by itself when the server is back.'; }
-    asking = false;
-    if (!said && document.querySelector('[data-again]')) return location.reload(); // opened while there was nothing to show
-    const banner = document.getElementById('banner');
-    if (banner && banner.textContent !== said) set('banner', {children: said});
-  }
-  setInterval(() => document.hidden || checkHealth(), HEALTH_EVERY_MS);
-
   // ---- a run
   function take(update) {
     seq = update.seq;
+    window.tvClocks.set(update.sent_at);
     if (update.reset) { panels(); return reload(); }
     numbers(update);
     recent.push({now: performance.now(), update});
@@ -184,10 +135,10 @@ window.tvLive = (() => {
   let before = '';
   function run(summary) {
     if (summary.last_step !== null && summary.last_step !== undefined) write('step', 'live', summary.last_step.toLocaleString('en'));
-    ended = summary.status !== 'running';
+    window.tvClocks.run(summary);
     if (summary.ranks > 1) ranks(); // points of other ranks are not sent: their charts are asked for anew
     checklist();
-    state(ended ? 'ended' : 'on');
+    window.tvConnection.say(badge(summary.status));
     const now = JSON.stringify([summary.run_id, summary.status, summary.health, summary.open_findings]);
     if (before && before !== now) panels();
     before = now;
@@ -196,6 +147,7 @@ window.tvLive = (() => {
   // ---- the table of runs
   function takeRows(update) {
     seq = update.seq;
+    window.tvClocks.set(update.sent_at);
     if (update.reset) { // the connection was away for long: all rows anew
       if (page.overlay) return redrawOverlay();
       fetch('/api/v1/runs?limit=500').then(answer => answer.json()).then(found => takeRows({seq, runs: found.runs.reverse()}));
@@ -230,7 +182,7 @@ window.tvLive = (() => {
         grid.forEachNode(() => all++);
         set('runs-count', {children: `${all} ${all === 1 ? 'run' : 'runs'}`});
       }
-      grid.refreshCells({columns: ['spark', 'findings', 'name'], rowNodes: rows.map(row => grid.getRowNode(row.run_id)).filter(Boolean), force: true});
+      grid.refreshCells({columns: ['spark', 'findings', 'name', 'status'], rowNodes: rows.map(row => grid.getRowNode(row.run_id)).filter(Boolean), force: true});
     });
   }
 
@@ -281,18 +233,26 @@ window.tvLive = (() => {
     });
     if (!traces.length) return;
     const newest = Math.max(...xs.flat());
-    ends(plot, newest);
+    ends(plot, Math.min(...xs.flat()), newest);
+    traces.forEach((trace, at) => { const {meta, x} = plot.data[trace]; if (meta && meta.lone && x.length + xs[at].length > 1) Object.assign(plot.data[trace], {mode: 'lines', meta: {}}); });
     plot.data.forEach(trace => { if (trace.meta && trace.meta.open) trace.x = [trace.x[0], Math.max(trace.x[1], newest)]; });
     Plotly.extendTraces(plot, {x: xs, y: ys}, traces);
     const axis = plot._fullLayout.yaxis, decades = Math.ceil((axis.range[1] - axis.range[0]) / LABELLED_DECADES);
     if (axis.type === 'log' && decades > axis.dtick) Plotly.relayout(plot, {'yaxis.dtick': decades});
     if (longest > live.max) reload();
   }
-  function ends(plot, step) { // plots end at the run's last step, not where the width of marks would have them end
-    const {autorangeoptions: span} = plot.layout.xaxis;
-    if (!span) return;
-    span.clipmax = Math.max(step, span.clipmax === undefined ? step : span.clipmax);
-    span.include = [span.clipmin, span.clipmax];
+  // plots end at the run's last step, not where the width of marks would have them end; the loss and the heatmap below it together
+  function ends(plot, from, to) {
+    const both = plot.closest('#g-loss, #g-heat') ? plots().filter(one => one.closest('#g-loss, #g-heat')) : [plot];
+    const spans = both.map(one => one.layout.xaxis.autorangeoptions || {}).filter(span => span.clipmax !== undefined);
+    const first = Math.min(from, ...spans.map(span => Math.ceil(span.clipmin))), last = Math.max(to, ...spans.map(span => Math.floor(span.clipmax)));
+    const [low, high] = last > first ? [first, last] : [first - .5, first + .5];  // figures/steps.py
+    for (const one of both) {
+      const axis = one.layout.xaxis, before = axis.autorangeoptions || {};
+      if (before.clipmin === low && before.clipmax === high) continue;
+      Object.assign(axis, {autorangeoptions: {clipmin: low, clipmax: high, include: [low, high]}, nticks: Math.min(one.layout.meta.live.ticks, high - low + 1)});
+      if (one !== plot && !pending.has(one)) Plotly.redraw(one);
+    }
   }
   function apart(line, shown, fresh, most) { // crosses enough to see, too few to hide a curve
     let last = shown.x.length ? shown.x[shown.x.length - 1] : -Infinity;
@@ -321,8 +281,7 @@ window.tvLive = (() => {
       rows[at] = count ? rows[at].map((value, layer) => value + (column[layer] - value) / (count + 1)) : column;
       counts.of.set(at, count + 1);
     }
-    const loss = document.querySelector('#g-loss .js-plotly-plot');
-    ends(plot, Math.max(columns[columns.length - 1][0], loss && loss.layout ? loss.layout.xaxis.autorangeoptions?.clipmax || 0 : 0));
+    ends(plot, columns[0][0], columns[columns.length - 1][0]);
     Plotly.restyle(plot, {z: [rows, bad]}, [0, 1]);
     plot._tvCounts.rows = plot.data[0].z;
     if (rows.length > live.max) reload();
@@ -375,15 +334,6 @@ document.addEventListener('click', event => {
   const layer = event.target.closest?.('[data-layer]');
   if (layer) window.tvAsk('layer', layer.dataset.layer);
 });
-
-// How long a run has been running goes on without asking the server.
-setInterval(() => document.querySelectorAll('[data-elapsed]').forEach(at => {
-  if (at._from !== at.dataset.elapsed) { at._from = at.dataset.elapsed; at._since = performance.now(); }
-  const seconds = +at._from + (performance.now() - at._since) / 1000, [m, h, d] = [60, 3600, 86400];
-  const words = seconds < m ? `${Math.round(seconds)} s` : seconds < h ? `${Math.floor(seconds / m)} min`
-    : seconds < d ? `${Math.floor(seconds / h)} h ${Math.floor(seconds % h / m)} min` : `${Math.floor(seconds / d)} d ${Math.floor(seconds % d / h)} h`;
-  if (document.documentElement.dataset.live !== 'ended') at.textContent = `running for ${words}`;
-}), 1000);
 
 // The URL is the state: what is looked at can be sent to somebody else.
 function remember(key, value) {

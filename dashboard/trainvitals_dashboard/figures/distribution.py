@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from trainvitals.wire.answers import LayerHistograms
 from trainvitals_dashboard import words
 from trainvitals_dashboard.figures.heat import HeatScale
+from trainvitals_dashboard.figures.steps import FEW_TICKS, step_axis
 from trainvitals_dashboard.theme import NONFINITE, SEQUENTIAL, TEMPLATE
 
 SHARES: Final = HeatScale(kind="seq", low=-4, high=0)  # powers of ten: what one value in ten thousand does is seen
@@ -57,7 +58,7 @@ def distribution(histograms: LayerHistograms) -> go.Figure:
         template=TEMPLATE,
         hovermode="closest",
         margin={"l": 52, "r": 10, "t": 6, "b": 24},  # as the curves below have it
-        xaxis={"showgrid": False, "tickformat": "~s", "nticks": 7},
+        xaxis={"showgrid": False, **step_axis(steps[0], _end(steps), ticks=FEW_TICKS)},
         yaxis={
             "type": "category",
             "showgrid": False,
@@ -72,9 +73,8 @@ def distribution(histograms: LayerHistograms) -> go.Figure:
 def _cells(shares: Shares, steps: Sequence[int], names: Sequence[str]) -> dict[str, Any]:  # Any: plotly's own
     """Cells coloured by the logarithm of their share, none where there is nothing; each column lasts until the next
     histogram was taken."""
-    end = steps[-1] + (float(np.median(np.diff(steps))) if len(steps) > 1 else 1)
     return {
-        "x": [*steps, end],
+        "x": [*steps, _end(steps)],
         "y": names,
         "z": np.log10(shares, where=shares > 0, out=np.full(shares.shape, np.nan, np.float32)),
         "text": [[_said(step, share) for step, share in zip(steps, row, strict=True)] for row in shares.tolist()],
@@ -82,6 +82,10 @@ def _cells(shares: Shares, steps: Sequence[int], names: Sequence[str]) -> dict[s
         "hoverongaps": False,
         "hovertemplate": "%{y}<br>%{text}<extra></extra>",
     }
+
+
+def _end(steps: Sequence[int]) -> int:
+    return steps[-1] + (int(np.median(np.diff(steps))) if len(steps) > 1 else 1)
 
 
 def _reach(shares: Shares, edges: Edges) -> tuple[int, int]:

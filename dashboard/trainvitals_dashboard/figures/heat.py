@@ -12,12 +12,15 @@ import plotly.graph_objects as go
 from numpy.typing import NDArray
 
 from trainvitals.wire.answers import Heatmap
+from trainvitals_dashboard.figures.steps import TICKS as STEP_TICKS
+from trainvitals_dashboard.figures.steps import step_axis
 from trainvitals_dashboard.theme import DIVERGING, NONFINITE, SEQUENTIAL, TEMPLATE
 
 COLUMNS: Final = 400
 HEALTHY_UPDATE_RATIO: Final = 1e-3
 TICKS: Final = 14
 LINEAR_STATS: Final = {"zero_fraction": (0.0, 1.0)}
+ZERO: Final = np.float32(-38)  # the logarithm in whose place an exact zero is drawn: the lowest there is, not a gap
 GRADIENT_STATS: Final = ("update_ratio", "grad_norm", "grad_max", "weight_norm")
 
 Matrix = NDArray[np.float32]
@@ -40,18 +43,29 @@ def matrix(heatmap: Heatmap) -> Matrix:
 
 
 def scale(heatmap: Heatmap) -> HeatScale:
-    """The stat's scale: the update ratio diverges from 1e-3; norms are logarithmic between their own extremes."""
+    """The stat's scale: the update ratio diverges from 1e-3; norms are logarithmic between their own extremes, rounded
+    so that both have a name."""
     if heatmap.stat == "update_ratio":
         return HeatScale(kind="div", low=-5, high=-1, middle=float(np.log10(HEALTHY_UPDATE_RATIO)))
     if heatmap.stat in LINEAR_STATS:
         low, high = LINEAR_STATS[heatmap.stat]
         return HeatScale(kind="seq", low=low, high=high, log=False)
     shown = _shown(matrix(heatmap), log=True)
-    finite = shown[np.isfinite(shown)]
+    finite = shown[np.isfinite(shown) & (shown != ZERO)]
     if not len(finite):
         return HeatScale(kind="seq", low=-4, high=0)
-    low, high = np.percentile(finite, [1, 99.5])
-    return HeatScale(kind="seq", low=float(np.floor(low * 2) / 2), high=float(np.ceil(max(high, low + 1) * 2) / 2))
+    low, high = _rounded(*np.percentile(finite.astype(np.float64), [1, 99.5]).tolist())
+    return HeatScale(kind="seq", low=low, high=high)
+
+
+def _rounded(low: float, high: float) -> tuple[float, float]:
+    """Whole powers of ten around both logarithms; within a decade one, two or five of them."""
+    if high - low >= 1:
+        return float(math.floor(low)), float(math.ceil(high))
+    powers = range(math.floor(low), math.ceil(high) + 2)
+    names = [power + math.log10(factor) for power in powers for factor in (1, 2, 5)]
+    below = max(name for name in names if name <= low)
+    return below, min(name for name in names if name >= high and name > below)
 
 
 def heat(
@@ -62,7 +76,7 @@ def heat(
     last_step: int | None = None,
 ) -> go.Figure:
     """The heatmap. ``applicable``: layers that can have this stat; None is all. Rows that hold nothing are left out.
-    ``last_step``: the run's own, so that steps stand below those of the loss; None is the last snapshot's."""
+    ``last_step``: the run's own, as that of the loss above; None is the last snapshot's."""
     rows = rows_with_values(heatmap, applicable=applicable)
     names = [heatmap.layers[row] for row in rows]
     picked, first, width = even_columns(heatmap.steps, heatmap.last_step)
@@ -84,13 +98,14 @@ def heat(
     )
     figure.add_heatmap(**_nonfinite(bad), **place)
     followed = {"heat": heatmap.stat, "log": colours.log, "layers": names, "x0": first, "dx": width, "max": COLUMNS * 2}
+    followed["ticks"] = STEP_TICKS
     ticks = list(range(0, len(names), max(1, math.ceil(len(names) / TICKS))))
     figure.update_layout(
         template=TEMPLATE,
         uirevision=heatmap.stat,
         meta={"live": followed} if live else {},
         hovermode="closest",
-        xaxis={"showgrid": False, "tickformat": "~s", "nticks": 9, "autorangeoptions": _span(heatmap, last_step)},
+        xaxis={"showgrid": False, **_steps(heatmap, last_step)},
         yaxis={
             "showgrid": False,
             "autorange": "reversed",
@@ -138,21 +153,18 @@ def even_columns(steps: list[int], last_step: int) -> tuple[NDArray[np.int64], f
     return np.clip(np.searchsorted(starts, centres + spacing * 0.5, side="left") - 1, 0, None), float(steps[0]), spacing
 
 
-def _span(heatmap: Heatmap, last_step: int | None) -> dict[str, Any]:  # Any: plotly's own
-    """The steps of the loss, which end later than the last snapshot; a lone column keeps its width."""
-    if len(heatmap.steps) < 2:
-        return {}
-    first, last = heatmap.steps[0], max(heatmap.last_step, heatmap.steps[-1], last_step or 0)
-    return {"clipmin": first, "clipmax": last, "include": [first, last]}
+def _steps(heatmap: Heatmap, last_step: int | None) -> dict[str, Any]:  # Any: plotly's own
+    if not heatmap.steps:
+        return step_axis(None, None)
+    return step_axis(heatmap.steps[0], max(heatmap.last_step, heatmap.steps[-1], last_step or 0))
 
 
 def _shown(values: Matrix, *, log: bool) -> Matrix:
     if not log:
         return values
     with np.errstate(divide="ignore", invalid="ignore"):
-        # an exact zero is the lowest there is, not a gap
         logarithms = np.log10(np.abs(values))
-    return np.where(np.isneginf(logarithms), np.float32(-38), logarithms).astype(np.float32)
+    return np.where(np.isneginf(logarithms), ZERO, logarithms).astype(np.float32)
 
 
 def _plotly_scale(kind: Literal["seq", "div"]) -> list[tuple[float, str]]:

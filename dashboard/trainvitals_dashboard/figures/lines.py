@@ -14,6 +14,7 @@ from trainvitals.wire.answers import Curve
 from trainvitals.wire.floats import Floats
 from trainvitals.wire.messages import Finding
 from trainvitals_dashboard.figures.lanes import LANES_DOMAIN, PLOT_DOMAIN, add_lanes
+from trainvitals_dashboard.figures.steps import FEW_TICKS, TICKS, step_axis
 from trainvitals_dashboard.theme import SERIES, TEMPLATE, TOKENS
 
 LIVE_POINTS: Final = 4000  # a live trace keeps this many points before the page asks again
@@ -22,6 +23,7 @@ SMOOTHED_FROM_POINTS: Final = 40
 LOG_FROM: Final = 100  # highest over lowest: on less, a log axis may have one label, or none
 LOSS_LOG_FROM: Final = 1000  # a loss is read on a linear axis, unless nothing else would be seen there
 LONE_WITHIN: Final = 1e-5  # of the value: what differs by less is one value, and rounding
+LONE_PX: Final = 8  # a point without another has no line
 LARGE: Final = 1e6
 TOO_LARGE: Final = 1e15  # for the prefixes that people know
 LABELLED_DECADES: Final = 5
@@ -46,9 +48,15 @@ def values(floats: Floats) -> Numbers:
 
 
 def loss(
-    train: Curve, *, validation: Curve | None = None, findings: Sequence[Finding] = (), live: bool = True
+    train: Curve,
+    *,
+    validation: Curve | None = None,
+    findings: Sequence[Finding] = (),
+    live: bool = True,
+    last_step: int | None = None,
 ) -> go.Figure:
-    """The loss with its envelope, smoothed over a small part of the span, validation beside it, findings above it."""
+    """The loss with its envelope, smoothed over a small part of the span, validation beside it, findings above it.
+    ``last_step``: the run's own, as that of the heatmap below; None is that of what is drawn."""
     figure = go.Figure()
     shown = [train, validation] if validation is not None else [train]
     axis = _value_axis(shown, log_from=LOSS_LOG_FROM)
@@ -58,8 +66,8 @@ def loss(
     figure.update_layout(
         template=TEMPLATE,
         uirevision="loss",
-        meta={"live": {"lines": followed, "max": LIVE_POINTS}} if live else {},
-        xaxis=_step_axis(shown, findings),
+        meta=_live(followed) if live else {},
+        xaxis=_step_axis(shown, last_step or 0, *(finding.last_step for finding in findings)),
         yaxis={**axis.options, "domain": PLOT_DOMAIN if findings else [0, 1]},
         yaxis2={"domain": LANES_DOMAIN, "range": [0, 1], "fixedrange": True, "visible": False, "anchor": "x"},
     )
@@ -77,9 +85,9 @@ def single(
     figure.update_layout(
         template=TEMPLATE,
         uirevision=name,
-        meta={"live": {"lines": followed, "max": LIVE_POINTS}} if live else {},
+        meta=_live(followed, ticks=FEW_TICKS) if live else {},
         margin={"l": 52, "r": 10, "t": 6, "b": 24},
-        xaxis={**_step_axis([curve]), "nticks": 6},
+        xaxis=_step_axis([curve], ticks=FEW_TICKS),
         yaxis={**axis.options, "nticks": 4},
     )
     if mark is not None:
@@ -103,7 +111,7 @@ def overlay(curves: Sequence[NamedCurve], *, log: bool = False, live: bool = Fal
     figure.update_layout(
         template=TEMPLATE,
         uirevision="overlay",
-        meta={"live": {"lines": followed, "max": LIVE_POINTS}} if live else {},
+        meta=_live(followed) if live else {},
         xaxis=_step_axis(shown),
         yaxis=axis.options,
     )
@@ -145,6 +153,7 @@ def _rank_line(curve: Curve, colour: str, *, faint: float) -> go.Scatter:
         name=name,
         uid=f"{colour}-rank{curve.rank}",
         mode="lines" if len(curve.steps) > 1 else "lines+markers",
+        marker={"size": LONE_PX},
         opacity=faint if is_other else 1.0,
         line={"color": TOKENS[colour][0], "width": 1.0 if is_other else 1.8},
         hovertemplate=f"{name} <b>%{{y:.4g}}</b> at step %{{x:,}}<extra></extra>",
@@ -220,13 +229,15 @@ def _log_options(low: float, high: float) -> dict[str, Any]:  # Any: plotly's ow
     }
 
 
-def _step_axis(curves: Sequence[Curve], findings: Sequence[Finding] = ()) -> dict[str, Any]:  # Any: plotly's own
-    """From the first step to the last: marks have width, and would push the curve away from what stands below."""
+def _step_axis(curves: Sequence[Curve], *ends: int, ticks: int = TICKS) -> dict[str, Any]:  # Any: plotly's own
+    """Of the curves, and as far as ``ends``."""
     starts = [curve.steps[0] for curve in curves if curve.steps]
-    ends = [_last_step(curve) for curve in curves] + [finding.last_step for finding in findings]
-    ends = [max(ends)] if starts and max(ends) > min(starts) else []
-    clip = {"clipmin": min(starts, default=0), **({"clipmax": ends[0]} if ends else {})}
-    return {"tickformat": "~s", "nticks": 9, "autorangeoptions": clip | {"include": ends}}
+    last = max([*map(_last_step, curves), *ends], default=None)
+    return step_axis(min(starts, default=None), last, ticks=ticks)
+
+
+def _live(followed: list[dict[str, Any]], *, ticks: int = TICKS) -> dict[str, Any]:  # Any: read by live.js
+    return {"live": {"lines": followed, "max": LIVE_POINTS, "ticks": ticks}}
 
 
 def _is_smoothed(curve: Curve) -> bool:
@@ -264,12 +275,15 @@ def _add_curve(
 
 def _line(steps: Any, series: Numbers, colour: str, name: str, *, uid: str, faint: bool) -> go.Scatter:
     # the uid becomes a CSS class ("trace" + uid), which 20-plot.css colours for each scheme
+    is_lone = len(series) < 2
     return go.Scatter(
         x=steps,
         y=series,
         name=name,
         uid=uid,
-        mode="lines" if len(series) > 1 else "lines+markers",
+        mode="lines+markers" if is_lone else "lines",
+        marker={"size": LONE_PX},
+        meta={"lone": is_lone},  # no longer when a second point comes while one looks
         opacity=0.38 if faint else 1.0,
         line={"color": TOKENS[colour][0], "width": 1.0 if faint else 2.0},
         hoverinfo="skip" if faint else None,

@@ -42,7 +42,7 @@ def register(app: Dash, api: Api) -> None:
             "since": view.detail.feed,
             "shown": [summary.status, summary.health, summary.open_findings],
             "name": summary.name,
-            "ended": summary.status != "running",
+            "status": summary.status,
             "finding": finding,
             "metrics": view.detail.metrics,
         }

@@ -46,7 +46,8 @@ async def zoomed(api: Api, run_id: str, zoom: Zoom) -> go.Figure:
     name = pick(detail.metrics, VALIDATION_LOSSES)
     validation = await _curve(api, run_id, name, detail.metrics, zoom) if name else None
     live = zoom.last is None or zoom.last >= (detail.summary.last_step or 0)
-    figure = loss(train, validation=validation, findings=found.findings, live=live)
+    last = detail.summary.last_step
+    figure = loss(train, validation=validation, findings=found.findings, live=live, last_step=last)
     if zoom.first is not None and zoom.last is not None:
         figure.update_xaxes(range=[zoom.first, zoom.last])
     return figure.update_layout(meta={**figure.layout.meta, "zoom": {"first": zoom.first, "last": zoom.last}})

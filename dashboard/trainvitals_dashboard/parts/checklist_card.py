@@ -27,10 +27,11 @@ _CODE: Final = re.compile(r"[\w.]+\(.*\)")
 
 
 def checklist_card(found: Checklist) -> html.Section:
-    """Stage by stage; of those that failed the first is unfolded, for that is where to begin."""
-    failed = [outcome.stage for outcome in found.stages if outcome.status == "failed"]
+    """Stage by stage; of those that failed the first is unfolded, for that is where to begin, unless it failed by
+    findings alone: they have a card of their own."""
+    failed = [outcome for outcome in found.stages if outcome.status == "failed"]
     stages = [
-        html.Li(_stage(place, outcome, is_open=outcome.stage in failed[:1]))
+        html.Li(_stage(place, outcome, is_open=outcome in failed[:1] and not _is_found(outcome)))
         for place, outcome in enumerate(found.stages, start=1)
     ]
     sub = counted(outcome.status for outcome in found.stages)
@@ -72,6 +73,10 @@ def _stage(place: int, outcome: StageOutcome, *, is_open: bool) -> html.Details:
         className=f"tv-pf tv-pf-{outcome.status}",
         **{"data-fold": f"checklist {outcome.stage}"},
     )
+
+
+def _is_found(outcome: StageOutcome) -> bool:
+    return all(line.finding_id is not None for line in outcome.lines if line.status == "failed")
 
 
 def _lead(outcome: StageOutcome) -> str:

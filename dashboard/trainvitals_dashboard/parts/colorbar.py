@@ -6,7 +6,8 @@ from dash import html
 
 from trainvitals_dashboard.figures.heat import HeatScale
 
-_SUPERSCRIPT = str.maketrans("-0123456789.", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹·")
+_SUPERSCRIPT = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
+_PLAIN_POWERS = range(-3, 4)  # of numbers that are written out
 
 
 def colorbar(scale: HeatScale, *, ends: tuple[str, str] | None = None) -> html.Div:
@@ -18,4 +19,10 @@ def colorbar(scale: HeatScale, *, ends: tuple[str, str] | None = None) -> html.D
 
 
 def _label(scale: HeatScale, value: float) -> str:
-    return f"10{f'{value:g}'.translate(_SUPERSCRIPT)}" if scale.log else f"{value:g}"
+    if not scale.log:
+        return f"{value:g}"
+    factor, _, power = f"{10**value:.0e}".partition("e")
+    if factor == "1":
+        return f"10{str(int(power)).translate(_SUPERSCRIPT)}"
+    plain = int(power) in _PLAIN_POWERS
+    return f"{float(factor) * 10 ** int(power):g}" if plain else f"{factor}·10{str(int(power)).translate(_SUPERSCRIPT)}"

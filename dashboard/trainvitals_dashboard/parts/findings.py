@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
+from typing import Final
 from urllib.parse import quote
 
 import msgspec
@@ -16,6 +18,8 @@ from trainvitals_dashboard.parts.icons import icon
 from trainvitals_dashboard.parts.source import made_at
 from trainvitals_dashboard.theme import STATUS
 
+SHOWN: Final = 4  # that stand beside the curves; the gravest come first
+
 
 def findings_of(view: RunView) -> html.Section:
     """The card of a run."""
@@ -25,8 +29,8 @@ def findings_of(view: RunView) -> html.Section:
 def findings_card(
     findings: Sequence[Finding], *, muted: Mapping[str, str] | None = None, project: str = ""
 ) -> html.Section:
-    """All findings, open ones first; the gravest with evidence and advice; beneath each what follows from it. In the
-    end the rules that are ``muted``, and by whom."""
+    """All findings, open ones first; the gravest with evidence and advice, those beyond the first few folded in;
+    beneath each what follows from it. In the end the rules that are ``muted``, and by whom."""
     path = f"/rules?project={quote(project, safe='')}"
     right = dcc.Link("Rules", href=path, className="tv-sub", title=f"Rules of {project}") if project else None
     ordered = [finding for finding in arranged(findings) if finding.cause_id is None]
@@ -40,8 +44,25 @@ def findings_card(
         _item(finding, lead=index < 2 and finding.state != "resolved", follows=following(finding, findings))
         for index, finding in enumerate(ordered)
     ]
-    timeline = [html.Ol(items, className="tv-timeline"), *_mutes(muted or {})]
-    return card("Findings", timeline, sub=sub, right=right, name="tv-findings")
+    shown = SHOWN if len(items) > SHOWN + 1 else len(items)  # one alone is as short as what would hide it
+    beneath = [one for cause in ordered[shown:] for one in (cause, *following(cause, findings))]
+    timeline = [html.Ol(items[:shown], className="tv-timeline"), *_folded(items[shown:], beneath)]
+    return card("Findings", [*timeline, *_mutes(muted or {})], sub=sub, right=right, name="tv-findings")
+
+
+def _folded(items: Sequence[html.Li], findings: Sequence[Finding]) -> list[Piece]:
+    """The items, and above them how many findings they tell of."""
+    if not items:
+        return []
+    counts = Counter(finding.severity for finding in findings if finding.state != "resolved")
+    marks = [
+        html.Span([icon(STATUS[severity][1], 13), str(count)], className=f"tv-{STATUS[severity][0]}", title=severity)
+        for severity, count in counts.items()
+    ]
+    resolved = len(findings) - counts.total()
+    rest = [html.Span(f"{resolved} resolved")] if resolved else []
+    summary = html.Summary([html.Span(f"{len(findings)} more"), *marks, *rest])
+    return [html.Details([summary, html.Ol(items, className="tv-timeline")], **{"data-fold": "findings"})]
 
 
 def arranged(findings: Sequence[Finding]) -> list[Finding]:

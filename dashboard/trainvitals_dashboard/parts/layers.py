@@ -33,7 +33,11 @@ def layers_card(detail: RunDetail, findings: Sequence[Finding], snapshot: Snapsh
         return card("Layers", html.Div("No model was declared yet.", className="tv-none"), name="tv-layers")
     body = [*maps(states), html.Div(_attention(states, findings, _ratios(detail, snapshot)), className="tv-lrows")]
     return card(
-        "Layers", body, sub=f"{len(states)} layers", right=html.Span(pills, className="tv-pills"), name="tv-layers"
+        "Layers",
+        body,
+        sub="1 layer" if len(states) == 1 else f"{len(states)} layers",
+        right=html.Span(pills, className="tv-pills"),
+        name="tv-layers",
     )
 
 

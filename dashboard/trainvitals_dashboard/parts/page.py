@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Awaitable, Callable, Sequence
 from functools import wraps
 from http import HTTPStatus
@@ -16,10 +17,11 @@ Layout = Callable[..., Awaitable[html.Div]]
 
 
 def page(body: Sequence[Piece], *, crumbs: Sequence[str] = (), live: dict[str, Any] | None = None) -> html.Div:
-    """``live``: {"run": id} follows a run, {"all": True} the runs table; None follows nothing."""
+    """``live``: {"run": id} follows a run, {"all": True} the runs table; None follows nothing. With it goes the time,
+    by the clock that all ages are told by."""
     trail = [part for name in crumbs for part in (html.Span("/", className="tv-slash"), html.Span(name))]
     stores = [
-        dcc.Store(id="live-run", data=live or {}),
+        dcc.Store(id="live-run", data={**(live or {}), "now": time.time()}),
         dcc.Store(id="live-findings"),
         dcc.Store(id="live-notes"),
         dcc.Store(id="live-ranks"),

@@ -58,7 +58,8 @@ def loss_key(view: RunView) -> html.Div:
 def loss_figure(view: RunView, *, live: bool = True) -> go.Figure:
     """The loss chart of the view."""
     validation = validation_beside(view)
-    return loss(view.curve(view.loss), validation=validation, findings=view.findings, live=live)
+    last = view.detail.summary.last_step
+    return loss(view.curve(view.loss), validation=validation, findings=view.findings, live=live, last_step=last)
 
 
 def validation_beside(view: RunView) -> Curve | None:

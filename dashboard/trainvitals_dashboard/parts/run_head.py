@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 
 import dash_mantine_components as dmc
@@ -26,16 +27,22 @@ def head(view: RunView) -> list[Piece]:
     facts.append(_duration(summary, now=now))
     facts += [html.Span(tag, className="tv-tag") for tag in summary.tags]
     facts.append(html.Span(summary.run_id, className="tv-id", title="The run's id"))
-    left = [
-        html.Div([html.H1(summary.name, className="tv-h1"), pill(summary.status)], className="tv-title"),
-        html.Div(facts, className="tv-meta"),
-    ]
+    title = [html.H1(summary.name, className="tv-h1"), pill(summary.status), _quiet(summary)]
+    left = [html.Div(title, className="tv-title"), html.Div(facts, className="tv-meta")]
+    if summary.status == "lost":
+        left.append(html.Div(words.LOST, className="tv-explained"))
     if view.detail.planned_steps:
         done = min(100.0, 100 * (summary.last_step or 0) / view.detail.planned_steps)
         left.append(dmc.Progress(value=done, size=4, radius="xl", color="tv", className="tv-prog"))
     if view.detail.error:
         left.append(html.Div(view.detail.error, className="tv-error tv-crit"))
     return [html.Div(left, className="tv-runhead-l"), health_ring(summary)]
+
+
+def _quiet(summary: RunSummary) -> html.Span:
+    """Where 36-clocks.js says for how long nothing came, while that is unusual."""
+    known = {name: getattr(summary, name) for name in ("status", "heartbeat_at", "data_at", "data_every")}
+    return html.Span(className="tv-quiet", **{"data-quiet": json.dumps(known)})
 
 
 def _duration(summary: RunSummary, *, now: float) -> html.Span:

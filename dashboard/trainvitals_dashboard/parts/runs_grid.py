@@ -54,7 +54,7 @@ def _columns() -> list[dict[str, Any]]:  # Any: ag-grid's own options
 
     return [
         column("Run", "name", cellRenderer="TvRun", minWidth=150, flex=3),
-        column("Status", "status", cellRenderer="TvStatus", width=112, minWidth=104),
+        column("Status", "status", cellRenderer="TvStatus", width=158, minWidth=104),
         column("Health", "health", **NUMBER, cellRenderer="TvHealth", width=96, minWidth=84),
         column(
             "Open findings",

@@ -20,9 +20,10 @@ FINDING_BYTES: Final = 4096
 
 
 class RunsMessage(msgspec.Struct, frozen=True, kw_only=True):
-    """Rows of the runs table that changed."""
+    """Rows of the runs table that changed. ``sent_at``: by the server's clock."""
 
     seq: int
+    sent_at: float = 0.0
     runs: list[RunSummary]
     reset: bool = False  # more changed since than is known here: ask for all
 
@@ -87,6 +88,7 @@ class RunsChannel:
     """Changed rows of the runs table: only the newest state of each row counts. ``first`` is as in ``Channel``."""
 
     def __init__(self, *, clock: Callable[[], float]) -> None:
+        self._clock = clock
         self.first = self.seq = int(clock() * 1000)
         self.viewers = 0
         self._forgotten = self.first  # rows that changed up to here may be gone
@@ -119,7 +121,8 @@ class RunsChannel:
         """All rows that changed after ``since``, as JSON. 0 is a page that was just built."""
         is_gap = since != 0 and not self._forgotten <= since <= self.seq
         rows = [] if is_gap else [row for seq, row in self._rows.values() if seq > since]
-        return coding.encode(RunsMessage(seq=self.seq, runs=rows, reset=is_gap), media_type=coding.JSON).decode()
+        message = RunsMessage(seq=self.seq, sent_at=self._clock(), runs=rows, reset=is_gap)
+        return coding.encode(message, media_type=coding.JSON).decode()
 
 
 def _size(update: LiveUpdate) -> int:

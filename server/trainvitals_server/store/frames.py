@@ -18,6 +18,8 @@ from trainvitals_server.store.histograms import keep_histograms
 from trainvitals_server.store.interface import ReceivedFrame, RunNotFound
 
 REMEMBERED_RUNS: Final = 1000
+PROGRESS: Final = ("status", "heartbeat_at", "data_at", "data_every", "attempt", "last_step", "spark")
+GAP_WEIGHT: Final = 0.25  # of the newest gap between frames in what is usual: a pause is forgotten after ten of them
 
 RunRow = Any  # rows of the run table: SQLAlchemy types rows by their columns, which no signature can name
 
@@ -81,7 +83,7 @@ class Appender:
 def _locked_runs(connection: Connection, run_ids: set[str]) -> dict[str, RunRow]:
     # whoever holds a run's row appends alone to that run: its arrival numbers become visible in order
     run = tables.run
-    columns = (run.c.id, run.c.uid, run.c.status, run.c.heartbeat_at, run.c.attempt, run.c.last_step, run.c.spark)
+    columns = (run.c.id, run.c.uid, *(run.c[name] for name in PROGRESS))
     query = sa.select(*columns).where(run.c.uid.in_(sorted(run_ids))).order_by(run.c.id).with_for_update()
     found: dict[str, RunRow] = {row.uid: row for row in connection.execute(query).all()}
     for run_id in run_ids:
@@ -196,10 +198,9 @@ def _note_progress(connection: Connection, new: list[ReceivedFrame], runs: dict[
         by_run.setdefault(received.frame.run_id, []).append(received)
     run = tables.run
     rows = [_progress(runs[run_id], received) for run_id, received in by_run.items()]
-    names = ("status", "heartbeat_at", "attempt", "last_step", "spark")
     if rows:
         statement = sa.update(run).where(run.c.id == sa.bindparam("number"))
-        connection.execute(statement.values({name: sa.bindparam(f"new_{name}") for name in names}), rows)
+        connection.execute(statement.values({name: sa.bindparam(f"new_{name}") for name in PROGRESS}), rows)
 
 
 def _progress(row: RunRow, new: list[ReceivedFrame]) -> dict[str, object]:
@@ -213,14 +214,26 @@ def _progress(row: RunRow, new: list[ReceivedFrame]) -> dict[str, object]:
             for points in frame.metrics:
                 if points.metric in sparkline.LOSS_NAMES:
                     spark = sparkline.extended(spark, points.metric, points.values.tolist())
+    data_at = max([row.data_at or 0.0, *(received.received_at for received in new)])
     return {
         "number": row.id,
         "new_status": "running" if row.status == "lost" else row.status,
         "new_heartbeat_at": max([row.heartbeat_at, *(received.received_at for received in new)]),
+        "new_data_at": data_at,
+        "new_data_every": _usual_gap(row, data_at),
         "new_attempt": attempt,
         "new_last_step": last_step,
         "new_spark": sparkline.dump(spark) if spark.metric else None,
     }
+
+
+def _usual_gap(row: RunRow, data_at: float) -> float | None:
+    """Seconds. Frames that came together count as one; how long a run was lost tells nothing of its pace."""
+    usual: float | None = row.data_every
+    if row.data_at is None or row.status == "lost":
+        return usual
+    gap: float = data_at - row.data_at
+    return gap if usual is None else usual + GAP_WEIGHT * (gap - usual)
 
 
 def read_frame(payload: bytes) -> Frame:

@@ -66,6 +66,7 @@ def start_run(connection: Connection, run_id: str, start: RunStart, *, now: floa
     # rank 0's start may be sent again, or arrive, after another rank failed: only a later one begins anew
     may_begin = sa.or_(sa.func.coalesce(run.c.failed_rank, 0) == 0, run.c.created_at < start.started_at)
     again = {"status": "running", "heartbeat_at": now, "ended_at": None, "error": None, "failed_rank": None}
+    again |= {"data_at": None, "data_every": None}
     connection.execute(sa.update(run).where(run.c.uid == run_id, is_over, may_begin).values(again))
     return False
 
@@ -226,6 +227,8 @@ def _summaries(connection: Connection, rows: Sequence[RunRow]) -> list[RunSummar
             status=row.status,
             created_at=row.created_at,
             heartbeat_at=row.heartbeat_at,
+            data_at=row.data_at,
+            data_every=row.data_every,
             ended_at=row.ended_at,
             last_step=row.last_step,
             tags=msgspec.msgpack.decode(row.tags),

@@ -56,6 +56,8 @@ run = Table(
     Column("status", Text, nullable=False),
     Column("created_at", Double, nullable=False),
     Column("heartbeat_at", Double, nullable=False),
+    Column("data_at", Double),  # NULL: none came yet
+    Column("data_every", Double),  # seconds; NULL: fewer than two frames came
     Column("ended_at", Double),
     Column("attempt", Integer, nullable=False),
     Column("last_step", BigInteger),
