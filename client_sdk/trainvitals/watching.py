@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Final
+
+from msgspec.structs import replace
 
 from trainvitals.collector.agreed_sampling import AgreedSampling
 from trainvitals.collector.options import WatchOptions
@@ -27,6 +29,7 @@ if TYPE_CHECKING:
     from trainvitals.collector.snapshots import Pending
     from trainvitals.collector.watch import Watch
     from trainvitals.lookout import Found, Lookout
+    from trainvitals.successors import Successors
     from trainvitals.wire.capture import CaptureOutcome
     from trainvitals.wire.messages import ModelInfo
 
@@ -64,6 +67,11 @@ class Watching:
         self._introduce = introduce
         self._after_step = after_step
         self._watch: Watch | None = None
+        self._roots: dict[str, nn.Module] = {}  # and optimizers, that are watched
+        self._optimizers: list[Optimizer] = []
+        self._begun_at = 0  # step
+        self._model: ModelInfo | None = None
+        self._successors: Successors | None = None
         self._lookout: Lookout | None = None
         self._reported_at = time.perf_counter()
         self._shares: deque[tuple[float, float]] = deque(maxlen=OVERHEAD_SNAPSHOTS)
@@ -71,13 +79,53 @@ class Watching:
         self._undo: list[Callable[[], None]] = []
 
     def begin(self, models: Models, optimizers: Sequence[Optimizer], options: WatchOptions) -> None:
-        """Watch these from now on, and nothing else. Raises ValueError for what cannot be meant."""
+        """Watch these from now on, beside what is watched already and has not taken a step: else in its place. Raises
+        ValueError for what cannot be meant."""
         if not optimizers:
             raise ValueError("watch() needs an optimizer: its steps are the run's")
         self._sampling(options)  # raises before anything is changed
+        from trainvitals.collector.roots import named_roots
+
+        roots, optimizers = self._with_earlier(named_roots(models), optimizers)
         self.stop()
+        self._follow(roots, optimizers, options)
+        if self._lookout is None and self._watch is not None:
+            self._look_for_successors(roots, options)
+
+    def _with_earlier(
+        self, roots: dict[str, nn.Module], optimizers: Sequence[Optimizer]
+    ) -> tuple[dict[str, nn.Module], list[Optimizer]]:
+        """A script may name its models one by one, each with its optimizer; but one that has begun to train the first
+        is done with it."""
+        from trainvitals.collector.roots import named_roots
+
+        ours, theirs = (_parameters(models.values()) for models in (self._roots, roots))
+        if self._watch is None or self._steps.upcoming != self._begun_at or ours & theirs:
+            return roots, list(optimizers)
+        earlier = [one for one in self._optimizers if not any(one is new for new in optimizers)]
+        is_named = "" not in self._roots.keys() | roots.keys() and self._roots.keys().isdisjoint(roots)
+        both = self._roots | roots if is_named else named_roots([*self._roots.values(), *roots.values()])
+        return both, [*earlier, *optimizers]
+
+    def _look_for_successors(self, roots: dict[str, nn.Module], options: WatchOptions) -> None:
+        from trainvitals.collector.hooks import Faults
+        from trainvitals.successors import Successors
+
+        def follow(optimizers: list[Optimizer]) -> None:
+            names = " and ".join(type(optimizer).__name__ for optimizer in optimizers)
+            self._console.say(f"from step {self._steps.current:,} on the model is trained, and watched, by {names}")
+            self._end_watch()
+            self._follow(roots, optimizers, options)
+            successors.know(self._optimizers)
+
+        successors = self._successors = Successors(
+            roots.values(), steps=self._steps, follow=follow, faults=Faults(self._console.say)
+        )
+        successors.know(self._optimizers)
+
+    def _follow(self, roots: dict[str, nn.Module], optimizers: Sequence[Optimizer], options: WatchOptions) -> None:
         try:
-            self._begin(models, optimizers, options)
+            self._begin(roots, optimizers, options)
         except ValueError:
             raise
         except Exception as error:  # noqa: BLE001  # the border: no error of ours may reach the training
@@ -116,7 +164,14 @@ class Watching:
 
     def stop(self) -> None:
         """Remove every hook, and let go of models and optimizers; the snapshot that was begun is handed over."""
+        self._end_watch()
+        if self._successors is not None:
+            self._successors.stop()
+            self._successors = None
+
+    def _end_watch(self) -> None:
         watch, self._watch = self._watch, None
+        self._roots, self._optimizers = {}, []
         if watch is not None:
             watch.stop()
         while self._undo:
@@ -174,16 +229,15 @@ class Watching:
             models,
             layers,
             wanted=lambda name: is_chosen(name, include=options.include, exclude=options.exclude),
-            found=lambda all_layers: self._introduce(describe(all_layers, optimizers)),
+            found=lambda all_layers: self._introduce(self._since(describe(all_layers, optimizers))),
             tell=self._console.say,
         )
 
-    def _begin(self, models: Models, optimizers: Sequence[Optimizer], options: WatchOptions) -> None:
+    def _begin(self, roots: dict[str, nn.Module], optimizers: Sequence[Optimizer], options: WatchOptions) -> None:
         from trainvitals.collector.layers import describe, find_layers
-        from trainvitals.collector.roots import inner, named_roots
+        from trainvitals.collector.roots import inner
         from trainvitals.collector.watch import Watch
 
-        roots = named_roots(models)
         inners = {name: inner(root) for name, root in roots.items()}
         layers = find_layers(inners, include=options.include, exclude=options.exclude)
         self._watches += 1
@@ -202,12 +256,22 @@ class Watching:
             leads=self._place.leads,
             shards=shards,
         )
+        self._roots, self._optimizers, self._begun_at = roots, list(optimizers), self._steps.upcoming
         if self._place.leads:
-            self._introduce(describe(layers, optimizers))
+            self._introduce(self._since(describe(layers, optimizers)))
         self._watch.start()
         if self._after_step is not None:
             hook = optimizers[0].register_step_post_hook(self._step_ended)  # after those that record
             self._undo.append(hook.remove)
+
+    def _since(self, model: ModelInfo) -> ModelInfo:
+        """With the step since which its layers are trained, or frozen, as they are now."""
+        if self._model is not None:
+            before = {layer.name: layer.trainable for layer in self._model.layers}
+            is_other = any(before.get(layer.name, layer.trainable) != layer.trainable for layer in model.layers)
+            model = replace(model, since_step=self._steps.upcoming if is_other else self._model.since_step)
+        self._model = model
+        return model
 
     def _step_ended(self, *_: object) -> None:
         self._in_step = True
@@ -224,3 +288,7 @@ class Watching:
         cost, whole = (sum(part) for part in zip(*self._shares, strict=True))
         own = {"elapsed_seconds": time.time() - self._started_at, "overhead_fraction": cost / max(whole, 1e-9)}
         self._hand_over(pending, {**rates, **own})
+
+
+def _parameters(models: Iterable[nn.Module]) -> set[int]:
+    return {id(parameter) for model in models for parameter in model.parameters()}

@@ -70,6 +70,16 @@ def test_what_is_not_there_is_said(what: str, capsys: pytest.CaptureFixture[str]
     assert f"there is no file {what}" in capsys.readouterr().err
 
 
+def test_that_nothing_can_be_judged_is_no_clean_bill_of_health(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "run.csv"
+    file.write_text("step,my_loss\n" + "".join(f"{step},nan\n" for step in range(50)))
+
+    assert main(["diagnose", str(file)]) == 1
+    assert "only my_loss" in capsys.readouterr().err
+
+
 def test_what_is_no_recorded_run_is_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     file = tmp_path / "odd.run.zst"
     file.write_bytes(b"not compressed at all")

@@ -51,6 +51,11 @@ class StepCounter:
         self._taken = self._ever_taken = True
 
     @property
+    def is_taken(self) -> bool:
+        """Whether the optimizer has stepped in the current step."""
+        return self._taken
+
+    @property
     def upcoming(self) -> int:
         """The step that the next forward belongs to."""
         return self.current + 1 if self._taken else self.current
@@ -65,7 +70,10 @@ class StepCounter:
                 self._logged.update(metrics)
                 return self.current
             self.driven = False
-            tell("the optimizer's steps are not seen (is its step compiled?): from now on log() counts the steps")
+            tell(
+                "the watched optimizer's steps are not seen (is its step compiled, or another model trained?): from "
+                "now on log() counts the steps"
+            )
         if again:
             self.advance()
             self._by_log = True

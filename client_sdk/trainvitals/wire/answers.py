@@ -64,6 +64,7 @@ class RunDetail(msgspec.Struct, frozen=True, kw_only=True):
     error: str | None = None
     layers: list[LayerInfo] = []
     optimizers: list[OptimizerInfo] = []
+    since_step: int = 0  # as in ModelInfo
     metrics: list[str] = []
     stats: list[str] = []
     recorded_layers: list[str] = []  # the rows of heatmaps, in order

@@ -70,10 +70,12 @@ class OptimizerInfo(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ModelInfo(msgspec.Struct, frozen=True, kw_only=True):
-    """What is watched, layers in the order of ``named_modules()``. ``PUT /api/v1/runs/{run_id}/model``."""
+    """What is watched, layers in the order of ``named_modules()``. ``since_step``: at which layers were last frozen or
+    thawed; snapshots before it tell nothing of them as they are now. ``PUT /api/v1/runs/{run_id}/model``."""
 
     layers: list[LayerInfo]
     optimizers: list[OptimizerInfo] = []
+    since_step: int = 0
 
 
 class RunEnd(msgspec.Struct, frozen=True, kw_only=True):

@@ -14,17 +14,21 @@ from trainvitals.wire import coding
 from trainvitals.wire.answers import FindingList
 from trainvitals.wire.checklist import Checklist, StageOutcome
 from trainvitals.wire.errors import WireError
+from trainvitals.wire.frame import Frame
 from trainvitals.wire.messages import Finding, Severity
 from trainvitals.wire.preflight import CheckStatus
-from trainvitals.wire.recording import unpack
+from trainvitals.wire.recording import Recording, unpack
 from trainvitals_server.cli.asking import NoAnswer, Server
 from trainvitals_server.diagnosis.catalogue import rules
 from trainvitals_server.diagnosis.options import Options, configured, fitting, named
+from trainvitals_server.diagnosis.window import LOSS_NAMES, VALIDATION_LOSS_NAMES
 from trainvitals_server.evaluator.health import layer_health
 from trainvitals_server.evaluator.replaying import replay
 
 GRAVITY: Final[dict[Severity, int]] = {"critical": 2, "warning": 1, "info": 0}
 MARKS: Final[dict[CheckStatus, str]] = {"failed": "✗", "unknown": "?", "passed": "✓"}
+JUDGED: Final = frozenset({*LOSS_NAMES, *VALIDATION_LOSS_NAMES})
+MOST_NAMES: Final = 8  # of metrics, to be told
 T = TypeVar("T")
 
 
@@ -41,9 +45,13 @@ def findings_of(what: str, server: Server, *, mute: Iterable[str] = (), options:
         muted = [named(rule, known) for rule in mute]
         judging = configured(known, muted=muted, options=fitting(known, options))
         try:
-            return arranged(replay(unpack(path.read_bytes()), judging))
+            recording = unpack(path.read_bytes())
+            found = replay(recording, judging)
         except (OSError, WireError) as error:
             raise CannotDiagnose(f"{what} cannot be read: {error}") from error
+        if not found:
+            _expect_something_to_judge(recording)
+        return arranged(found)
     if path.suffix or "/" in what:
         raise CannotDiagnose(f"there is no file {what}")
     if options:
@@ -51,6 +59,20 @@ def findings_of(what: str, server: Server, *, mute: Iterable[str] = (), options:
     muted = [rule.replace("-", "_") for rule in mute]
     findings = _asked(what, "findings", FindingList, server).findings
     return arranged([finding for finding in findings if finding.rule not in muted])
+
+
+def _expect_something_to_judge(recording: Recording) -> None:
+    """Else that nothing was found says nothing. Raises CannotDiagnose."""
+    frames = [message for message in recording.messages if isinstance(message, Frame)]
+    metrics = dict.fromkeys(points.metric for frame in frames for points in frame.metrics)
+    has_loss = not JUDGED.isdisjoint(metrics)
+    if has_loss or any(frame.layer_stats is not None for frame in frames):
+        return
+    names = ", ".join(list(metrics)[:MOST_NAMES]) + (", …" if len(metrics) > MOST_NAMES else "")
+    raise CannotDiagnose(
+        f"no rule can say anything of this run: it has no loss that goes by a known name ({', '.join(LOSS_NAMES)}) and "
+        f"no layers, only {names or 'no metrics at all'}"
+    )
 
 
 def checklist_of(what: str, server: Server) -> Checklist | None:

@@ -69,7 +69,7 @@ class History:
         """Learn what is watched."""
         self._model = model
         self._info = {layer.name: layer for layer in model.layers}
-        self._snapshots.describe(self._info)
+        self._snapshots.describe(self._info, since=model.since_step)
         self.has_news = True
 
     def resume(self, attempt: int, step: int, *, forget: bool = True) -> None:

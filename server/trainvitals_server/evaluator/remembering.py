@@ -43,7 +43,7 @@ def remembered(store: Store, run_id: str) -> tuple[History, Life]:
     """All that the store has of the run, thinned, the newest as it was recorded; and its findings."""
     detail = store.run(run_id)
     history = History(run_id, planned_steps=detail.planned_steps, project=detail.summary.project, muted=detail.muted)
-    history.describe(ModelInfo(layers=detail.layers, optimizers=detail.optimizers))
+    history.describe(ModelInfo(layers=detail.layers, optimizers=detail.optimizers, since_step=detail.since_step))
     if detail.summary.last_step is not None:
         _recall(store, history, detail, last=detail.summary.last_step)
     life = Life(run_id)

@@ -27,14 +27,18 @@ class Snapshots:
         self._kept: Thinned[dict[str, Floats32]] = Thinned(newest=NEWEST, past=PAST)
         self._layers: tuple[str, ...] = ()
         self._info: Mapping[str, LayerInfo] = {}
+        self._since = 0
         self._nonfinite: dict[str, Bools | tuple[int, ...]] | None = None  # until something comes; all well: the shape
 
-    def describe(self, info: Mapping[str, LayerInfo]) -> None:
-        """Learn what the layers are."""
-        self._info, self._nonfinite = info, None
+    def describe(self, info: Mapping[str, LayerInfo], *, since: int = 0) -> None:
+        """Learn what the layers are; snapshots before step ``since`` tell nothing of them."""
+        self._info, self._since, self._nonfinite = info, since, None
+        self._kept.forget_before(since)
 
     def add(self, step: int, layers: tuple[str, ...], stats: dict[str, Floats32]) -> None:
         """Take one in: stat → float32 [layers]. Other layers than before begin anew."""
+        if step < self._since:
+            return
         if layers != self._layers:
             self._layers = layers
             room = max(FEWEST, MOST_VALUES // max(1, len(layers) * len(stats)))

@@ -51,6 +51,12 @@ class Thinned(Generic[T]):
         self._old = self._old[: bisect_left(self._old, step)]
         self._items = {at: item for at, item in self._items.items() if at < step}
 
+    def forget_before(self, step: int) -> None:
+        """Forget items before ``step``."""
+        self._recent = self._recent[bisect_left(self._recent, step) :]
+        self._old = self._old[bisect_left(self._old, step) :]
+        self._items = {at: item for at, item in self._items.items() if at >= step}
+
     def items(self) -> list[tuple[int, T]]:
         """Steps ascending, each with its item."""
         return [(step, self._items[step]) for step in self._steps()]

@@ -270,6 +270,7 @@ def run_detail(connection: Connection, run_id: str) -> RunDetail:
         preflight=[] if row.preflight is None else msgspec.msgpack.decode(row.preflight, type=PreflightReport).checks,
         layers=model.layers,
         optimizers=model.optimizers,
+        since_step=model.since_step,
         metrics=[stat for stream, stat in catalogue.series if stream == of_rank_0],
         stats=list(dict.fromkeys(stat for stream, stat in catalogue.series if stream in of_layers)),
         recorded_layers=layers_of((catalogue.layer_streams(rank=0) or of_layers).values()),
