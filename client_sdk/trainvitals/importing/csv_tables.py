@@ -12,7 +12,8 @@ from trainvitals.importing.errors import CannotImport
 from trainvitals.importing.gathering import listed
 from trainvitals.importing.imported import Imported
 from trainvitals.importing.numbers import NoNumber, number_of, shown
-from trainvitals.importing.rows import Row, gather
+from trainvitals.importing.rows import gather
+from trainvitals.importing.table import Row
 
 DELIMITERS: Final = ",;\t"
 TWINS: Final = ("__MIN", "__MAX")  # W&B's, of what it drew as one point

@@ -9,7 +9,8 @@ from pathlib import Path
 from trainvitals.importing.errors import CannotImport
 from trainvitals.importing.imported import Imported
 from trainvitals.importing.numbers import shown
-from trainvitals.importing.rows import Row, gather
+from trainvitals.importing.rows import gather
+from trainvitals.importing.table import Row
 from trainvitals.points import MAX_DEPTH
 
 
