@@ -14,11 +14,17 @@ from typing import Final
 from trainvitals.importing.numbers import NoNumber, number_of, shown
 from trainvitals.points import MOST_NAMES, checked_name
 
-PIECE: Final = 500_000  # points that are sorted at once
+MOST_POINTS: Final = 50_000_000  # which take 0.8 GB; those of one metric up to 2 GB, where their steps are in no order
+LARGEST: Final = (2 - 2**-23) * 2.0**127  # of the finite numbers that the wire's float32 has
+PIECE: Final = 10_000  # points that are sorted at once
 NAMED: Final = 8  # of many columns, in one line of the terminal
 LEARNING_RATE: Final = "lr"  # as the rules know it
 # learning_rate (Transformers, Keras), train/lr, and those of Lightning's LearningRateMonitor: lr-Adam, lr-AdamW-1/pg2
 LEARNING_RATES: Final = re.compile(r"(?:.+/)?(?:lr|learning_rate)|lr-[A-Za-z]\w*(?:-\d+)?(?:/pg\d+)?")
+
+
+class TooManyPoints(ValueError):
+    """A run has more of them than memory should have to hold."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +62,7 @@ class Gathered:
 
     def __init__(self) -> None:
         self.crowded = False
+        self._points = 0
         self._series: dict[str, Series] = {}
         self._refused: set[str] = set()
         self._worded: Counter[str] = Counter()
@@ -68,13 +75,17 @@ class Gathered:
         try:
             value = number_of(cell)
         except NoNumber:
-            self._worded[metric] += 1
+            self.miss(metric)
             return
         if value is not None:
             self.add(metric, step, value)
 
+    def miss(self, metric: str) -> None:
+        """Count what is no number."""
+        self._worded[metric] += 1
+
     def add(self, metric: str, step: int, value: float) -> None:
-        """Add a point."""
+        """Add a point. Raises TooManyPoints."""
         series = self._series.get(metric)
         if series is None:
             if not self._has_room_for(metric):
@@ -83,6 +94,12 @@ class Gathered:
         elif step <= series.steps[-1]:
             self.crowded |= step == series.steps[-1]
             self._unordered.add(metric)
+        if not -LARGEST <= value <= LARGEST and math.isfinite(value):
+            value = math.copysign(LARGEST, value)
+            self.remark(f"finite values beyond what is kept of a number are {LARGEST:.1e}, or -{LARGEST:.1e}")
+        if self._points == MOST_POINTS:
+            raise TooManyPoints(f"it holds more than {MOST_POINTS:,} values")
+        self._points += 1
         series.steps.append(step)
         series.values.append(value)
 
