@@ -96,7 +96,7 @@ class Gathered:
             self._unordered.add(metric)
         if not -LARGEST <= value <= LARGEST and math.isfinite(value):
             value = math.copysign(LARGEST, value)
-            self.remark(f"finite values beyond what is kept of a number are {LARGEST:.1e}, or -{LARGEST:.1e}")
+            self.remark(f"finite values beyond ±{LARGEST:.1e}, the largest that is kept, are kept as that")
         if self._points == MOST_POINTS:
             raise TooManyPoints(f"it holds more than {MOST_POINTS:,} values")
         self._points += 1
