@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
 MAX_DEPTH: Final = 16
 MAX_ITEMS: Final = 10_000
 MAX_TEXT: Final = 20_000
+CONTROLS: Final = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]+")
 MAX_NAME: Final = 512  # the server's limit for names of runs, projects, groups and tags
 
 
@@ -23,6 +25,11 @@ def text(value: object, *, longest: int = MAX_TEXT) -> str:
     """Text without lone surrogates, which UTF-8 cannot hold; what is longer than ``longest`` ends in "…"."""
     whole = str(value).encode("utf-8", "backslashreplace").decode()
     return whole if len(whole) <= longest else whole[: longest - 1] + "…"
+
+
+def one_line(words: str) -> str:
+    """Words without the control characters, by which what strangers wrote would speak to the terminal."""
+    return CONTROLS.sub(" ", words).strip()
 
 
 def title(value: object) -> str:

@@ -156,11 +156,11 @@ class Run(Noting, Shown):
         optimizer counts the steps; without one, those that train the model are learnt at their first steps, and
         ``watch`` may then be called for model after model. Called again before a step was taken it adds another model,
         later it begins anew, as is due where layers were frozen or thawed; an optimizer that trains the model in place
-        of the one that was given, or beside it, is watched from its second step on. ``include`` and ``exclude``: shell patterns of layers' names
-        (``blocks.*.mlp*``). ``attention``: at every fifth snapshot the largest logit and the entropy of attention, too,
-        for which the logits of a few queries are computed anew. Raises ValueError for what cannot be meant: a model
-        without parameters, every < 1; whatever else goes wrong is said in the terminal, and the training goes on
-        unwatched.
+        of the one that was given, or beside it, is watched from its second step on. ``include`` and ``exclude``: shell
+        patterns of layers' names (``blocks.*.mlp*``). ``attention``: at every fifth snapshot the largest logit and the
+        entropy of attention, too, for which the logits of a few queries are computed anew. Raises ValueError for what
+        cannot be meant: a model without parameters, every < 1; whatever else goes wrong is said in the terminal, and
+        the training goes on unwatched.
         """
         if hasattr(model, "param_groups"):
             raise ValueError(f"watch(model, optimizer): the model comes first, and this is a {type(model).__name__}")

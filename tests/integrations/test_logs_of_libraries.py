@@ -11,6 +11,10 @@ import pytest
 import torch
 import transformers
 from lightning.pytorch.loggers import CSVLogger
+from tensorboard.compat.proto.summary_pb2 import Summary, SummaryMetadata
+from tensorboard.compat.proto.tensor_pb2 import TensorProto
+from tensorboard.compat.proto.tensor_shape_pb2 import TensorShapeProto
+from tensorboard.compat.proto.types_pb2 import DT_BOOL, DT_FLOAT, DT_STRING
 from torch.utils.tensorboard import SummaryWriter
 
 from tests.imported import imported
@@ -41,6 +45,31 @@ def test_scalars_of_event_files_of_either_kind_are_read(new_style: bool, whole_f
 
     assert (run.start.name, run.metrics, str(run.points("train/loss"))) == ("sun-1", ["train/loss"], POINTS)
     assert 0 < run.start.started_at <= run.end.ended_at
+
+
+@pytest.mark.parametrize(
+    "tensor",
+    [
+        TensorProto(dtype=DT_FLOAT, float_val=[1], tensor_shape=TensorShapeProto(dim=[{"size": 10**12}])),
+        TensorProto(dtype=DT_FLOAT, float_val=[1, 2], tensor_shape=TensorShapeProto(dim=[{"size": 2}])),
+        TensorProto(dtype=DT_STRING, string_val=[b"abc"]),
+        TensorProto(dtype=DT_BOOL, bool_val=[True]),
+        TensorProto(dtype=99, float_val=[1]),
+        TensorProto(dtype=DT_FLOAT, tensor_content=b"123"),
+    ],
+    ids=["of a shape that is made up", "vector", "text", "truth", "of an unknown type", "cut off"],
+)
+def test_a_tensor_that_is_no_scalar_is_left_out_and_said(
+    tensor: TensorProto, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    about = SummaryMetadata(plugin_data=SummaryMetadata.PluginData(plugin_name="scalars"))
+    with SummaryWriter(tmp_path) as writer:
+        writer.add_scalar("loss", 1.5, 0)
+        writer.file_writer.add_summary(Summary(value=[Summary.Value(tag="odd", metadata=about, tensor=tensor)]), 1)
+    run = imported(tmp_path)
+
+    assert (run.metrics, run.points("loss")) == (["loss"], [(0, 1.5)])
+    assert "left out, for they hold no numbers: 'odd'" in capsys.readouterr().err
 
 
 def test_all_scalars_are_read_however_many(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+import tracemalloc
 from pathlib import Path
 
 import pytest
@@ -16,6 +17,9 @@ BAD = {
     "bare.csv": ("0,1.5\n1,1.25\n", "line 1: it has numbers where names should be"),
     "twice.csv": ("step,loss,loss\n0,1,2\n", "line 1: columns with the same name: 'loss'"),
     "wide.csv": ("step,loss\n0,1\n1,1,7\n", "line 3: 3 cells under 2 names: '7' is one too many"),
+    "name.csv": (f"{'x' * 200_000},loss\n1,2\n", "line 1: it cannot be taken apart (field larger than field limit"),
+    "open.csv": ('"step,loss\n0,1\n', "line 2: it cannot be taken apart (unexpected end of data)"),
+    "flag.jsonl": ('{"step": true, "loss": 1}\n', "step True is no number"),
     "quote.csv": ('step,loss\n0,1\n1,"2\n', "line 3: it cannot be taken apart"),
     "half.csv": ("step,loss\n0,1\n1.5,1\n", "line 3: steps are whole and count from 0, and step '1.5' is not whole"),
     "minus.csv": ("step,loss\n-1,1\n", "line 2: steps are whole and count from 0, and step '-1' is negative"),
@@ -81,6 +85,44 @@ def test_what_is_too_large_is_refused_before_it_is_read(tmp_path: Path, capsys: 
     assert "it takes 2,000 MB, and at most 512 MB are read: keep the metrics that matter" in refusal(
         tmp_path / "huge.csv", capsys
     )
+
+
+@pytest.mark.parametrize("file", ["huge.json", "trainer_state.json"])
+def test_a_large_document_is_refused_before_it_is_read(
+    file: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with (tmp_path / file).open("w") as document:
+        document.write("{" + " " * 5000 if file == "huge.json" else '{\n"log_history": [' + " " * 5000)
+        document.truncate(4 * 1000**3)
+    tracemalloc.start()
+
+    assert "it takes 4,000 MB, and at most 64 MB are read" in refusal(tmp_path / file, capsys)
+    assert tracemalloc.get_traced_memory()[1] < 100e6
+    tracemalloc.stop()
+
+
+@pytest.mark.parametrize(("file", "text"), [("one.jsonl", '{"step": 0, "loss": 1}\n{"loss": "'), ("one.csv", "step,")])
+def test_a_line_that_never_ends_is_refused(
+    file: str, text: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / file).write_text(text + "," * 9_000_000)
+
+    assert "it is longer than 8,000,000 characters: put each row into a line of its own" in refusal(
+        tmp_path / file, capsys
+    )
+
+
+def test_what_is_large_in_a_run_of_mlflow_counts_wherever_it_lies(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name in ("metrics/loss", "params/a", "tags/b"):
+        (tmp_path / name).parent.mkdir()
+        (tmp_path / name).write_text("1 2.5 0\n")
+    for name in ("params/a", "tags/b"):
+        with (tmp_path / name).open("a") as file:
+            file.truncate(300 * 1000**2)
+
+    assert "it takes 600 MB, and at most 512 MB are read" in refusal(tmp_path, capsys)
 
 
 def test_a_database_of_trackio_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

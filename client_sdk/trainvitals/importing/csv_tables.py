@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 from collections import Counter
 from collections.abc import Generator
+from contextlib import closing
 from pathlib import Path
 from typing import Final
 
@@ -12,7 +13,9 @@ from trainvitals.importing.errors import CannotImport
 from trainvitals.importing.gathering import listed
 from trainvitals.importing.imported import Imported
 from trainvitals.importing.numbers import NoNumber, number_of, shown
-from trainvitals.importing.rows import Row, gather
+from trainvitals.importing.rows import gather
+from trainvitals.importing.table import Row
+from trainvitals.importing.texts import lines
 
 DELIMITERS: Final = ",;\t"
 TWINS: Final = ("__MIN", "__MAX")  # W&B's, of what it drew as one point
@@ -31,10 +34,8 @@ def read_csv(path: Path) -> Imported:
 
 def _header(path: Path) -> tuple[str, list[str]]:
     """What stands between cells, and the columns' names."""
-    with path.open(newline="", encoding="utf-8-sig") as file:
-        first = next((line for line in file if line.strip()), "")
-    delimiter = max(DELIMITERS, key=first.count)
-    header = [cell.strip() for cell in next(csv.reader([first], delimiter=delimiter), [])]
+    delimiter = max(DELIMITERS, key=lambda one: _width(path, one))
+    header = _names(path, delimiter)
     if not any(header):
         raise CannotImport(path, "it is empty: import it once something was logged")
     if all(map(_is_number, header)):
@@ -43,6 +44,20 @@ def _header(path: Path) -> tuple[str, list[str]]:
     if twice:
         raise CannotImport(path, f"columns with the same name: {listed(twice)}. Rename or delete them", place="line 1")
     return delimiter, header
+
+
+def _width(path: Path, delimiter: str) -> int:
+    try:
+        return len(_names(path, delimiter))
+    except CannotImport:
+        return 0
+
+
+def _names(path: Path, delimiter: str) -> list[str]:
+    """The cells of the first row that is not blank, which may go over several lines: a space stands for each end."""
+    with closing(_cells(path, delimiter)) as rows:
+        first = next((cells for _, cells in rows if any(map(str.strip, cells))), [])
+    return [" ".join(cell.split()) for cell in first]
 
 
 def _is_number(cell: str) -> bool:
@@ -68,17 +83,23 @@ def _of_wandb(path: Path, header: list[str]) -> tuple[str, dict[str, str]] | Non
 
 
 def _rows(path: Path, delimiter: str, columns: list[str | None]) -> Generator[Row]:
+    rows = _cells(path, delimiter)
+    next((cells for _, cells in rows if any(map(str.strip, cells))), None)  # the names
+    for number, row in rows:
+        if len(row) > len(columns):
+            what = f"{len(row)} cells under {len(columns)} names: {shown(row[-1])} is one too many"
+            raise CannotImport(path, f"{what}; mend or delete the line", place=f"line {number:,}")
+        if any(row):
+            yield Row(number, {name: cell for name, cell in zip(columns, row, strict=False) if name and cell})
+
+
+def _cells(path: Path, delimiter: str) -> Generator[tuple[int, list[str]]]:
+    """All rows, the names' too, and the line that each ends in."""
     with path.open(newline="", encoding="utf-8-sig") as file:
-        reader = csv.reader(file, delimiter=delimiter, strict=True)
+        reader = csv.reader(lines(path, file), delimiter=delimiter, strict=True)
         try:
-            next((row for row in reader if any(cell.strip() for cell in row)), None)  # the names
             for row in reader:
-                if len(row) > len(columns):
-                    what = f"{len(row)} cells under {len(columns)} names: {shown(row[-1])} is one too many"
-                    raise CannotImport(path, f"{what}; mend or delete the line", place=f"line {reader.line_num:,}")
-                if any(row):
-                    cells = {name: cell for name, cell in zip(columns, row, strict=False) if name and cell}
-                    yield Row(reader.line_num, cells)
+                yield reader.line_num, row
         except csv.Error as error:
             what = f"it cannot be taken apart ({error}): mend or delete the line"
             raise CannotImport(path, what, place=f"line {reader.line_num:,}") from error

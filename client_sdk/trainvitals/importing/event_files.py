@@ -8,6 +8,7 @@ from typing import Any, Final
 from trainvitals.importing.errors import CannotImport
 from trainvitals.importing.gathering import Gathered
 from trainvitals.importing.imported import Imported
+from trainvitals.importing.numbers import NoNumber
 from trainvitals.points import MAX_STEP
 
 IN_NAMES: Final = "tfevents"
@@ -31,7 +32,10 @@ def read_events(path: Path) -> Imported:
         for event in events:
             if not 0 <= event.step <= MAX_STEP:
                 raise CannotImport(path, f"steps count from 0, and {tag!r} has a point at step {event.step}")
-            gathered.add(tag, event.step, value_of(event))
+            try:
+                gathered.add(tag, event.step, value_of(event))
+            except NoNumber:
+                gathered.miss(tag)
         times += [event.wall_time for event in events]
     return Imported(
         source="TensorBoard",
@@ -71,6 +75,15 @@ def _of_scalar(event: Any) -> float:
 
 
 def _of_tensor(event: Any) -> float:
+    """Raises NoNumber: of a shape that is no scalar's, TensorBoard would make an array, however large it says it is."""
     from tensorboard.util import tensor_util
 
-    return float(tensor_util.make_ndarray(event.tensor_proto).item())
+    if any(dim.size != 1 for dim in event.tensor_proto.tensor_shape.dim):
+        raise NoNumber("it is no scalar")
+    try:
+        value = tensor_util.make_ndarray(event.tensor_proto).item()
+    except (TypeError, ValueError, KeyError) as error:
+        raise NoNumber(f"it cannot be read ({error})") from error
+    if isinstance(value, (int, float)) and not isinstance(value, bool):
+        return float(value)
+    raise NoNumber(f"it is of type {type(value).__name__}")

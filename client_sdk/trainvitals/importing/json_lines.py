@@ -9,7 +9,9 @@ from pathlib import Path
 from trainvitals.importing.errors import CannotImport
 from trainvitals.importing.imported import Imported
 from trainvitals.importing.numbers import shown
-from trainvitals.importing.rows import Row, gather
+from trainvitals.importing.rows import gather
+from trainvitals.importing.table import Row
+from trainvitals.importing.texts import lines
 from trainvitals.points import MAX_DEPTH
 
 
@@ -29,7 +31,7 @@ def flat(cells: Mapping[str, object], *, prefix: str = "", depth: int = MAX_DEPT
 
 def _rows(path: Path) -> Generator[Row]:
     with path.open(encoding="utf-8-sig") as file:
-        for number, line in enumerate(file, 1):
+        for number, line in enumerate(lines(path, file), 1):
             if line.strip():
                 yield Row(number, dict(flat(_object(path, number, line))))
 

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, Final, Literal
 
 from trainvitals.importing.errors import CannotImport
-from trainvitals.importing.gathering import Gathered
+from trainvitals.importing.gathering import Gathered, listed
 from trainvitals.importing.imported import Imported
 from trainvitals.importing.numbers import NoNumber, number_of, shown, step_of
+from trainvitals.importing.texts import beginning_of, lines
+from trainvitals.plain import MAX_TEXT
 
+ABOUT: Final = "meta.yaml"
+FOLDERS: Final = ("metrics", "params", "tags")
 FIELDS: Final = (2, 3, 5)  # timestamp, value; since 1.0 the step; since 3.0 name and digest of a data set
 ENDINGS: Final[Mapping[str, Literal["failed", "stopped"]]] = {"4": "failed", "5": "stopped"}  # mlflow's RunStatus
 
@@ -22,30 +26,46 @@ def is_mlflow_run(folder: Path) -> bool:
 
 def read_mlflow_run(folder: Path) -> Imported:
     """Its metrics, its parameters as settings, its name and times. Raises CannotImport, OSError."""
-    gathered, about = Gathered(), _about(folder / "meta.yaml")
-    for file in _files(folder / "metrics"):
-        _read_metric(file, file.relative_to(folder / "metrics").as_posix(), gathered)
-    params = folder / "params"
-    name = folder / "tags/mlflow.runName"
+    files, linked = _files(folder)
+    gathered, about = Gathered(), _about(files.get(ABOUT))
+    for file in _under("metrics", files):
+        _read_metric(files[f"metrics/{file}"], file, gathered)
+    if linked:
+        gathered.remark(f"links are not followed: {listed(linked)}")
+    name = files.get("tags/mlflow.runName")
     return Imported(
         source="MLflow's file store",
         gathered=gathered,
-        name=(_text(name) if name.is_file() else about.get("run_name", "")).strip() or None,
-        config={file.relative_to(params).as_posix(): _setting(_text(file)) for file in _files(params)},
+        name=(_text(name) if name else about.get("run_name", "")).strip() or None,
+        config={param: _setting(_text(files[f"params/{param}"])) for param in _under("params", files)},
         started_at=_seconds(about.get("start_time")),
         ended_at=_seconds(about.get("end_time")),
         status=ENDINGS.get(about.get("status", ""), "finished"),
     )
 
 
-def _files(folder: Path) -> Iterator[Path]:
-    """Names with "/" in them are folders."""
-    return (path for path in sorted(folder.rglob("*")) if path.is_file() and not path.name.startswith("."))
+def mlflow_files(folder: Path) -> list[Path]:
+    """What is read of a run."""
+    return list(_files(folder)[0].values())
+
+
+def _files(folder: Path) -> tuple[dict[str, Path], list[str]]:
+    """By path within the run, what is read of it, and the names of links, which may lead to what is none of a run's.
+    Metrics and parameters with "/" in their names lie in folders."""
+    whole = folder.resolve()
+    paths = [folder / ABOUT, *(path for name in FOLDERS for path in sorted((folder / name).rglob("*")))]
+    names = [path.relative_to(folder).as_posix() for path in paths if path.is_file() and path.name[:1] != "."]
+    own = {name: folder / name for name in names if (folder / name).resolve() == whole / name}
+    return own, [name for name in names if name not in own]
+
+
+def _under(folder: str, files: Iterable[str]) -> list[str]:
+    return [file.removeprefix(f"{folder}/") for file in files if file.startswith(f"{folder}/")]
 
 
 def _read_metric(file: Path, metric: str, gathered: Gathered) -> None:
-    with file.open(encoding="utf-8") as lines:
-        for number, line in enumerate(lines, 1):
+    with file.open(encoding="utf-8") as opened:
+        for number, line in enumerate(lines(file, opened), 1):
             if not line.strip():
                 continue
             fields = line.split()
@@ -61,9 +81,9 @@ def _read_metric(file: Path, metric: str, gathered: Gathered) -> None:
             gathered.add(metric, step, value)
 
 
-def _about(file: Path) -> dict[str, str]:
+def _about(file: Path | None) -> dict[str, str]:
     """The plain lines of meta.yaml, for which no YAML is needed."""
-    if not file.is_file():
+    if file is None:
         return {}
     pairs = (line.partition(":") for line in _text(file).splitlines() if line[:1].isalpha())
     found = {key: value.strip().strip("'\"") for key, _, value in pairs}
@@ -71,7 +91,7 @@ def _about(file: Path) -> dict[str, str]:
 
 
 def _text(file: Path) -> str:
-    return file.read_text(encoding="utf-8", errors="replace")
+    return beginning_of(file, MAX_TEXT + 1)  # one more, so that it is seen to be cut
 
 
 def _setting(text: str) -> Any:  # Any: MLflow keeps text; what is a number in it, is meant as one
@@ -79,8 +99,13 @@ def _setting(text: str) -> Any:  # Any: MLflow keeps text; what is a number in i
         number = number_of(text)
     except NoNumber:
         return text
-    return text if number is None else int(text) if text.strip().isdecimal() else number
+    if number is None:
+        return text
+    try:
+        return int(text) if text.strip().isdecimal() else number
+    except ValueError:  # thousands of digits
+        return text
 
 
 def _seconds(milliseconds: str | None) -> float | None:
-    return int(milliseconds) / 1000 if milliseconds and milliseconds.isdecimal() else None
+    return float(milliseconds) / 1000 if milliseconds and milliseconds.isdecimal() else None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import math
+import sys
 from collections.abc import Iterable
 from typing import Final
 
@@ -14,6 +14,7 @@ STEP_NAMES: Final = (
     *("_step", "Step", "iteration", "epoch"),
 )
 EPOCH: Final = "epoch"
+LARGEST: Final = int(sys.float_info.max)  # of whole numbers that floats come near
 BLANK: Final = frozenset({"", "na", "n/a", "none", "null"})  # "NA": what Keras writes for a log that is missing
 
 
@@ -22,7 +23,8 @@ class NoNumber(ValueError):
 
 
 def number_of(cell: object) -> float | None:
-    """A number, the words NaN, inf and Infinity in any case included; None for a blank cell. Raises NoNumber."""
+    """A number, the words NaN, inf and Infinity in any case included; None for a blank cell. True and False are none.
+    Raises NoNumber."""
     if cell is None or isinstance(cell, float):
         return cell
     if isinstance(cell, str):
@@ -34,11 +36,8 @@ def number_of(cell: object) -> float | None:
                 return float(word)
             except ValueError:
                 pass
-    elif isinstance(cell, int):
-        try:
-            return float(cell)
-        except OverflowError:
-            return math.copysign(math.inf, cell)
+    elif isinstance(cell, int) and not isinstance(cell, bool):
+        return float(max(-LARGEST, min(cell, LARGEST)))
     raise NoNumber(f"{shown(cell)} is no number")
 
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import hashlib
+import heapq
 from array import array
 from bisect import bisect_left
-from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from itertools import groupby
 from typing import Final
 
 from msgspec.structs import replace
@@ -16,7 +17,7 @@ from trainvitals.beginning import beginning
 from trainvitals.environment import base36
 from trainvitals.importing.gathering import Series
 from trainvitals.importing.imported import Imported
-from trainvitals.plain import text
+from trainvitals.plain import one_line, text
 from trainvitals.ranks import Place
 from trainvitals.spool import Kind
 from trainvitals.version import __version__
@@ -62,7 +63,7 @@ def ready(
     series = imported.gathered.series()
     start = beginning(
         project=project,
-        name=name or imported.name or "imported",
+        name=one_line(name or imported.name or "") or "imported",
         started_at=now if imported.started_at is None else imported.started_at,
         config=imported.config,
         tags=None,
@@ -90,7 +91,8 @@ def _digest(series: Mapping[str, Series], *words: str) -> int:
     digest = hashlib.sha256("\0".join((*words, "")).encode())
     for metric in sorted(series):
         digest.update(f"{metric}\0{len(series[metric].steps)}\0".encode())
-        digest.update(series[metric].steps.tobytes() + series[metric].values.tobytes())
+        digest.update(series[metric].steps)
+        digest.update(series[metric].values)
     return int.from_bytes(digest.digest(), "big")
 
 
@@ -104,15 +106,13 @@ def _parts(series: Mapping[str, Series]) -> Iterator[list[MetricPoints]]:
 
 def _cuts(series: Mapping[str, Series]) -> Iterator[int]:
     """The steps before which a new frame begins, and the one after the last."""
-    counts = Counter[int]()
-    for one in series.values():
-        counts.update(one.steps)
     waiting = step = 0
-    for step in sorted(counts):
-        if waiting and waiting + counts[step] > FRAME_POINTS:
+    for step, points in groupby(heapq.merge(*(one.steps for one in series.values()))):
+        count = sum(1 for _ in points)
+        if waiting and waiting + count > FRAME_POINTS:
             yield step
             waiting = 0
-        waiting += counts[step]
+        waiting += count
     yield step + 1
 
 

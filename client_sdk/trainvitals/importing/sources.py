@@ -4,22 +4,26 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Final
 
 from trainvitals.importing.csv_tables import read_csv
 from trainvitals.importing.errors import CannotImport
 from trainvitals.importing.event_files import IN_NAMES, event_files, read_events
-from trainvitals.importing.gathering import listed
+from trainvitals.importing.gathering import TooManyPoints, listed
 from trainvitals.importing.imported import Imported, name_of
 from trainvitals.importing.json_lines import read_json_lines
-from trainvitals.importing.mlflow_runs import is_mlflow_run, read_mlflow_run
+from trainvitals.importing.mlflow_runs import is_mlflow_run, mlflow_files, read_mlflow_run
+from trainvitals.importing.texts import LONGEST_LINE
 from trainvitals.importing.trainer_state import LOG, read_trainer_state
 
-MAX_BYTES: Final = 512 * 1000**2  # of text: some 50 million values, which take a gigabyte here
+MAX_BYTES: Final = 512 * 1000**2  # of text, of which no more than the values is held
+MAX_DOCUMENT_BYTES: Final = 64 * 1000**2  # of JSON, which is held as a whole: a log takes up to ten times as much
 MAX_EVENT_BYTES: Final = 2 * 1000**3  # which hold pictures, too
+LAST_TIME: Final = 253_402_300_799.0  # the last second of the year 9999, beyond which calendars do not go
 HEAD_BYTES: Final = 4096
 ZSTD: Final = b"\x28\xb5\x2f\xfd"  # how recorded runs begin
 SQLITE: Final = b"SQLite format 3\0"
@@ -30,17 +34,21 @@ WHAT_IS_READ: Final = (
     "CSV, JSON lines, trainer_state.json, a run's folder of MLflow's file store, TensorBoard's event files"
 )
 
+FEWER: Final = "keep the metrics that matter, or every tenth step"
+
 Read = Callable[[Path], Imported]
+MOST: Final[Mapping[Read, int]] = {read_events: MAX_EVENT_BYTES, read_trainer_state: MAX_DOCUMENT_BYTES}  # bytes
 
 
 def read_run(path: Path) -> Imported:
     """The run that a file or folder of another tracker holds, with its name and times. Raises CannotImport."""
     try:
         read, files = _of_folder(path) if path.is_dir() else (_of_file(path), [path])
-        is_events = read is read_events
-        _check_size(path, files, MAX_EVENT_BYTES if is_events else MAX_BYTES)
+        _check_size(path, files, MOST.get(read, MAX_BYTES))
         imported = read(path)
         written_at = max((file.stat().st_mtime for file in files), default=path.stat().st_mtime)
+    except TooManyPoints as error:
+        raise CannotImport(path, f"{error}: {FEWER}") from error
     except UnicodeDecodeError as error:
         raise CannotImport(path, f"it is no text in UTF-8 ({error.reason}): save it as UTF-8") from error
     except OSError as error:
@@ -49,9 +57,13 @@ def read_run(path: Path) -> Imported:
         words = imported.gathered.words
         held = f"besides steps it holds only {listed(words)}" if words else "it is empty, or was written before any log"
         raise CannotImport(path, f"it holds no metric: {held}. What is read: {WHAT_IS_READ}")
-    started_at = written_at if imported.started_at is None else imported.started_at
-    ended_at = max(started_at, written_at if imported.ended_at is None else imported.ended_at)
+    started_at = _time(imported.started_at, else_=written_at)
+    ended_at = max(started_at, _time(imported.ended_at, else_=written_at))
     return replace(imported, name=imported.name or name_of(path), started_at=started_at, ended_at=ended_at)
+
+
+def _time(told: float | None, *, else_: float) -> float:
+    return told if told is not None and 0 <= told <= LAST_TIME else else_
 
 
 def is_recording(path: Path) -> bool:
@@ -61,7 +73,7 @@ def is_recording(path: Path) -> bool:
 
 def _of_folder(folder: Path) -> tuple[Read, list[Path]]:
     if is_mlflow_run(folder):
-        return read_mlflow_run, [path for path in (folder / "metrics").rglob("*") if path.is_file()]
+        return read_mlflow_run, mlflow_files(folder)
     if files := event_files(folder):
         return read_events, files
     if WANDB_FOLDER.fullmatch(folder.name) and next(folder.glob("*.wandb"), None) is not None:
@@ -106,8 +118,9 @@ def _check_text(file: Path, head: bytes) -> None:
 
 def _is_document(file: Path) -> bool:
     """Whether the JSON in it is one object over several lines, or the Trainer's, and not an object in each line."""
-    with file.open(encoding="utf-8-sig") as lines:
-        first = next((line for line in lines if line.strip()), "")
+    with file.open(encoding="utf-8-sig") as opened:
+        pieces = iter(partial(opened.readline, LONGEST_LINE), "")  # of a longer line it cannot be told, nor is it read
+        first = next((piece for piece in pieces if piece.strip()), "")
     try:
         found = json.loads(first)
     except (ValueError, RecursionError):
@@ -119,4 +132,4 @@ def _check_size(path: Path, files: list[Path], most: int) -> None:
     size = sum(file.stat().st_size for file in files)
     if size > most:
         what = f"it takes {size / 1e6:,.0f} MB, and at most {most / 1e6:,.0f} MB are read"
-        raise CannotImport(path, f"{what}: keep the metrics that matter, or every tenth step")
+        raise CannotImport(path, f"{what}: {FEWER}")

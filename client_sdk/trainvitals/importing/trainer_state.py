@@ -10,7 +10,8 @@ from typing import Final
 from trainvitals.importing.errors import CannotImport
 from trainvitals.importing.imported import Imported
 from trainvitals.importing.json_lines import flat
-from trainvitals.importing.rows import Row, gather
+from trainvitals.importing.rows import gather
+from trainvitals.importing.table import Row
 
 LOG: Final = "log_history"
 SETTINGS: Final = ("eval_steps", "logging_steps", "max_steps", "num_train_epochs", "save_steps", "train_batch_size")
