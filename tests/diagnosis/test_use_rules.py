@@ -193,6 +193,9 @@ QUIET = {
             "grad_norm": np.stack([[1.0, *np.roll([2.0, NAN, NAN, NAN], turn), 1.0] for turn in range(SNAPSHOTS)]),
         }),
     ),
+    "an expert whose gradient is infinite": (
+        "expert_imbalance", window(layers=EXPERTS, stats=of_experts(1.0, math.inf, 1.0, 1.0)),
+    ),
     "nothing that reaches any expert": ("expert_imbalance", window(layers=EXPERTS, stats=of_experts(0, 0, 0, 0))),
     "experts that are passed by are no layers that should have moved": (
         "layer_not_learning",
@@ -246,6 +249,15 @@ def test_experts_that_lie_idle_are_named() -> None:
 
     assert symptom.layers == tuple(f"blocks.0.experts.{number}.up" for number in (1, 2, 3))
     assert symptom.evidence.numbers["that work"] == 1
+
+
+def test_an_expert_that_works_alone_is_told_though_its_gradient_is_infinite_at_times() -> None:
+    norms = np.broadcast_to([1.0, 2.0, 0.0, 0.0, 0.0, 1.0], (SNAPSHOTS, 6)).copy()
+    norms[-3::2, 1] = math.inf
+
+    (symptom,) = said("expert_imbalance", window(layers=EXPERTS, stats={"grad_norm": norms}))
+
+    assert (symptom.severity, symptom.evidence.numbers["that work"]) == ("warning", 1)
 
 
 def test_a_part_that_is_idle_in_every_expert_is_no_router_s_choice() -> None:
