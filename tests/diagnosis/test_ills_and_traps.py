@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from trainvitals.wire.messages import LayerInfo
+from trainvitals.wire.messages import InitialWeights, LayerInfo
 from trainvitals_server.diagnosis.catalogue import page, rules
 from trainvitals_server.diagnosis.grouping import group_layers
 from trainvitals_server.diagnosis.window import Series, Window
@@ -225,6 +225,45 @@ def test_steps_that_blow_the_loss_up_at_once_are_judged_by_the_loss_before_them(
     (symptom,) = rules()["updates_too_large"](window(loss=first, update_ratio=blown()))
 
     assert (symptom.severity, symptom.evidence.numbers["loss before"]) == ("critical", pytest.approx(2.3))
+
+
+BORN_AT_ZERO = InitialWeights(std=0.0, largest=0.0, fan_in=8)
+
+
+def adapters(ratio: float, *, of_adapters: float = 1e-3) -> Window:
+    """Six of eight layers began at zero; one step of the others in ten snapshots, and the loss has risen since."""
+    ratios = np.full((SNAPSHOTS, len(LAYERS)), 1e-3)
+    ratios[10] = [of_adapters] * 6 + [ratio] * 2
+    info = [layer(name, initial=BORN_AT_ZERO) for name in LAYERS[:6]]
+    return window(loss=np.concatenate([flat(60), flat(340, level=6.0)]), update_ratio=ratios, info=info)
+
+
+def test_a_blow_to_the_layers_beside_adapters_is_told() -> None:
+    (symptom,) = rules()["updates_too_large"](adapters(0.9))
+
+    assert (symptom.severity, symptom.layers, symptom.first_step) == ("critical", LAYERS[6:], 50)
+    assert (symptom.evidence.value, symptom.evidence.threshold) == (pytest.approx(0.9), 0.5)
+
+
+def test_a_long_step_of_adapters_alone_is_no_blow() -> None:
+    assert list(rules()["updates_too_large"](adapters(1e-3, of_adapters=50.0))) == []
+
+
+def test_an_infinite_step_is_a_blow() -> None:
+    ratios = np.full((SNAPSHOTS, 1), 1e-3)
+    ratios[10] = np.inf
+
+    (symptom,) = rules()["updates_too_large"](
+        window(loss=np.concatenate([flat(60), flat(340, level=6.0)]), update_ratio=ratios)
+    )
+
+    assert (symptom.severity, symptom.layers, symptom.evidence.value) == ("critical", LAYERS, "Infinity")
+
+
+def test_steps_that_are_always_too_long_are_held_against_the_line_that_they_cross() -> None:
+    (symptom,) = rules()["updates_too_large"](window(loss=flat(), update_ratio=0.2))
+
+    assert symptom.evidence.threshold == 0.03
 
 
 HEADINGS = ["What it checks", "Why it matters", "How to confirm", "What to try", "When it is wrong", "Options"]

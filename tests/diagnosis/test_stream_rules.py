@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -194,6 +195,19 @@ def test_no_rule_cries_wolf(trap: str) -> None:
     told: dict[str, Any] = dict(seen)
 
     assert found(rule, window(**told)) == []
+
+
+@pytest.mark.parametrize("ended", [0.2, 1e-7])
+def test_a_rate_may_end_at_any_share_of_its_peak(ended: float) -> None:
+    rate = np.where(np.arange(SNAPSHOTS) < 14, 0.1, 0.75 * ended * 0.1)
+    rule = partial(rules()["schedule_ended"], ended=ended)
+    steps = window().steps
+
+    (planned,) = rule(window(planned=4000, metrics={"lr": rate}))
+    (falling,) = rule(window(loss=curve(2.3, 0.2), metrics={"lr": rate}))
+
+    assert steps[13] <= planned.first_step == falling.first_step <= steps[14]
+    assert list(rule(window(loss=FLAT, metrics={"lr": rate}))) == []
 
 
 def test_clipping_under_adam_is_worth_knowing_at_most() -> None:

@@ -84,7 +84,13 @@ def of_experts(*norms: float) -> dict[str, Any]:
 
 ILLS = {
     "underfitting": ("info", [window(**WEAK), window(loss=resting(0.6, 1.1), val_loss=[0.61, 0.62], **REGRESSION)]),
-    "batch_too_small": ("warning", [window(layers=NORMED, stats=MOVING, facts_examples=2.0)]),
+    "batch_too_small": (
+        "warning",
+        [
+            window(layers=NORMED, stats=MOVING, facts_examples=2.0, facts_input_column_ratio=3.0),
+            window(layers=NORMED, stats=MOVING, facts_examples=2.0, val_loss=[2.4, 2.3, 2.2, 2.5]),
+        ],
+    ),
     "embedding_rows_unused": ("warning", [window(layers=WORDS, stats=unmoved(1.0, 0.98), **LABELLED)]),
     "expert_imbalance": (
         "warning",
@@ -181,6 +187,20 @@ QUIET = {
         "embedding_rows_unused",
         window(layers=WORDS, stats={"unmoved_fraction": np.repeat([0.1, 0.98], [30, 10])[:, None]}, **LABELLED),
     ),
+    "a module called embedding that tells of no rows": (
+        "embedding_rows_unused",
+        window(layers=(layer("embed", "TextEmbeddings"), layer("head")), stats=unmoved(1.0, 0.8), **LABELLED),
+    ),
+    "a resumed run of which little was seen": (
+        "embedding_rows_unused",
+        replace(window(layers=WORDS, stats=unmoved(1.0, 0.98), **LABELLED), step=100_020,
+                steps=99_981 + np.arange(SNAPSHOTS)),
+    ),
+    "a run that goes on, of which little was seen since": (
+        "embedding_rows_unused",
+        replace(window(layers=WORDS, stats={"unmoved_fraction": np.repeat([0.1, 0.98], [18, 22])[:, None]}, **LABELLED),
+                steps=np.concatenate([np.linspace(0, 700, 18).astype(np.int64), np.arange(710, 798, 4)])),
+    ),
     "an embedding that does not learn at all": (
         "embedding_rows_unused", window(layers=WORDS, stats={"unmoved_fraction": 1.0}, **LABELLED),
     ),
@@ -192,6 +212,9 @@ QUIET = {
         window(layers=EXPERTS, stats={
             "grad_norm": np.stack([[1.0, *np.roll([2.0, NAN, NAN, NAN], turn), 1.0] for turn in range(SNAPSHOTS)]),
         }),
+    ),
+    "an expert whose gradient is infinite": (
+        "expert_imbalance", window(layers=EXPERTS, stats=of_experts(1.0, math.inf, 1.0, 1.0)),
     ),
     "nothing that reaches any expert": ("expert_imbalance", window(layers=EXPERTS, stats=of_experts(0, 0, 0, 0))),
     "experts that are passed by are no layers that should have moved": (
@@ -230,6 +253,17 @@ def test_a_rule_does_not_cry_wolf(name: str) -> None:
 
 
 MILD = {
+    "a clip whose frames may be folded into the batch": (
+        "batch_too_small", window(layers=NORMED, stats=MOVING, facts_examples=1.0, val_loss=[2.4, 0.5, 0.3, 0.3]),
+    ),
+    "two examples of which nobody tells how they come, and no validation": (
+        "batch_too_small", window(layers=NORMED, stats=MOVING, facts_examples=2.0),
+    ),
+    "bytes of which the text uses a third": (
+        "embedding_rows_unused",
+        window(layers=(layer("bytes", "Embedding", num_embeddings=256.0), layer("head")), stats=unmoved(1.0, 0.625),
+               **LABELLED),
+    ),
     "four examples": ("batch_too_small", window(layers=NORMED, stats=MOVING, facts_examples=4.0)),
     "steps that are mostly noise": (
         "batch_too_small", window(facts_examples=16.0, gradient_noise_scale=4000.0, **PACE),
@@ -255,6 +289,32 @@ def test_experts_that_lie_idle_are_named() -> None:
 
     assert symptom.layers == tuple(f"blocks.0.experts.{number}.up" for number in (1, 2, 3))
     assert symptom.evidence.numbers["that work"] == 1
+
+
+def test_an_expert_that_works_alone_is_told_though_its_gradient_is_infinite_at_times() -> None:
+    norms = np.broadcast_to([1.0, 2.0, 0.0, 0.0, 0.0, 1.0], (SNAPSHOTS, 6)).copy()
+    norms[-3::2, 1] = math.inf
+
+    (symptom,) = said("expert_imbalance", window(layers=EXPERTS, stats={"grad_norm": norms}))
+
+    assert (symptom.severity, symptom.evidence.numbers["that work"]) == ("warning", 1)
+
+
+def test_rows_that_never_come_up_are_counted_since_watching_began() -> None:
+    late = replace(window(layers=WORDS, stats=unmoved(1.0, 0.98), **LABELLED), step=100_799)
+    late = replace(late, steps=late.steps + 100_000)
+
+    (symptom,) = said("embedding_rows_unused", late)
+
+    assert (symptom.first_step, "799 steps ago" in symptom.summary) == (100_000, True)
+
+
+@pytest.mark.parametrize("examples", [3.0, 4.0])
+def test_the_evidence_of_small_batches_is_true(examples: float) -> None:
+    (symptom,) = said("batch_too_small", window(layers=NORMED, stats=MOVING, facts_examples=examples))
+
+    assert symptom.evidence.comparison == "<"
+    assert examples == symptom.evidence.value < symptom.evidence.threshold  # type: ignore[operator]  # both are numbers
 
 
 def test_a_part_that_is_idle_in_every_expert_is_no_router_s_choice() -> None:

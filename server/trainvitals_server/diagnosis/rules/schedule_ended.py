@@ -22,7 +22,8 @@ def schedule_ended(
 ) -> Iterator[Symptom]:
     """The learning rate is under ``ended`` of its peak since ``lasting`` of the steps so far (and ``least_steps``), and
     either more than a fifth of the planned steps is left, or no plan is known and the loss was still falling when the
-    rate went under a tenth of its peak: by ``still_falling`` of its level and its noise over the two thirds before.
+    rate went under a tenth of its peak, or under ``ended`` if that is more: by ``still_falling`` of its level and its
+    noise over the two thirds before.
 
     A schedule that ends with the training never speaks: its last thousandth is its last steps. Source: "A Recipe for
     Training Neural Networks" (Karpathy, 2019): do not trust learning rate decay defaults.
@@ -36,8 +37,7 @@ def schedule_ended(
     begun = _fell_under(ended, rate.steps, share)
     if window.step - begun < max(least_steps, lasting * window.step):
         return
-    low = _fell_under(0.1, rate.steps, share)
-    planned = window.planned_steps
+    low, planned = _fell_under(max(0.1, ended), rate.steps, share), window.planned_steps
     if not (_was_falling(loss, low, still_falling) if planned is None else window.step < 0.8 * planned):
         return
     yield Symptom(
@@ -61,11 +61,11 @@ def schedule_ended(
 
 
 def _fell_under(line: float, steps: Steps, share: NDArray[np.float64]) -> int:
-    """The step at which the rate, which is recorded now and then, went under ``line`` for good; it falls by shares."""
-    last = min(int(np.flatnonzero(share >= line)[-1]), len(share) - 2)
+    """The step at which the rate, recorded now and then, and under ``line`` now, went under it; it falls by shares."""
+    last = int(np.flatnonzero(share >= line)[-1])
     before, after = np.log(np.maximum(share[last : last + 2], LEAST_SHARE))
-    way = (before - np.log(line)) / (before - after)
-    return int(steps[last] + way * (steps[last + 1] - steps[last]))
+    way = (before - np.log(line)) / (before - after) if before > after else 1.0  # the line may be under the least share
+    return int(steps[last] + min(way, 1.0) * (steps[last + 1] - steps[last]))
 
 
 def _was_falling(loss: Series, step: int, least: float) -> bool:

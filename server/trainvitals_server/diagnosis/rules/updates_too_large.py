@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator
 
 import numpy as np
@@ -10,7 +9,7 @@ from numpy.typing import NDArray
 
 from trainvitals.wire.messages import Evidence
 from trainvitals_server.diagnosis.median import median, medians
-from trainvitals_server.diagnosis.reading import loss_trend, since, typical, weighted
+from trainvitals_server.diagnosis.reading import loss_trend, since, weighted, word
 from trainvitals_server.diagnosis.symptom import Symptom
 from trainvitals_server.diagnosis.window import Window
 
@@ -22,18 +21,19 @@ def updates_too_large(
     window: Window, *, ratio: float = 3e-2, samples: int = 16, blow: float = 0.5, recovery: int = 60
 ) -> Iterator[Symptom]:
     """The median update ratio ‖Δw‖/‖w‖ over layers above ``ratio`` for the newest ``samples`` snapshots while the loss
-    is not under its start; or once above ``blow``, which no weights survive, and the loss above its start ever since,
-    or not under it after ``recovery`` steps.
+    is not under its start; or once above ``blow``, which no weights survive (of layers that did not begin at zero, for
+    any step is many times what did, as LoRA's B), and the loss above its start ever since, or not under it after
+    ``recovery`` steps. An infinite ratio is above any line.
 
     Source: CS231n notes, "Babysitting the learning process" (about 1e-3 is healthy).
     """
     updates, trend, columns = window.stats.get("update_ratio"), loss_trend(window.loss), weighted(window)
     if updates is None or trend is None or not len(columns):
         return
-    every = np.where(np.isfinite(updates[:, columns]), updates[:, columns], 0.0)
-    each = medians(every, axis=1)
-    rated = _not_begun_at_zero(window, columns)
-    blows = np.flatnonzero(medians(np.nan_to_num(updates[:, rated]), axis=1) > blow) if len(rated) else rated
+    every = np.nan_to_num(updates[:, columns].astype(np.float64), posinf=np.inf)  # [n, weighted]
+    each, rated = medians(every, axis=1), _did_not_begin_at_zero(window, columns)
+    of_rated = medians(every[:, rated], axis=1) if rated.any() else np.zeros(len(every))
+    blows = np.flatnonzero(of_rated > blow)
     before = _loss_at(window, int(window.steps[blows[0]])) if len(blows) else trend.start
     is_worse = trend.now > before + 0.05 * abs(before) + (1 if len(blows) else 3) * trend.noise
     lasts = len(each) >= samples and float(each[-samples:].min()) > ratio
@@ -43,36 +43,38 @@ def updates_too_large(
     if learns or (not lasts and not is_lost):
         return
     begun = since(window, each > ratio) if lasts else int(window.steps[blows[0]])
-    rows = each > ratio if lasts else each > blow
-    per_layer = typical(every[rows])
-    layers = tuple(window.layers[column] for column, value in zip(columns, per_layer, strict=True) if value > ratio)
-    middle = median(each[rows])
+    crossing, line = (each, ratio) if lasts else (of_rated, blow)
+    rows, judged = crossing > line, rated | lasts
+    per_layer = medians(every[rows][:, judged], axis=0)
+    layers = tuple(window.layers[column] for column in columns[judged][per_layer > ratio])
+    middle = median(crossing[rows])
+    times = f"{middle:.2g} times" if np.isfinite(middle) else "infinitely many times"
     yield Symptom(
         rule="updates_too_large",
         severity="critical" if is_worse else "warning",
-        summary=f"{'Each step changes' if lasts else 'Steps changed'} the weights by {middle:.2g} times their size, "
+        summary=f"{'Each step changes' if lasts else 'Steps changed'} the weights by {times} their size, "
         f"and the loss is {'above' if is_worse else 'not under'} what it was",
         first_step=begun,
         last_step=window.step,
         layers=layers,
         evidence=Evidence(
-            stat="update_ratio", layers=list(layers[:5]), value=middle, threshold=ratio, first_step=begun,
+            stat="update_ratio", layers=list(layers[:5]), value=word(middle), threshold=line, first_step=begun,
             last_step=window.step,
-            numbers={"update ratio": middle, "loss before": before, "loss now": trend.now},
+            numbers={"update ratio": word(middle), "loss before": word(before), "loss now": trend.now},
         ),
         causes=CAUSES,
         advice=ADVICE,
     )  # fmt: skip
 
 
-def _not_begun_at_zero(window: Window, columns: NDArray[np.intp]) -> NDArray[np.intp]:
-    """Any step is many times what began at zero, as LoRA's B does."""
+def _did_not_begin_at_zero(window: Window, columns: NDArray[np.intp]) -> NDArray[np.bool_]:
+    """Of each column, as far as is known."""
     initial = [window.info[window.layers[column]].initial for column in columns]
-    return columns[[known is None or known.largest > 0 for known in initial]]
+    return np.array([known is None or known.largest > 0 for known in initial])
 
 
 def _loss_at(window: Window, step: int) -> float:
-    """The median loss of the points up to a step, eight at most: a loss is computed before the step is made."""
+    """The median loss of the finite points up to a step, eight at most: a loss is computed before the step is made."""
     assert window.loss is not None
     values = window.loss.values[: np.searchsorted(window.loss.steps, step, side="right")]
-    return float(np.nanmedian(values[-8:])) if len(values) else math.nan
+    return median(values[np.isfinite(values)][-8:])
