@@ -181,6 +181,20 @@ QUIET = {
         "embedding_rows_unused",
         window(layers=WORDS, stats={"unmoved_fraction": np.repeat([0.1, 0.98], [30, 10])[:, None]}, **LABELLED),
     ),
+    "a module called embedding that tells of no rows": (
+        "embedding_rows_unused",
+        window(layers=(layer("embed", "TextEmbeddings"), layer("head")), stats=unmoved(1.0, 0.8), **LABELLED),
+    ),
+    "a resumed run of which little was seen": (
+        "embedding_rows_unused",
+        replace(window(layers=WORDS, stats=unmoved(1.0, 0.98), **LABELLED), step=100_020,
+                steps=99_981 + np.arange(SNAPSHOTS)),
+    ),
+    "a run that goes on, of which little was seen since": (
+        "embedding_rows_unused",
+        replace(window(layers=WORDS, stats={"unmoved_fraction": np.repeat([0.1, 0.98], [18, 22])[:, None]}, **LABELLED),
+                steps=np.concatenate([np.linspace(0, 700, 18).astype(np.int64), np.arange(710, 798, 4)])),
+    ),
     "an embedding that does not learn at all": (
         "embedding_rows_unused", window(layers=WORDS, stats={"unmoved_fraction": 1.0}, **LABELLED),
     ),
@@ -224,6 +238,11 @@ def test_a_rule_does_not_cry_wolf(name: str) -> None:
 
 
 MILD = {
+    "bytes of which the text uses a third": (
+        "embedding_rows_unused",
+        window(layers=(layer("bytes", "Embedding", num_embeddings=256.0), layer("head")), stats=unmoved(1.0, 0.625),
+               **LABELLED),
+    ),
     "four examples": ("batch_too_small", window(layers=NORMED, stats=MOVING, facts_examples=4.0)),
     "steps that are mostly noise": (
         "batch_too_small", window(facts_examples=16.0, gradient_noise_scale=4000.0, **PACE),
@@ -258,6 +277,15 @@ def test_an_expert_that_works_alone_is_told_though_its_gradient_is_infinite_at_t
     (symptom,) = said("expert_imbalance", window(layers=EXPERTS, stats={"grad_norm": norms}))
 
     assert (symptom.severity, symptom.evidence.numbers["that work"]) == ("warning", 1)
+
+
+def test_rows_that_never_come_up_are_counted_since_watching_began() -> None:
+    late = replace(window(layers=WORDS, stats=unmoved(1.0, 0.98), **LABELLED), step=100_799)
+    late = replace(late, steps=late.steps + 100_000)
+
+    (symptom,) = said("embedding_rows_unused", late)
+
+    assert (symptom.first_step, "799 steps ago" in symptom.summary) == (100_000, True)
 
 
 def test_a_part_that_is_idle_in_every_expert_is_no_router_s_choice() -> None:

@@ -11,19 +11,21 @@ from trainvitals.wire.messages import Evidence
 from trainvitals_server.diagnosis.facts import middle
 from trainvitals_server.diagnosis.reading import in_depth
 from trainvitals_server.diagnosis.symptom import Symptom
-from trainvitals_server.diagnosis.window import Window
+from trainvitals_server.diagnosis.window import Floats32, Steps, Window
 
 PLACES = re.compile(r"(^|[._])(w?pe|pos\w*|time\w*)([._]|$)", re.IGNORECASE)  # most are for longer inputs
+ANEW = 0.05  # rounding moves some weights back, but not so many
 
 
 def embedding_rows_unused(
     window: Window, *, after_steps: int = 300, most: float = 0.5, still: float = 0.01, times: float = 20.0,
-    few: int = 100,
+    few: int = 100, scarce: float = 0.05,
 ) -> Iterator[Symptom]:  # fmt: skip
-    """After ``after_steps`` steps, and ``times`` as many labels as it has rows, more than ``most`` of an embedding's
-    weights are what they were when watching began, and their share has not fallen by ``still`` over the newer half of
-    the looks: rows that never came up. A warning where ``few`` rows or fewer did; else worth knowing, as words are
-    rare, and vocabularies made for more. Embeddings of positions are left out.
+    """``after_steps`` steps after watching began, and ``times`` as many labels as it has rows, more than ``most`` of an
+    embedding's weights are what they were then, and their share has not fallen by ``still`` over the newer half of the
+    looks: rows that never came up. A warning where ``few`` rows or fewer did, and ``scarce`` of all or less; else worth
+    knowing, as words are rare, and vocabularies made for more. Embeddings of positions, and modules of other kinds,
+    whose rows nobody told, are left out.
 
     Source: Zipf, "Human Behavior and the Principle of Least Effort", 1949 (most words are rare, but most come up).
     """
@@ -31,28 +33,29 @@ def embedding_rows_unused(
     if looks is None or window.step < after_steps:
         return
     steps, unmoved = looks
-    labels = window.step * max(middle(window, "rows") or 0.0, middle(window, "examples") or 0.0)
-    half = len(steps) // 2
+    labels = max(middle(window, "rows") or 0.0, middle(window, "examples") or 0.0)  # in a step
     for column, name in enumerate(window.layers):
         layer = window.info.get(name)
-        if layer is None or "Embedding" not in layer.kind or not layer.trainable or not layer.in_optimizer:
+        rows = layer.settings.get("num_embeddings", 0.0) if layer is not None and "Embedding" in layer.kind else 0.0
+        if not rows or layer is None or not layer.trainable or not layer.in_optimizer or PLACES.search(name):
             continue
-        now, then = float(unmoved[-1, column]), float(unmoved[half, column])
-        rows = layer.settings.get("num_embeddings", 0.0)
-        if not (most < now < 1.0 and abs(then - now) <= still) or labels < times * rows or PLACES.search(name):
-            continue  # one that has not moved at all is another ill; one that moved back is watched anew
+        now, then = float(unmoved[-1, column]), float(unmoved[len(steps) // 2, column])
+        begun = _watched_since(window, steps, unmoved[:, column])
+        seen = window.step - begun
+        if not (most < now < 1.0 and abs(then - now) <= still) or seen < after_steps or seen * labels < times * rows:
+            continue  # one that has not moved at all is another ill
         came_up = round((1 - now) * rows)
         yield Symptom(
             rule="embedding_rows_unused",
-            severity="warning" if came_up <= few else "info",
-            summary=f"{now:.0%} of {name or 'the embedding'} is as it began after {window.step:,} steps: most of its "
+            severity="warning" if came_up <= min(few, scarce * rows) else "info",
+            summary=f"{now:.0%} of {name or 'the embedding'} is as it was {seen:,} steps ago: most of its "
             f"{rows:,.0f} rows never come up",
-            first_step=int(steps[np.flatnonzero(unmoved[:, column] > most)[0]]),
+            first_step=begun,
             last_step=window.step,
             layers=(name,),
             key=name,
             evidence=Evidence(
-                stat="unmoved_fraction", layers=[name], value=now, threshold=most, first_step=int(steps[0]),
+                stat="unmoved_fraction", layers=[name], value=now, threshold=most, first_step=begun,
                 last_step=window.step, numbers={"rows": rows, "rows that came up": came_up},
             ),
             causes=(
@@ -65,3 +68,9 @@ def embedding_rows_unused(
                 "Build the vocabulary from the training data, and drop what comes up less than a few times.",
             ),
         )  # fmt: skip
+
+
+def _watched_since(window: Window, steps: Steps, unmoved: Floats32) -> int:
+    """The first recorded step, or that at which more was unmoved than before: what moved back is watched anew."""
+    rises = np.flatnonzero(np.diff(unmoved) > ANEW)
+    return int(steps[rises[-1] + 1] if len(rises) else window.steps[0])
