@@ -84,7 +84,13 @@ def of_experts(*norms: float) -> dict[str, Any]:
 
 ILLS = {
     "underfitting": ("info", [window(**WEAK), window(loss=resting(0.6, 1.1), val_loss=[0.61, 0.62], **REGRESSION)]),
-    "batch_too_small": ("warning", [window(layers=NORMED, stats=MOVING, facts_examples=2.0)]),
+    "batch_too_small": (
+        "warning",
+        [
+            window(layers=NORMED, stats=MOVING, facts_examples=2.0, facts_input_column_ratio=3.0),
+            window(layers=NORMED, stats=MOVING, facts_examples=2.0, val_loss=[2.4, 2.3, 2.2, 2.5]),
+        ],
+    ),
     "embedding_rows_unused": ("warning", [window(layers=WORDS, stats=unmoved(1.0, 0.98), **LABELLED)]),
     "expert_imbalance": (
         "warning",
@@ -238,6 +244,12 @@ def test_a_rule_does_not_cry_wolf(name: str) -> None:
 
 
 MILD = {
+    "a clip whose frames may be folded into the batch": (
+        "batch_too_small", window(layers=NORMED, stats=MOVING, facts_examples=1.0, val_loss=[2.4, 0.5, 0.3, 0.3]),
+    ),
+    "two examples of which nobody tells how they come, and no validation": (
+        "batch_too_small", window(layers=NORMED, stats=MOVING, facts_examples=2.0),
+    ),
     "bytes of which the text uses a third": (
         "embedding_rows_unused",
         window(layers=(layer("bytes", "Embedding", num_embeddings=256.0), layer("head")), stats=unmoved(1.0, 0.625),
@@ -286,6 +298,14 @@ def test_rows_that_never_come_up_are_counted_since_watching_began() -> None:
     (symptom,) = said("embedding_rows_unused", late)
 
     assert (symptom.first_step, "799 steps ago" in symptom.summary) == (100_000, True)
+
+
+@pytest.mark.parametrize("examples", [3.0, 4.0])
+def test_the_evidence_of_small_batches_is_true(examples: float) -> None:
+    (symptom,) = said("batch_too_small", window(layers=NORMED, stats=MOVING, facts_examples=examples))
+
+    assert symptom.evidence.comparison == "<"
+    assert examples == symptom.evidence.value < symptom.evidence.threshold  # type: ignore[operator]  # both are numbers
 
 
 def test_a_part_that_is_idle_in_every_expert_is_no_router_s_choice() -> None:

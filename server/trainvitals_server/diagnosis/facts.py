@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from trainvitals.wire.facts import FACTS, LOSS_FUNCTIONS
 from trainvitals.wire.messages import LayerInfo
 from trainvitals_server.diagnosis.median import median
-from trainvitals_server.diagnosis.reading import learning_rate
+from trainvitals_server.diagnosis.reading import learning_rate, loss_trend
 from trainvitals_server.diagnosis.window import Floats32, Series, Window
 
 CLASSIFIERS: Final = frozenset({"cross_entropy", "nll_loss"})
@@ -19,6 +19,7 @@ BINARY: Final = frozenset({"binary_cross_entropy", "binary_cross_entropy_with_lo
 UNITS: Final = ("out_features", "out_channels")
 LEAST_FALL: Final = 0.02  # of the loss, between the third and the last quarter of the run
 FEWEST_LOSSES: Final = 40
+FEWEST_VALIDATIONS: Final = 3
 RISING: Final = 1.1  # times the learning rate of half-way back
 HIGH: Final = 1.5  # times chance, and …
 MARGIN: Final = 0.5  # … nats on top: where PyTorch's own initialisation never begins
@@ -144,6 +145,16 @@ def validation_loss(window: Window) -> float | None:
     """The newest loss of a validation."""
     found = [window.metrics[name].values for name in validation_metrics(window) if "loss" in name]
     return float(found[0][-1]) if found and len(found[0]) else None
+
+
+def validation_lags(window: Window) -> bool:
+    """Whether the validation's loss has at its best not come half the way that the training's has: what is learnt does
+    not hold with the running averages of evaluation, or for other examples."""
+    found, trend = window.validation_loss, loss_trend(window.loss)
+    values = found.values[np.isfinite(found.values)] if found is not None else np.empty(0)
+    if trend is None or len(values) < FEWEST_VALIDATIONS or trend.start - trend.now < 3 * trend.noise:
+        return False
+    return float(values.min()) > (trend.start + trend.now) / 2
 
 
 def differs_by_mode(window: Window) -> list[str]:

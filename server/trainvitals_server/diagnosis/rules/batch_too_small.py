@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from trainvitals.wire.messages import Evidence, Severity
-from trainvitals_server.diagnosis.facts import middle, newest
+from trainvitals_server.diagnosis.facts import fact, middle, newest, validation_lags
 from trainvitals_server.diagnosis.median import median
 from trainvitals_server.diagnosis.pace import examples_in_a_step
 from trainvitals_server.diagnosis.reading import in_depth
@@ -22,19 +22,21 @@ NORMS = ("BatchNorm1d", "BatchNorm2d", "BatchNorm3d")
 def batch_too_small(
     window: Window, *, examples: int = 4, hardly_any: int = 2, noise: float = 20.0, points: int = 10
 ) -> Iterator[Symptom]:
-    """Batch norm that learns its statistics from ``examples`` or fewer; a warning for ``hardly_any``. Or a gradient
-    noise scale of ``noise`` times the examples of a step (medians of ``points``): worth knowing at most, as larger
-    batches need as many examples to the same loss, in fewer steps.
+    """Batch norm that learns from ``examples`` or fewer; a warning for ``hardly_any``, if a batch is rows
+    of columns (into others more may be folded) or validation lags. Or a gradient noise scale of ``noise`` times the
+    examples of a step (medians of ``points``): worth knowing at most, as larger batches save steps, and no examples.
 
-    Source: Wu & He, "Group Normalization", arXiv:1803.08494, figure 1 (the error of batch norm grows from 8 examples
-    down); McCandlish et al., "An Empirical Model of Large-Batch Training", arXiv:1812.06162, section 2.2.
+    Source: Wu & He, "Group Normalization", arXiv:1803.08494, figure 1 (the error grows from 8 examples down);
+    McCandlish et al., "An Empirical Model of Large-Batch Training", arXiv:1812.06162, section 2.2.
     """
     counts, labels = newest(window, "examples", SAMPLES), middle(window, "rows")
     usual = 0 if counts is None else int(max(median(counts), labels or 0.0))
     if 0 < usual <= examples and (norms := _norms_that_learn(window)):
-        summary = f"{len(norms)} batch norm layers learn mean and variance from {usual} examples at a time"
-        severity: Severity = "warning" if usual <= hardly_any else "info"
-        yield _symptom(window, summary, severity, "facts/examples", usual, examples, norms)
+        is_sure = fact(window, "input_column_ratio") is not None or validation_lags(window)
+        summary = f"{len(norms)} batch norm layers learn mean and variance from batches of {usual}"
+        summary += "" if is_sure else ", unless the network folds more into them"
+        severity: Severity = "warning" if is_sure and usual <= hardly_any else "info"
+        yield _symptom(window, summary, severity, "facts/examples", usual, examples + 1, norms)
     told, step = window.metrics.get(NOISE), examples_in_a_step(window)
     if told is None or step is None or len(told.values) < points or not np.isfinite(told.values[-points:]).all():
         return
@@ -45,8 +47,7 @@ def batch_too_small(
 
 
 def _norms_that_learn(window: Window) -> tuple[str, ...]:
-    """Batch norm layers whose running means were seen to move; before that is looked at, those whose weights train.
-    Those that are shared over processes are none."""
+    """Those whose running means move; before they are looked at, whose weights train. None that are shared."""
     looks = in_depth(window, "running_drift", samples=1)
     norms = [(column, window.info[name]) for column, name in enumerate(window.layers) if name in window.info]
     return tuple(
