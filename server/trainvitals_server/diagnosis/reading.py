@@ -154,6 +154,21 @@ def since(window: Window, is_ill: NDArray[Any] | np.bool_) -> int:
     return int(window.steps[well[-1] + 1 if len(well) else 0])
 
 
+def begun_before(window: Window, is_ill: NDArray[np.bool_], row: int) -> int:
+    """The step of the first of the snapshots in a row up to ``row`` of which ``is_ill`` ([n]) is true."""
+    well = np.flatnonzero(~is_ill[:row])
+    return int(window.steps[well[-1] + 1 if len(well) else 0])
+
+
+def loss_before(window: Window, step: int) -> float:
+    """The median of the loss's finite points up to a step, eight at most: a loss is computed before its step is made.
+    NaN where there is none."""
+    if window.loss is None:
+        return math.nan
+    values = window.loss.values[: np.searchsorted(window.loss.steps, step, side="right")]
+    return median(values[np.isfinite(values)][-8:])
+
+
 def above_since(series: Series, line: float) -> int:
     """The step since which all finite values lie above ``line``; the last step if the newest does not."""
     finite = np.isfinite(series.values)

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from trainvitals.wire.messages import Evidence
 from trainvitals_server.diagnosis.median import median, medians
-from trainvitals_server.diagnosis.reading import loss_trend, since, weighted, word
+from trainvitals_server.diagnosis.reading import begun_before, loss_before, loss_trend, since, weighted, word
 from trainvitals_server.diagnosis.symptom import Symptom
 from trainvitals_server.diagnosis.window import Window
 
@@ -22,8 +22,8 @@ def updates_too_large(
 ) -> Iterator[Symptom]:
     """The median update ratio ‖Δw‖/‖w‖ over layers above ``ratio`` for the newest ``samples`` snapshots while the loss
     is not under its start; or once above ``blow``, which no weights survive (of layers that did not begin at zero, for
-    any step is many times what did, as LoRA's B), and the loss above its start ever since, or not under it after
-    ``recovery`` steps. An infinite ratio is above any line.
+    any step is many times what did, as LoRA's B), and the loss above its start ever since, or after ``recovery`` steps
+    not under what it was before the large steps that led there. An infinite ratio is above any line.
 
     Source: CS231n notes, "Babysitting the learning process" (about 1e-3 is healthy).
     """
@@ -34,8 +34,11 @@ def updates_too_large(
     each, rated = medians(every, axis=1), _did_not_begin_at_zero(window, columns)
     of_rated = medians(every[:, rated], axis=1) if rated.any() else np.zeros(len(every))
     blows = np.flatnonzero(of_rated > blow)
-    before = _loss_at(window, int(window.steps[blows[0]])) if len(blows) else trend.start
-    is_worse = trend.now > before + 0.05 * abs(before) + (1 if len(blows) else 3) * trend.noise
+    there = loss_before(window, int(window.steps[blows[0]])) if len(blows) else trend.start
+    before = (
+        min(there, loss_before(window, begun_before(window, of_rated > ratio, int(blows[0])))) if len(blows) else there
+    )
+    is_worse = trend.now > there + 0.05 * abs(there) + (1 if len(blows) else 3) * trend.noise
     lasts = len(each) >= samples and float(each[-samples:].min()) > ratio
     learns = trend.now < before - 3 * trend.noise  # then large steps are no ill
     since_blow = window.step - int(window.steps[blows[0]]) if len(blows) else -1
@@ -71,10 +74,3 @@ def _did_not_begin_at_zero(window: Window, columns: NDArray[np.intp]) -> NDArray
     """Of each column, as far as is known."""
     initial = [window.info[window.layers[column]].initial for column in columns]
     return np.array([known is None or known.largest > 0 for known in initial])
-
-
-def _loss_at(window: Window, step: int) -> float:
-    """The median loss of the finite points up to a step, eight at most: a loss is computed before the step is made."""
-    assert window.loss is not None
-    values = window.loss.values[: np.searchsorted(window.loss.steps, step, side="right")]
-    return median(values[np.isfinite(values)][-8:])
