@@ -16,6 +16,8 @@ from trainvitals_server.diagnosis.window import LEARNING_RATE, Floats32, Series,
 MAD_TO_SIGMA: Final = 1.4826  # of a normal distribution
 MEDIAN_ERROR: Final = 1.25  # times that of the mean, of a normal distribution
 FEWEST_POINTS: Final = 20
+SURE: Final = 3.0  # errors of a difference
+CREEPS: Final = 0.005  # of a level: a quarter of what a plateau may be wide
 EPS: Final = 1e-12
 FIRST: Final = 5  # points, for the start: the same however long the run has become
 LEAST_START: Final = 1e-2
@@ -184,13 +186,16 @@ def noise_of(values: NDArray[np.float64]) -> float:
 
 def rests_at(series: Series, begun: int, *, within: float) -> float | None:
     """The level at which a series has rested since the step ``begun``; None if medians of its thirds lie further apart
-    than ``within`` of it, or might, for all that the noise between neighbours tells."""
+    than ``within`` of it, or might, for all that the noise between neighbours tells; or if the last lies under the
+    first by ``SURE`` errors: a slow fall is no rest, but for one that is next to nothing (``CREEPS`` of the level)."""
     values = series.values[(series.steps > begun) & np.isfinite(series.values)].astype(np.float64)
     if len(values) < FEWEST_POINTS:
         return None
     thirds = [median(third) for third in np.array_split(values, 3)]
     error = MEDIAN_ERROR * noise_of(values) * math.sqrt(2 / (len(values) / 3))
-    return thirds[-1] if max(thirds) - min(thirds) + error <= within * abs(thirds[-1]) else None
+    level = thirds[-1]
+    falls = thirds[0] - level > max(SURE * error, CREEPS * abs(level))
+    return level if max(thirds) - min(thirds) + error <= within * abs(level) and not falls else None
 
 
 def learning_rate(window: Window) -> Series | None:
