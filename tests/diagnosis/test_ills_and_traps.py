@@ -247,6 +247,24 @@ def test_a_blow_from_which_the_loss_comes_back_is_no_ill() -> None:
     assert list(rules()["updates_too_large"](risen_before_the_blow(to=1.9))) == []
 
 
+CLASSES = {"loss_function": 0, "classes": 10, "chance": np.log(10), "loss_calls": 1}
+
+
+@pytest.mark.parametrize(("rest", "words"), [(2.35, ["no better than knowing nothing"]), (1.9, [])])
+def test_a_blow_to_what_began_above_chance_is_told_where_the_loss_rests_at_chance(
+    rest: float, words: list[str]
+) -> None:
+    seen = window(
+        loss=np.concatenate([[4.0, 60.0, 900.0], flat(397, level=rest)]), update_ratio=blown(),
+        info=[layer(LAYERS[-1], settings={"out_features": 10.0})],
+    )  # fmt: skip
+    facts = {f"facts/{name}": series([value] * 5) for name, value in CLASSES.items()}
+
+    found = list(rules()["updates_too_large"](replace(seen, metrics=dict(seen.metrics) | facts)))
+
+    assert [word for symptom in found for word in words if word in symptom.summary] == words
+
+
 BORN_AT_ZERO = InitialWeights(std=0.0, largest=0.0, fan_in=8)
 
 

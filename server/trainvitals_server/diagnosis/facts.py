@@ -24,6 +24,7 @@ RISING: Final = 1.1  # times the learning rate of half-way back
 HIGH: Final = 1.5  # times chance, and …
 MARGIN: Final = 0.5  # … nats on top: where PyTorch's own initialisation never begins
 KNOWS_NOTHING: Final = 0.9  # of chance
+NO_BETTER: Final = 0.02  # share of the loss of knowing nothing, within which one is no better
 _VALIDATION: Final = re.compile(r"(^|[/_.\-])(val|valid|validation|eval|test)([/_.\-]|$)")
 
 
@@ -150,6 +151,12 @@ def is_stuck(window: Window, *, after_steps: int) -> bool:
     _, _, third, last = np.array_split(values, 4)
     before, now = median(third), median(last)
     return before - now < LEAST_FALL * abs(before)
+
+
+def rests_at_nothing(window: Window, loss: float) -> bool:
+    """Whether a loss is no better than that of knowing nothing, and falls no more."""
+    nothing = loss_of_nothing(window)
+    return nothing is not None and loss > (1 - NO_BETTER) * nothing and is_stuck(window, after_steps=FEWEST_LOSSES)
 
 
 def validation_metrics(window: Window) -> list[str]:

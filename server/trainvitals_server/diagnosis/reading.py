@@ -119,6 +119,12 @@ def _weighted_of(window: Window, *, least: int) -> NDArray[np.intp]:
     return np.array(columns, np.intp)
 
 
+def started(window: Window, columns: NDArray[np.intp]) -> NDArray[np.bool_]:
+    """Of each column, whether its weights did not begin at zero, as far as is known."""
+    initial = [window.info[window.layers[column]].initial for column in columns]
+    return np.array([known is None or known.largest > 0 for known in initial])
+
+
 def recent(window: Window, stat: str, *, samples: int = 8) -> Floats32 | None:
     """The newest ``samples`` snapshots of a stat, [samples, layers]; None if there are fewer."""
     values = window.stats.get(stat)
@@ -156,13 +162,15 @@ def since(window: Window, is_ill: NDArray[Any] | np.bool_) -> int:
     return int(window.steps[well[-1] + 1 if len(well) else 0])
 
 
-def begun_before(window: Window, is_ill: NDArray[np.bool_], row: int) -> int:
-    """The step of the first of the snapshots in a row up to ``row`` of which ``is_ill`` ([n]) is true."""
-    well = np.flatnonzero(~is_ill[:row])
-    return int(window.steps[well[-1] + 1 if len(well) else 0])
+def beside_blow(window: Window, is_large: NDArray[np.bool_], row: int) -> tuple[float, float]:
+    """The loss at the step of a blow to the weights, of snapshot ``row``, and what it was before: where the steps that
+    led there were large (``is_large``, [n]), the loss may have risen by them already."""
+    small = np.flatnonzero(~is_large[:row])
+    there = _loss_before(window, int(window.steps[row]))
+    return there, min(there, _loss_before(window, int(window.steps[small[-1] + 1 if len(small) else 0])))
 
 
-def loss_before(window: Window, step: int) -> float:
+def _loss_before(window: Window, step: int) -> float:
     """The median of the loss's finite points up to a step, eight at most: a loss is computed before its step is made.
     NaN where there is none."""
     if window.loss is None:

@@ -5,13 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from trainvitals.wire.messages import Evidence
-from trainvitals_server.diagnosis.facts import is_game, is_learning, knows_nothing, loss_of_nothing, middle
+from trainvitals_server.diagnosis.facts import NO_BETTER, is_game, is_learning, knows_nothing, loss_of_nothing, middle
 from trainvitals_server.diagnosis.reading import loss_trend, rests_at
 from trainvitals_server.diagnosis.symptom import Symptom
 from trainvitals_server.diagnosis.window import Window
 
-NO_BETTER = 0.02  # share of the loss of knowing nothing
 SETTLES = 0.05  # share of its start; a loss that lost no more is told of by loss_not_decreasing
+CAUSES = (
+    "a learning rate too high to settle, or too low to get on",
+    "a network too small for the task, or a bottleneck in it",
+    "inputs that do not tell what is asked: cut off, noisy, or not those of the labels",
+)
 ADVICE = (
     "Divide the learning rate by 10 for some hundred steps: a loss that drops was held up by steps too long.",
     "Overfit one batch: if 16 examples cannot be learnt, the fault is in the network or the loss.",
@@ -63,11 +67,7 @@ def loss_plateau(
             metric="loss", value=level, threshold=level * (1 - flat), first_step=begun, last_step=window.step,
             numbers={"at the start": trend.start, "now": level, "noise": trend.noise},
         ),
-        causes=(
-            "a learning rate too high to settle, or too low to get on",
-            "a network too small for the task, or a bottleneck in it",
-            "inputs that do not tell what is asked: cut off, noisy, or not those of the labels",
-        ),
+        causes=CAUSES,
         advice=ADVICE,
     )  # fmt: skip
 
