@@ -50,10 +50,7 @@ def embedding_rows_unused(
             severity="warning" if came_up <= min(few, scarce * rows) else "info",
             summary=f"{now:.0%} of {name or 'the embedding'} is as it was {seen:,} steps ago: most of its "
             f"{rows:,.0f} rows never come up",
-            first_step=begun,
-            last_step=window.step,
-            layers=(name,),
-            key=name,
+            first_step=begun, last_step=window.step, layers=(name,), key=name,
             evidence=Evidence(
                 stat="unmoved_fraction", layers=[name], value=now, threshold=most, first_step=begun,
                 last_step=window.step, numbers={"rows": rows, "rows that came up": came_up},
