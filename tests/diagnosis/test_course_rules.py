@@ -177,6 +177,23 @@ def test_a_rule_does_not_cry_wolf(name: str) -> None:
     assert said(rule, healthy) == []
 
 
+def test_a_slow_fall_under_the_noise_is_no_rest() -> None:
+    learnt_by_heart = np.linspace(2.31, 2.15, STEPS) + noise(0.03)
+
+    assert said("loss_plateau", window(learnt_by_heart, **CLASSES)) == []
+
+
+@pytest.mark.parametrize(
+    ("level", "words"),
+    [(2.16, "little better than the 2.303 of"), (2.29, "no better than the 2.303 of"), (2.37, "no better than")],
+)
+def test_how_near_a_rest_is_to_knowing_nothing_is_told(level: float, words: str) -> None:
+    (symptom,) = said("loss_plateau", window(resting(2.8, level), **CLASSES))
+
+    assert words in symptom.summary
+    assert symptom.severity == "warning"
+
+
 def test_a_run_that_is_taken_up_at_its_schedules_end_is_not_waiting() -> None:
     taken_up = window(FALLING, lr=np.full(80, 1e-4), groups=PLANNED)
     late = Series(steps=taken_up.metrics["lr"].steps + 5000, values=taken_up.metrics["lr"].values)

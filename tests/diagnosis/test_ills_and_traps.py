@@ -227,6 +227,44 @@ def test_steps_that_blow_the_loss_up_at_once_are_judged_by_the_loss_before_them(
     assert (symptom.severity, symptom.evidence.numbers["loss before"]) == ("critical", pytest.approx(2.3))
 
 
+def risen_before_the_blow(*, to: float) -> Window:
+    """A first step is large, the second a blow to what the first has spoilt already; the loss comes back from afar."""
+    ratios = np.full((SNAPSHOTS, 1), 1e-3)
+    ratios[:6, 0] = [0.25, 2.4, 6.6, 3.1, 30.0, 200.0]
+    blown_up = np.concatenate([[2.31, 2.66], np.logspace(1, 9, 18), np.logspace(3, np.log10(2 * to), 40)])
+    seen = window(loss=np.concatenate([blown_up, flat(100, level=to, noise=0.06)]), update_ratio=ratios)
+    return replace(seen, steps=np.concatenate([np.arange(6), 6 + 2 * np.arange(SNAPSHOTS - 6)]))
+
+
+def test_a_blow_is_told_where_the_loss_rests_under_what_it_had_risen_to_and_not_under_its_start() -> None:
+    (symptom,) = rules()["updates_too_large"](risen_before_the_blow(to=2.38))
+
+    assert (symptom.severity, symptom.first_step) == ("warning", 1)
+    assert symptom.evidence.numbers["loss before"] == pytest.approx(2.31)
+
+
+def test_a_blow_from_which_the_loss_comes_back_is_no_ill() -> None:
+    assert list(rules()["updates_too_large"](risen_before_the_blow(to=1.9))) == []
+
+
+CLASSES = {"loss_function": 0, "classes": 10, "chance": np.log(10), "loss_calls": 1}
+
+
+@pytest.mark.parametrize(("rest", "words"), [(2.35, ["no better than knowing nothing"]), (1.9, [])])
+def test_a_blow_to_what_began_above_chance_is_told_where_the_loss_rests_at_chance(
+    rest: float, words: list[str]
+) -> None:
+    seen = window(
+        loss=np.concatenate([[4.0, 60.0, 900.0], flat(397, level=rest)]), update_ratio=blown(),
+        info=[layer(LAYERS[-1], settings={"out_features": 10.0})],
+    )  # fmt: skip
+    facts = {f"facts/{name}": series([value] * 5) for name, value in CLASSES.items()}
+
+    found = list(rules()["updates_too_large"](replace(seen, metrics=dict(seen.metrics) | facts)))
+
+    assert [word for symptom in found for word in words if word in symptom.summary] == words
+
+
 BORN_AT_ZERO = InitialWeights(std=0.0, largest=0.0, fan_in=8)
 
 

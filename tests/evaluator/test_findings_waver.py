@@ -41,6 +41,42 @@ def test_a_finding_grows_graver_at_once_and_milder_when_it_stays_so() -> None:
     assert [(found.severity, len(found.history)) for found in (*wavering, *milder)] == [("info", 3)]
 
 
+def jump(step: int, *, severity: Severity = "info") -> Symptom:
+    return Symptom(
+        rule="loss_spike", severity=severity, summary=f"a jump at {step}", first_step=step, last_step=step + 1,
+        is_event=True,
+    )  # fmt: skip
+
+
+def told(finding: Finding) -> tuple[str, int, int]:
+    return finding.summary, finding.first_step, finding.last_step
+
+
+def test_a_later_event_takes_the_place_of_an_earlier_one_with_its_steps() -> None:
+    life = Life("r")
+    opened = [found for now in range(2) for found in life.judge([jump(413)], now=float(now), step=500)]
+    (later,) = life.judge([jump(654)], now=2.0, step=700)
+
+    assert list(map(told, opened)) == [("a jump at 413", 413, 414)]
+    assert (told(later), later.opened_step) == (("a jump at 654", 654, 655), 700)
+
+
+def test_a_milder_event_has_not_the_steps_of_the_graver_one_whose_words_are_kept() -> None:
+    life = Life("r")
+    looked(life, 2, jump(413, severity="warning"))
+    looked(life, 1, jump(654))
+
+    assert told(next(iter(life.findings.values()))) == ("a jump at 413", 413, 414)
+
+
+def test_an_event_that_was_told_of_in_the_place_of_another_has_its_own_step() -> None:
+    life = Life("r")
+    life.judge([jump(413)], now=1.0)
+    (opened,) = life.judge([jump(654)], now=2.0)
+
+    assert told(opened) == ("a jump at 654", 654, 655)
+
+
 def test_a_run_that_goes_on_or_ends_hangs_no_more() -> None:
     life = Life("r")
     opened = life.judge([symptom("run_stalled")], now=1.0, is_moment=False)

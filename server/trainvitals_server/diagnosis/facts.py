@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from trainvitals.wire.facts import FACTS, LOSS_FUNCTIONS
 from trainvitals.wire.messages import LayerInfo
 from trainvitals_server.diagnosis.median import median
-from trainvitals_server.diagnosis.reading import learning_rate, loss_trend
+from trainvitals_server.diagnosis.reading import EPS, learning_rate, loss_trend
 from trainvitals_server.diagnosis.window import Floats32, Series, Window
 
 CLASSIFIERS: Final = frozenset({"cross_entropy", "nll_loss"})
@@ -24,6 +24,7 @@ RISING: Final = 1.1  # times the learning rate of half-way back
 HIGH: Final = 1.5  # times chance, and …
 MARGIN: Final = 0.5  # … nats on top: where PyTorch's own initialisation never begins
 KNOWS_NOTHING: Final = 0.9  # of chance
+NO_BETTER: Final = 0.02  # share of the loss of knowing nothing, within which one is no better
 _VALIDATION: Final = re.compile(r"(^|[/_.\-])(val|valid|validation|eval|test)([/_.\-]|$)")
 
 
@@ -107,6 +108,16 @@ def is_warming_up(window: Window) -> bool:
     return now >= float(rate.values.max()) and now > RISING * before
 
 
+def is_learning(window: Window, begun: int, alive: float) -> bool:
+    """Whether since a step the rate was above ``alive`` of its peak, as far as it is known, and is not rising still."""
+    rate = learning_rate(window)
+    if rate is None or not len(rate.values):
+        return True
+    newest = rate.values[rate.steps > begun]
+    is_alive = len(newest) and newest.min() > alive * max(float(rate.values.max()), EPS)
+    return bool(is_alive) and not is_warming_up(window)
+
+
 def nothing_learnt(window: Window, *, after_steps: int) -> bool:
     """Whether after so many steps the loss is still that of knowing nothing: of a classifier chance, of a regression
     the variance of its targets."""
@@ -115,12 +126,18 @@ def nothing_learnt(window: Window, *, after_steps: int) -> bool:
 
 
 def knows_nothing(window: Window, loss: float) -> bool:
-    """Whether a loss is that of knowing nothing, or nearly: of a classifier chance, of a regression the variance of its
-    targets. False where neither is known."""
+    """Whether a loss is that of knowing nothing, or nearly; False where that is not known."""
+    nothing = loss_of_nothing(window)
+    return nothing is not None and not loss < KNOWS_NOTHING * nothing
+
+
+def loss_of_nothing(window: Window) -> float | None:
+    """The loss of knowing nothing: of a classifier chance, of a regression the variance of its targets; None where
+    neither is known."""
     chance, spread = middle(window, "chance"), middle(window, "target_std")
     if chance is not None:
-        return classifies(window) and not loss < KNOWS_NOTHING * chance
-    return loss_function(window) == "mse_loss" and spread is not None and not loss < KNOWS_NOTHING * spread**2
+        return chance if classifies(window) else None
+    return spread**2 if loss_function(window) == "mse_loss" and spread is not None else None
 
 
 def is_stuck(window: Window, *, after_steps: int) -> bool:
@@ -134,6 +151,12 @@ def is_stuck(window: Window, *, after_steps: int) -> bool:
     _, _, third, last = np.array_split(values, 4)
     before, now = median(third), median(last)
     return before - now < LEAST_FALL * abs(before)
+
+
+def rests_at_nothing(window: Window, loss: float) -> bool:
+    """Whether a loss is no better than that of knowing nothing, and falls no more."""
+    nothing = loss_of_nothing(window)
+    return nothing is not None and loss > (1 - NO_BETTER) * nothing and is_stuck(window, after_steps=FEWEST_LOSSES)
 
 
 def validation_metrics(window: Window) -> list[str]:

@@ -16,6 +16,8 @@ from trainvitals_server.diagnosis.window import LEARNING_RATE, Floats32, Series,
 MAD_TO_SIGMA: Final = 1.4826  # of a normal distribution
 MEDIAN_ERROR: Final = 1.25  # times that of the mean, of a normal distribution
 FEWEST_POINTS: Final = 20
+SURE: Final = 3.0  # errors of a difference
+CREEPS: Final = 0.005  # of a level: a quarter of what a plateau may be wide
 EPS: Final = 1e-12
 FIRST: Final = 5  # points, for the start: the same however long the run has become
 LEAST_START: Final = 1e-2
@@ -117,6 +119,12 @@ def _weighted_of(window: Window, *, least: int) -> NDArray[np.intp]:
     return np.array(columns, np.intp)
 
 
+def started(window: Window, columns: NDArray[np.intp]) -> NDArray[np.bool_]:
+    """Of each column, whether its weights did not begin at zero, as far as is known."""
+    initial = [window.info[window.layers[column]].initial for column in columns]
+    return np.array([known is None or known.largest > 0 for known in initial])
+
+
 def recent(window: Window, stat: str, *, samples: int = 8) -> Floats32 | None:
     """The newest ``samples`` snapshots of a stat, [samples, layers]; None if there are fewer."""
     values = window.stats.get(stat)
@@ -154,6 +162,23 @@ def since(window: Window, is_ill: NDArray[Any] | np.bool_) -> int:
     return int(window.steps[well[-1] + 1 if len(well) else 0])
 
 
+def beside_blow(window: Window, is_large: NDArray[np.bool_], row: int) -> tuple[float, float]:
+    """The loss at the step of a blow to the weights, of snapshot ``row``, and what it was before: where the steps that
+    led there were large (``is_large``, [n]), the loss may have risen by them already."""
+    small = np.flatnonzero(~is_large[:row])
+    there = _loss_before(window, int(window.steps[row]))
+    return there, min(there, _loss_before(window, int(window.steps[small[-1] + 1 if len(small) else 0])))
+
+
+def _loss_before(window: Window, step: int) -> float:
+    """The median of the loss's finite points up to a step, eight at most: a loss is computed before its step is made.
+    NaN where there is none."""
+    if window.loss is None:
+        return math.nan
+    values = window.loss.values[: np.searchsorted(window.loss.steps, step, side="right")]
+    return median(values[np.isfinite(values)][-8:])
+
+
 def above_since(series: Series, line: float) -> int:
     """The step since which all finite values lie above ``line``; the last step if the newest does not."""
     finite = np.isfinite(series.values)
@@ -169,13 +194,16 @@ def noise_of(values: NDArray[np.float64]) -> float:
 
 def rests_at(series: Series, begun: int, *, within: float) -> float | None:
     """The level at which a series has rested since the step ``begun``; None if medians of its thirds lie further apart
-    than ``within`` of it, or might, for all that the noise between neighbours tells."""
+    than ``within`` of it, or might, for all that the noise between neighbours tells; or if the last lies under the
+    first by ``SURE`` errors: a slow fall is no rest, but for one that is next to nothing (``CREEPS`` of the level)."""
     values = series.values[(series.steps > begun) & np.isfinite(series.values)].astype(np.float64)
     if len(values) < FEWEST_POINTS:
         return None
     thirds = [median(third) for third in np.array_split(values, 3)]
     error = MEDIAN_ERROR * noise_of(values) * math.sqrt(2 / (len(values) / 3))
-    return thirds[-1] if max(thirds) - min(thirds) + error <= within * abs(thirds[-1]) else None
+    level = thirds[-1]
+    falls = thirds[0] - level > max(SURE * error, CREEPS * abs(level))
+    return level if max(thirds) - min(thirds) + error <= within * abs(level) and not falls else None
 
 
 def learning_rate(window: Window) -> Series | None:

@@ -11,7 +11,8 @@ from trainvitals_server.diagnosis.window import Window
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Symptom:
-    """What is wrong now. ``key`` tells symptoms of one rule apart that are different causes."""
+    """What is wrong now. ``key`` tells symptoms of one rule apart that are different causes. What ``is_event``
+    happened once: a later one takes its place with its steps, and does not go on where the other began."""
 
     rule: str
     severity: Severity
@@ -23,6 +24,7 @@ class Symptom:
     causes: tuple[str, ...] = ()
     advice: tuple[str, ...] = ()
     key: str = ""
+    is_event: bool = False
 
 
 Rule = Callable[[Window], Iterable[Symptom]]

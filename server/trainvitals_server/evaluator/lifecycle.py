@@ -110,7 +110,7 @@ class Life:
             looks.append(symptom.first_step)
             if len(looks) < CONFIRMATIONS and symptom.rule not in AT_ONCE and not is_last:
                 return None
-            symptom = replace(symptom, first_step=min(looks))
+            symptom = replace(symptom, first_step=symptom.first_step if symptom.is_event else min(looks))
         finding = _finding(id_, self.run_id, symptom, known, now=now, step=step)
         if known is None or known.state == "resolved":
             self._spoken.pop(id_, None)
@@ -128,6 +128,8 @@ class Life:
         looks = self._mild[id_] = self._mild.get(id_, 0) + is_moment
         if looks >= MILD_BEFORE_MILDER:
             return symptom
+        if symptom.is_event:
+            symptom = replace(symptom, first_step=known.first_step, last_step=known.last_step)
         return replace(symptom, severity=known.severity, summary=known.summary, evidence=known.evidence)
 
     def _is_open(self, id_: str) -> bool:
@@ -178,6 +180,7 @@ def _state(known: Finding | None, symptom: Symptom, *, step: int) -> FindingStat
 
 def _finding(id_: str, run_id: str, symptom: Symptom, known: Finding | None, *, now: float, step: int) -> Finding:
     state = _state(known, symptom, step=step)
+    began = known.first_step if known and not symptom.is_event else symptom.first_step
     finding = Finding(
         finding_id=id_,
         run_id=run_id,
@@ -186,9 +189,9 @@ def _finding(id_: str, run_id: str, symptom: Symptom, known: Finding | None, *, 
         state=state,
         layers=list(symptom.layers),
         where=group_layers(symptom.layers),
-        first_step=min(symptom.first_step, known.first_step) if known else symptom.first_step,
+        first_step=min(symptom.first_step, began),
         last_step=symptom.last_step,
-        opened_step=known.opened_step if known else step,
+        opened_step=known.opened_step if known and began <= known.opened_step else step,
         summary=symptom.summary,
         evidence=symptom.evidence,
         causes=list(symptom.causes),

@@ -60,4 +60,5 @@ def loss_spike(
         ),
         causes=CAUSES,
         advice=ADVICE,
+        is_event=True,
     )

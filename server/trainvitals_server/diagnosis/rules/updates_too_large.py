@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import numpy as np
-from numpy.typing import NDArray
 
 from trainvitals.wire.messages import Evidence
+from trainvitals_server.diagnosis.facts import rests_at_nothing
 from trainvitals_server.diagnosis.median import median, medians
-from trainvitals_server.diagnosis.reading import loss_trend, since, weighted, word
+from trainvitals_server.diagnosis.reading import beside_blow, loss_trend, since, started, weighted, word
 from trainvitals_server.diagnosis.symptom import Symptom
 from trainvitals_server.diagnosis.window import Window
 
@@ -21,9 +21,9 @@ def updates_too_large(
     window: Window, *, ratio: float = 3e-2, samples: int = 16, blow: float = 0.5, recovery: int = 60
 ) -> Iterator[Symptom]:
     """The median update ratio ‖Δw‖/‖w‖ over layers above ``ratio`` for the newest ``samples`` snapshots while the loss
-    is not under its start; or once above ``blow``, which no weights survive (of layers that did not begin at zero, for
-    any step is many times what did, as LoRA's B), and the loss above its start ever since, or not under it after
-    ``recovery`` steps. An infinite ratio is above any line.
+    is not under its start; or once above ``blow``, which no weights survive (of layers that did not begin at zero: any
+    step is many times what did, as LoRA's B), and the loss above its start ever since, or after ``recovery`` steps not
+    under what it was before the large steps that led there, or at rest at that of knowing nothing. Infinity counts.
 
     Source: CS231n notes, "Babysitting the learning process" (about 1e-3 is healthy).
     """
@@ -31,29 +31,30 @@ def updates_too_large(
     if updates is None or trend is None or not len(columns):
         return
     every = np.nan_to_num(updates[:, columns].astype(np.float64), posinf=np.inf)  # [n, weighted]
-    each, rated = medians(every, axis=1), _did_not_begin_at_zero(window, columns)
+    each, rated = medians(every, axis=1), started(window, columns)
     of_rated = medians(every[:, rated], axis=1) if rated.any() else np.zeros(len(every))
     blows = np.flatnonzero(of_rated > blow)
-    before = _loss_at(window, int(window.steps[blows[0]])) if len(blows) else trend.start
-    is_worse = trend.now > before + 0.05 * abs(before) + (1 if len(blows) else 3) * trend.noise
+    there, before = beside_blow(window, of_rated > ratio, int(blows[0])) if len(blows) else (trend.start, trend.start)
+    is_worse = trend.now > there + 0.05 * abs(there) + (1 if len(blows) else 3) * trend.noise
     lasts = len(each) >= samples and float(each[-samples:].min()) > ratio
     learns = trend.now < before - 3 * trend.noise  # then large steps are no ill
     since_blow = window.step - int(window.steps[blows[0]]) if len(blows) else -1
-    is_lost = len(blows) and (is_worse or (since_blow >= recovery and trend.now > 0.98 * before))
-    if learns or (not lasts and not is_lost):
+    knows_nothing = since_blow >= recovery and rests_at_nothing(window, trend.now)
+    is_lost = len(blows) and (is_worse or knows_nothing or (since_blow >= recovery and trend.now > 0.98 * before))
+    if (learns and not knows_nothing) or (not lasts and not is_lost):
         return
     begun = since(window, each > ratio) if lasts else int(window.steps[blows[0]])
     crossing, line = (each, ratio) if lasts else (of_rated, blow)
     rows, judged = crossing > line, rated | lasts
-    per_layer = medians(every[rows][:, judged], axis=0)
-    layers = tuple(window.layers[column] for column in columns[judged][per_layer > ratio])
+    long = columns[judged][medians(every[rows][:, judged], axis=0) > ratio]
+    layers = tuple(window.layers[column] for column in long)
     middle = median(crossing[rows])
     times = f"{middle:.2g} times" if np.isfinite(middle) else "infinitely many times"
     yield Symptom(
         rule="updates_too_large",
         severity="critical" if is_worse else "warning",
         summary=f"{'Each step changes' if lasts else 'Steps changed'} the weights by {times} their size, "
-        f"and the loss is {'above' if is_worse else 'not under'} what it was",
+        f"and the loss is {_stands(is_worse=is_worse, knows_nothing=knows_nothing)}",
         first_step=begun,
         last_step=window.step,
         layers=layers,
@@ -67,14 +68,7 @@ def updates_too_large(
     )  # fmt: skip
 
 
-def _did_not_begin_at_zero(window: Window, columns: NDArray[np.intp]) -> NDArray[np.bool_]:
-    """Of each column, as far as is known."""
-    initial = [window.info[window.layers[column]].initial for column in columns]
-    return np.array([known is None or known.largest > 0 for known in initial])
-
-
-def _loss_at(window: Window, step: int) -> float:
-    """The median loss of the finite points up to a step, eight at most: a loss is computed before the step is made."""
-    assert window.loss is not None
-    values = window.loss.values[: np.searchsorted(window.loss.steps, step, side="right")]
-    return median(values[np.isfinite(values)][-8:])
+def _stands(*, is_worse: bool, knows_nothing: bool) -> str:
+    if is_worse:
+        return "above what it was"
+    return "no better than knowing nothing" if knows_nothing else "not under what it was"
