@@ -165,6 +165,9 @@ class Watching:
     def stop(self) -> None:
         """Remove every hook, and let go of models and optimizers; the snapshot that was begun is handed over."""
         self._end_watch()
+        self._end_looking_for_successors()
+
+    def _end_looking_for_successors(self) -> None:
         if self._successors is not None:
             self._successors.stop()
             self._successors = None
@@ -181,8 +184,10 @@ class Watching:
         """Stop for good, with the run. Within a step's hooks these stay, and find nothing to do."""
         if not self._in_step:
             self.stop()
-        elif self._watch is not None:
-            self._watch.let_go()
+        else:
+            if self._watch is not None:
+                self._watch.let_go()
+            self._end_looking_for_successors()
         if self._lookout is not None:
             self._lookout.stop()
 

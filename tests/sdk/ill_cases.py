@@ -87,6 +87,12 @@ def rate_far_too_high() -> Arguments:
 
 
 @ill("learning_rate_range")
+def rate_at_which_the_loss_stays_at_chance() -> Arguments:
+    arguments = classifier()
+    return {**arguments, "optimizer": torch.optim.SGD(arguments["model"].parameters(), lr=10.0)}
+
+
+@ill("learning_rate_range")
 def regression_that_explodes() -> Arguments:
     arguments = regression()
     return {**arguments, "optimizer": torch.optim.SGD(arguments["model"].parameters(), lr=30.0)}

@@ -132,7 +132,8 @@ SETUPS: Final = [
         train=loops.compiled_step,
         unseen=tuple(GROUPS),
         notes={METRICS: "what is logged, which counts the steps, and the terminal says so"},
-        told="the optimizer's steps are not seen (is its step compiled?): from now on log() counts the steps",
+        told="the watched optimizer's steps are not seen (is its step compiled, or another model trained?): from now "
+        "on log() counts the steps",
         slow=True,
     ),
     Setup(name="several optimizers of one model", train=models.several_optimizers),

@@ -26,6 +26,7 @@ OWN_STEPS: Final = 30
 SAMPLES: Final = 64
 BLOWN_UP: Final = 4.0  # times the first loss: the range test ends
 HARMFUL: Final = 2.0  # times the first loss and that of chance, for the last third of the steps
+IN_VAIN: Final = 0.05  # of the loss, which 30 steps on one batch take off at any rate that is not too high
 HARMFUL_ANYWAY: Final = 1_000.0  # times the first loss, where chance is not known
 FAR_TOO_LOW: Final = 1e-3  # in parts of the rate at which the loss falls fastest
 SMOOTH: Final = 0.7  # of the running mean that a new loss leaves
@@ -34,7 +35,8 @@ SMOOTH: Final = 0.7  # of the running mean that a new loss leaves
 def learning_rate_range(case: Case) -> Verdict:
     """A range test – the rate grows by a factor at every step until the loss leaves – and 30 steps at the rate chosen.
 
-    It fails if those 30 steps end far above both the first loss and chance, or in NaN. Too low is never failed.
+    It fails if those 30 steps end far above both the first loss and chance, or in NaN; and if a rate above the one at
+    which the loss falls fastest takes next to nothing off the loss of one batch, or leaves it at chance. Too low is never failed.
     Source: Smith 2017, "Cyclical learning rates", section 3.3.
     Cries wolf: a warm-up begins near zero (unknown), fine-tuning wants less than the test proposes; the test sees one
     batch, so take its rate as a beginning.
@@ -60,9 +62,10 @@ def learning_rate_range(case: Case) -> Verdict:
     numbers["chosen"] = own
     if own == 0:
         return unknown(f"{said}; the rate is 0", numbers, advice=["Fine for the first step of a warm-up."])
-    after = _own_steps(case)
+    after, is_all = _own_steps(case)
     numbers["loss after 30 steps at it"] = after
-    if not after <= _harmful(case):
+    in_vain = is_all and falls is not None and own > falls and after > _untaught(case)
+    if in_vain or not after <= _harmful(case):
         return failed(
             f"at the rate chosen ({shown(own)}) the loss goes from {shown(case.probe.loss)} to {shown(after)}",
             numbers,
@@ -115,17 +118,26 @@ def _falls_fastest(rates: list[float], losses: list[float]) -> float | None:
     return rates[max(range(len(falls)), key=falls.__getitem__)]
 
 
-def _own_steps(case: Case) -> float:
-    """The least loss of the last third of 30 steps at the rate chosen; NaN or infinity if it came to that."""
+def _own_steps(case: Case) -> tuple[float, bool]:
+    """The least loss of the last third of 30 steps at the rate chosen, NaN or infinity if it came to that; whether
+    there was time for all of them."""
     losses: list[float] = []
     with case.trial() as trial:
         for _ in range(OWN_STEPS):
             losses.append(trial.step(case.batch, trial.optimizers))
             if not math.isfinite(losses[-1]):
-                return losses[-1]
+                return losses[-1], True
             if case.late:
                 break
-    return min(losses[-OWN_STEPS // 3 :])
+    return min(losses[-OWN_STEPS // 3 :]), len(losses) == OWN_STEPS
+
+
+def _untaught(case: Case) -> float:
+    """The loss above which 30 steps have taught a network nothing of one batch."""
+    first, known = case.probe.loss, understand(case)
+    if known is not None and known.kind in (*OF_CLASSES, *BINARY) and (chance := chance_level(case, known)):
+        first = min(first, chance)
+    return first - IN_VAIN * abs(first)
 
 
 def _harmful(case: Case) -> float:
