@@ -36,7 +36,8 @@ def learning_rate_range(case: Case) -> Verdict:
     """A range test – the rate grows by a factor at every step until the loss leaves – and 30 steps at the rate chosen.
 
     It fails if those 30 steps end far above both the first loss and chance, or in NaN; and if a rate above the one at
-    which the loss falls fastest takes next to nothing off the loss of one batch, or leaves it at chance. Too low is never failed.
+    which the loss falls fastest takes next to nothing off the loss of one batch, or leaves it at chance. Too low is
+    never failed.
     Source: Smith 2017, "Cyclical learning rates", section 3.3.
     Cries wolf: a warm-up begins near zero (unknown), fine-tuning wants less than the test proposes; the test sees one
     batch, so take its rate as a beginning.
