@@ -165,9 +165,6 @@ class Watching:
     def stop(self) -> None:
         """Remove every hook, and let go of models and optimizers; the snapshot that was begun is handed over."""
         self._end_watch()
-        self._end_looking_for_successors()
-
-    def _end_looking_for_successors(self) -> None:
         if self._successors is not None:
             self._successors.stop()
             self._successors = None
@@ -187,7 +184,8 @@ class Watching:
         else:
             if self._watch is not None:
                 self._watch.let_go()
-            self._end_looking_for_successors()
+            if self._successors is not None:
+                self._successors.stop()
         if self._lookout is not None:
             self._lookout.stop()
 
@@ -234,7 +232,9 @@ class Watching:
             models,
             layers,
             wanted=lambda name: is_chosen(name, include=options.include, exclude=options.exclude),
-            found=lambda all_layers: self._introduce(self._since(describe(all_layers, optimizers))),
+            found=lambda all_layers: self._introduce(
+                _since(describe(all_layers, optimizers), self._model, step=self._steps.upcoming)
+            ),
             tell=self._console.say,
         )
 
@@ -263,20 +263,12 @@ class Watching:
         )
         self._roots, self._optimizers, self._begun_at = roots, list(optimizers), self._steps.upcoming
         if self._place.leads:
-            self._introduce(self._since(describe(layers, optimizers)))
+            self._model = _since(describe(layers, optimizers), self._model, step=self._steps.upcoming)
+            self._introduce(self._model)
         self._watch.start()
         if self._after_step is not None:
             hook = optimizers[0].register_step_post_hook(self._step_ended)  # after those that record
             self._undo.append(hook.remove)
-
-    def _since(self, model: ModelInfo) -> ModelInfo:
-        """With the step since which its layers are trained, or frozen, as they are now."""
-        if self._model is not None:
-            before = {layer.name: layer.trainable for layer in self._model.layers}
-            is_other = any(before.get(layer.name, layer.trainable) != layer.trainable for layer in model.layers)
-            model = replace(model, since_step=self._steps.upcoming if is_other else self._model.since_step)
-        self._model = model
-        return model
 
     def _step_ended(self, *_: object) -> None:
         self._in_step = True
@@ -293,6 +285,15 @@ class Watching:
         cost, whole = (sum(part) for part in zip(*self._shares, strict=True))
         own = {"elapsed_seconds": time.time() - self._started_at, "overhead_fraction": cost / max(whole, 1e-9)}
         self._hand_over(pending, {**rates, **own})
+
+
+def _since(model: ModelInfo, earlier: ModelInfo | None, *, step: int) -> ModelInfo:
+    """A model with the step since which its layers are trained, or frozen, as they are now; ``step``: the next."""
+    if earlier is None:
+        return model
+    before = {layer.name: layer.trainable for layer in earlier.layers}
+    is_other = any(before.get(layer.name, layer.trainable) != layer.trainable for layer in model.layers)
+    return replace(model, since_step=step if is_other else earlier.since_step)
 
 
 def _parameters(models: Iterable[nn.Module]) -> set[int]:
