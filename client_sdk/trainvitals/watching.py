@@ -190,8 +190,10 @@ class Watching:
             self._lookout.stop()
 
     def abandon(self) -> None:
-        """In a forked child: the hooks find nothing to do."""
+        """In a forked child: the hooks find nothing to do, and optimizers of its own are none of ours."""
         self._watch = None
+        if self._successors is not None:
+            self._successors.stop()
 
     def _sampling(self, options: WatchOptions, plan: Plan | None = None) -> Sampling:
         """Of its own, or by the plan of several ranks. Raises ValueError."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import os
 import weakref
 from collections.abc import Callable
 from typing import Any
@@ -217,3 +218,26 @@ def test_an_optimizer_that_is_let_go_is_not_held(offline: Any) -> None:
     gc.collect()  # PyTorch has it in cycles of its own
     assert gone() is None
     run.finish()
+
+
+@pytest.mark.filterwarnings("ignore:This process")  # newer Pythons warn of forks beside threads
+def test_an_optimizer_of_a_forked_child_is_not_followed(offline: Any, capfd: pytest.CaptureFixture[str]) -> None:
+    model = mlp()
+    watched = SGD(model.parameters(), lr=0.1)
+    run = offline.init()
+    run.watch(model, watched, every=1)
+    train(run, model, watched.step)
+    child = os.fork()
+    if child == 0:
+        other = SGD(model.parameters(), lr=0.2)
+        for parameter in model.parameters():
+            parameter.grad = torch.ones_like(parameter)
+        other.step()
+        other.step()
+        os._exit(0)
+    _, status = os.waitpid(child, 0)
+    run.finish()
+
+    assert status == 0
+    assert "trained, and watched" not in capfd.readouterr().err
+    assert len(models(offline)) == 1
