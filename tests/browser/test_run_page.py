@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import re
 import time
 from itertools import pairwise
 
 import httpx2
 import pytest
-from playwright.sync_api import Page, Route, expect
+from playwright.sync_api import APIResponse, Page, Route, expect
 
 from tests.browser.training import HEADERS, LAYERS, Training
 from trainvitals.wire import coding
@@ -148,6 +149,29 @@ def test_a_figure_that_comes_late_gets_what_was_drawn_meanwhile(page: Page, addr
 
     page.wait_for_function(f"() => {plot}._fullData[1].x.at(-1) === 60")
     assert page.evaluate(f"() => Array.from({plot}._fullData[1].x)") == list(range(61))
+
+
+def test_numbers_that_come_late_do_not_stay_in_the_place_of_newer_ones(page: Page, address: str) -> None:
+    training = Training(address, "numbers")
+    training.train(30)
+    page.goto(f"{address}/runs/numbers")
+    expect(page.locator("#live-word")).to_have_text("Live")
+    held: list[tuple[Route, APIResponse]] = []
+    page.route(re.compile("_dash-update"), lambda route: held.append((route, route.fetch())))
+    page.evaluate("() => dash_clientside.set_props('live-reload', {data: Date.now()})")
+    while {"kpis", "run-head"} - {name for _, answer in held for name in answer.json()["response"]}:
+        page.wait_for_timeout(20)
+    training.train(30)
+    step, loss = page.locator("[data-live=step]"), page.locator("[data-kpi=loss]")
+    expect(step).to_have_text("59")
+    expect(loss).to_have_text("1.376")
+
+    page.evaluate("() => document.querySelectorAll('[data-live=step], [data-kpi=loss]').forEach(at => at.id = 'old')")
+    for route, answer in held:
+        route.fulfill(response=answer)
+    expect(page.locator("#old")).to_have_count(0)
+    expect(step).to_have_text("59")
+    expect(loss).to_have_text("1.376")
 
 
 def test_what_a_run_did_while_its_page_was_on_its_way_is_shown(page: Page, address: str) -> None:

@@ -354,9 +354,9 @@ if __name__ == "__main__":
 """
 
 
-@pytest.mark.parametrize("context", ["fork", "spawn"])
-def test_workers_of_a_loader_are_left_alone(tmp_path: Path, context: str) -> None:
-    done = run(tmp_path, written(tmp_path, LOADS), context)
+@pytest.mark.parametrize("method", ["fork", "spawn"])
+def test_workers_of_a_loader_are_left_alone(tmp_path: Path, method: str) -> None:
+    done = run(tmp_path, written(tmp_path, LOADS), method)
     assert done.returncode == 0, done.stderr
     assert len(recorded(tmp_path).points("loss")) == 8
 

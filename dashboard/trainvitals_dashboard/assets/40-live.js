@@ -3,7 +3,7 @@
 window.tvLive = (() => {
   const RELOAD_EVERY_MS = 3000, PANELS_EVERY_MS = 1500, SAME_FINDINGS_EVERY_MS = 15000, ROWS_EVERY_MS = 4000, RANKS_EVERY_MS = 5000, CHECKLIST_EVERY_MS = 15000, LABELLED_DECADES = 5, RECENT = 20, CLICK_SETTLES_MS = 400, REPLAYED_MS = 20000, LATE_FIGURES_EVERY_MS = 500;
   let page = {}, seq = 0, rest = 0, scheduled = false;
-  const pending = new Map(), onScreen = new WeakSet(), known = new WeakSet(), elapsed = [], recent = [];
+  const pending = new Map(), onScreen = new WeakSet(), known = new WeakSet(), elapsed = [], recent = [], written = new Map();
   const set = (id, props) => window.dash_clientside.set_props(id, props);
   const NUMBERS = {NaN: NaN, Infinity: Infinity, '-Infinity': -Infinity};
   const number = value => typeof value === 'string' ? NUMBERS[value] : value === null ? NaN : value;
@@ -20,7 +20,7 @@ window.tvLive = (() => {
     window.tvClocks.set(page.now);
     if (page.name) setTimeout(() => { document.title = `${page.name} · trainvitals`; }, 100); // after Dash has written the id
     before = page.shown ? JSON.stringify([page.run, ...page.shown]) : '';
-    pending.clear(); shownFindings.clear(); elapsed.length = 0; recent.length = 0;
+    pending.clear(); shownFindings.clear(); elapsed.length = 0; recent.length = 0; written.clear();
     const path = page.run ? `runs/${encodeURIComponent(page.run)}/live` : 'live';
     window.tvConnection.follow(page.run || page.all ? {path, since: () => seq, take: update => page.run ? take(update) : takeRows(update)} : null, badge(page.status));
   }
@@ -52,7 +52,7 @@ window.tvLive = (() => {
   function take(update) {
     seq = update.seq;
     window.tvClocks.set(update.sent_at);
-    if (update.reset) { panels(); return reload(); }
+    if (update.reset) { written.clear(); panels(); return reload(); }
     numbers(update);
     recent.push({now: performance.now(), update});
     feed([update]);
@@ -108,19 +108,33 @@ window.tvLive = (() => {
     pending.set(plot, waits);
     return true;
   }
-  function write(key, attribute, value) {
-    const at = document.querySelector(`[data-${attribute}="${CSS.escape(key)}"]`);
-    if (at && at.textContent !== value) at.textContent = value;
+  function write(key, attribute, value, redraw) {
+    written.set(`${attribute} ${key}`, {key, attribute, value, redraw, now: performance.now()});
+    put(key, attribute, value);
   }
+  function put(key, attribute, value) { // whether it was something else
+    const at = document.querySelector(`[data-${attribute}="${CSS.escape(key)}"]`);
+    if (!at || at.textContent === value) return false;
+    at.textContent = value;
+    return true;
+  }
+  // numbers from the server are as old as their way was long, like figures: what was written meanwhile is written once more
+  setInterval(() => written.forEach(({key, attribute, value, redraw, now}, place) => {
+    if (now < performance.now() - REPLAYED_MS) written.delete(place);
+    else if (put(key, attribute, value)) redraw();
+  }), LATE_FIGURES_EVERY_MS);
   function numbers(update) {
     const show = window.dashAgGridFunctions.tvNumber;
     for (const [metric, [steps, values]] of Object.entries(update.metrics || {})) {
+      if (metric === 'elapsed_seconds') { speed(steps, values); continue; }
       const value = values[values.length - 1];
-      if (metric !== 'elapsed_seconds') window.tvSpark(metric, steps.map((step, index) => [step, number(values[index])]));
-      if (metric === 'elapsed_seconds') speed(steps, values);
-      else if (metric === 'overhead_fraction') write(metric, 'kpi', (number(value) * 100).toFixed(2));
-      else write(metric, 'kpi', show(value));
+      write(metric, 'kpi', metric === 'overhead_fraction' ? (number(value) * 100).toFixed(2) : show(value), () => recent.forEach(one => spark(metric, one.update)));
+      spark(metric, update);
     }
+  }
+  function spark(metric, update) {
+    const [steps, values] = (update.metrics || {})[metric] || [[], []];
+    if (steps.length) window.tvSpark(metric, steps.map((step, index) => [step, number(values[index])]));
   }
   function speed(steps, values) {
     steps.forEach((step, index) => elapsed.push([step, number(values[index])]));
@@ -128,13 +142,14 @@ window.tvLive = (() => {
     const first = elapsed[0], last = elapsed[elapsed.length - 1];
     if (!(last[1] > first[1])) return;
     const now = (last[0] - first[0]) / (last[1] - first[1]);
-    write('elapsed_seconds', 'kpi', window.dashAgGridFunctions.tvNumber(now));
-    window.tvSpark('elapsed_seconds', [[last[0], now]]);
+    const draw = () => window.tvSpark('elapsed_seconds', [[last[0], now]]);
+    write('elapsed_seconds', 'kpi', window.dashAgGridFunctions.tvNumber(now), draw);
+    draw();
   }
 
   let before = '';
   function run(summary) {
-    if (summary.last_step !== null && summary.last_step !== undefined) write('step', 'live', summary.last_step.toLocaleString('en'));
+    if (summary.last_step !== null && summary.last_step !== undefined) write('step', 'live', summary.last_step.toLocaleString('en'), () => window.tvClocks.run(summary));
     window.tvClocks.run(summary);
     if (summary.ranks > 1) ranks(); // points of other ranks are not sent: their charts are asked for anew
     checklist();
