@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from trainvitals.wire.coding import JSON, MSGPACK, decode, encode
-from trainvitals.wire.floats import Floats
+from trainvitals.wire.floats import LARGEST, Floats
 from trainvitals.wire.frame import (
     MAX_STEP,
     Frame,
@@ -122,11 +122,14 @@ def test_json_null_is_read_as_nan() -> None:
     assert math.isnan(decode(b"[null]", Floats, media_type=JSON).tolist()[0])
 
 
-@given(st.floats(allow_nan=False))
-def test_what_float32_cannot_hold_becomes_an_infinity(number: float) -> None:
+@given(st.floats(allow_nan=False) | st.integers(min_value=-(10**400), max_value=10**400))
+def test_a_finite_number_that_float32_cannot_hold_stays_finite(number: float) -> None:
     kept = Floats.of([number]).tolist()[0]
 
-    assert kept == number or math.isinf(kept) or math.isclose(kept, number, rel_tol=1e-6, abs_tol=1e-44)
+    if abs(number) > LARGEST and number not in (math.inf, -math.inf):
+        assert kept == (LARGEST if number > 0 else -LARGEST)
+    else:
+        assert kept == number or math.isclose(kept, number, rel_tol=1e-6, abs_tol=1e-44)
 
 
 @given(st.binary(max_size=400).map(lambda data: data[: len(data) // 4 * 4]), codecs)

@@ -13,9 +13,9 @@ from typing import Final
 
 from trainvitals.importing.numbers import NoNumber, number_of, shown
 from trainvitals.points import MOST_NAMES, checked_name
+from trainvitals.wire.floats import LARGEST
 
 MOST_POINTS: Final = 50_000_000  # which take 0.8 GB; those of one metric up to 2 GB, where their steps are in no order
-LARGEST: Final = (2 - 2**-23) * 2.0**127  # of the finite numbers that the wire's float32 has
 PIECE: Final = 10_000  # points that are sorted at once
 NAMED: Final = 8  # of many columns, in one line of the terminal
 LEARNING_RATE: Final = "lr"  # as the rules know it

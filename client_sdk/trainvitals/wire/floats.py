@@ -13,6 +13,8 @@ from typing import Any, Final
 from trainvitals.wire.errors import Malformed
 
 FLOAT_BYTES: Final = 4
+LARGEST: Final = (2 - 2**-23) * 2.0**127
+_INFINITIES: Final = (math.inf, -math.inf)
 _WORDS: Final = {"NaN": math.nan, "Infinity": math.inf, "-Infinity": -math.inf}
 
 
@@ -31,11 +33,8 @@ class Floats:
 
     @classmethod
     def of(cls, values: Iterable[float]) -> Floats:
-        """Pack numbers; what float32 cannot hold becomes an infinity, as IEEE 754 rounds it."""
-        try:
-            packed = array.array("f", values)
-        except OverflowError:
-            packed = array.array("f", map(_narrow, values))
+        """Pack numbers; a finite one beyond float32 becomes the largest there is, for an infinity would be an ill."""
+        packed = array.array("f", map(_narrow, values))
         if sys.byteorder == "big":
             packed.byteswap()
         return cls(packed.tobytes())
@@ -61,10 +60,9 @@ class Floats:
 
 
 def _narrow(value: float) -> float:
-    try:
-        return array.array("f", [value])[0]
-    except OverflowError:
-        return math.copysign(math.inf, value)
+    if -LARGEST <= value <= LARGEST or value != value or value in _INFINITIES:
+        return value
+    return LARGEST if value > 0 else -LARGEST
 
 
 def json_numbers(values: Floats) -> list[float | str]:
