@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Literal
 
-from trainvitals.collector.options import WatchOptions
+from trainvitals.collector.options import WatchOptions, check_models, read_options
 from trainvitals.collector.steps import StepCounter
 from trainvitals.noting import Noting
 from trainvitals.outbox import Point
@@ -158,15 +158,14 @@ class Run(Noting, Shown):
         later it begins anew, as is due where layers were frozen or thawed; an optimizer that trains the model in place
         of the one that was given, or beside it, is watched from its second step on. ``include`` and ``exclude``: shell
         patterns of layers' names (``blocks.*.mlp*``). ``attention``: at every fifth snapshot the largest logit and the
-        entropy of attention, too, for which the logits of a few queries are computed anew. Raises ValueError for what
-        cannot be meant: a model without parameters, every < 1; whatever else goes wrong is said in the terminal, and
-        the training goes on unwatched.
+        entropy of attention, too, for which the logits of a few queries are computed anew. Raises TypeError and
+        ValueError for what cannot be meant: no module, a model without parameters, every < 1; whatever else goes wrong
+        is said in the terminal, and the training goes on unwatched.
         """
-        if hasattr(model, "param_groups"):
-            raise ValueError(f"watch(model, optimizer): the model comes first, and this is a {type(model).__name__}")
         learnt = wandb or not is_optimizer(optimizer)
-        models, every = of_watch(model, every, wandb) if learnt else (model, every)
-        options = WatchOptions(
+        models, every = of_watch(model, optimizer, every, wandb) if learnt else (model, every)
+        check_models(models)
+        options = read_options(
             every=every, budget=budget, dense=dense, include=include, exclude=exclude, attention=attention
         )
         if self._pipeline is None:

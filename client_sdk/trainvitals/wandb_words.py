@@ -113,9 +113,13 @@ def is_optimizer(thing: object) -> bool:
     return hasattr(thing, "param_groups")
 
 
-def of_watch(model: Any, every: int | None, wandb: Mapping[str, Any]) -> tuple[list[Any], int | None]:
-    """The models, and steps between snapshots, of a ``watch`` that names no optimizer; ``log_freq`` is our ``every``.
-    Raises TypeError."""
+def of_watch(model: Any, criterion: Any, every: int | None, wandb: Mapping[str, Any]) -> tuple[list[Any], int | None]:
+    """The models, and steps between snapshots, of a ``watch`` that names no optimizer; ``log_freq`` is our ``every``,
+    and a ``criterion``, a loss function, is of no account. Raises TypeError."""
+    if criterion is not None and not callable(criterion):
+        raise TypeError(
+            f"watch(model, optimizer): {criterion!r} is no optimizer; give it the one that trains the model"
+        )
     given = dict(wandb)
     models, log_freq = given.pop("models", model), given.pop("log_freq", None)
     ignore(given, of="watch", own=(*OWN, "models", "log_freq"))

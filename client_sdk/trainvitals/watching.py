@@ -83,7 +83,6 @@ class Watching:
         ValueError for what cannot be meant."""
         if not optimizers:
             raise ValueError("watch() needs an optimizer: its steps are the run's")
-        self._sampling(options)  # raises before anything is changed
         from trainvitals.collector.roots import named_roots
 
         roots, optimizers = self._with_earlier(named_roots(models), optimizers)
@@ -133,8 +132,7 @@ class Watching:
             self._console.say(f"this model cannot be watched ({type(error).__name__}: {error}); metrics are recorded")
 
     def expect(self, models: Sequence[nn.Module], options: WatchOptions) -> None:
-        """Watch these once it is known which optimizers train them. Raises ValueError."""
-        self._sampling(options)  # raises now rather than in some step
+        """Watch these once it is known which optimizers train them."""
         from trainvitals.lookout import Given
 
         self.look_out(Given([]), options).expect(models)
@@ -196,15 +194,11 @@ class Watching:
             self._successors.stop()
 
     def _sampling(self, options: WatchOptions, plan: Plan | None = None) -> Sampling:
-        """Of its own, or by the plan of several ranks. Raises ValueError."""
+        """Of its own, or by the plan of several ranks."""
         every = options.every
         if every is None and options.budget is None:
             every = self._settings.every
-        if every is not None and every < 1:
-            raise ValueError(f"every={every}: sample every step (1) or fewer")
         budget = self._settings.budget if options.budget is None else options.budget
-        if not 0 < budget <= 1:
-            raise ValueError(f"budget={budget}: it is a share of the training's time, such as 0.02")
         if plan is None:
             return Sampling(every=every, budget=budget, dense=options.dense)
         return AgreedSampling(plan, leads=self._place.leads, every=every, budget=budget, dense=options.dense)
