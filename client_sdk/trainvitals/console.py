@@ -80,12 +80,12 @@ class Console:
             for severity in SEVERITIES
             if counts[severity]
         )
-        if not found:
-            found = "nothing found"
-            if 2 * ending.in_the_dark > ending.rules:
-                found += f", but {ending.in_the_dark} of {ending.rules} rules had too little to go by"
         ended = "ended" if status == "finished" else f"{status},"
-        self.say(f"{self._name}{ended} with health {ending.health} of 100, {found}: {url}")
+        if not found and 2 * ending.in_the_dark > ending.rules:  # a full health would say too much
+            found = f"nothing found, but {ending.in_the_dark} of {ending.rules} rules had too little to go by"
+            self.say(f"{self._name}{ended.rstrip(',')}, {found}: {url}")
+            return
+        self.say(f"{self._name}{ended} with health {ending.health} of 100, {found or 'nothing found'}: {url}")
 
 
 def in_words(finding: Finding) -> str:

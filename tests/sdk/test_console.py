@@ -39,7 +39,10 @@ def test_the_end_of_what_was_never_told_of_is_not_told(capsys: pytest.CaptureFix
     ("ending", "words"),
     [
         (RunEnded(health=100, rules=40, in_the_dark=3), "100 of 100, nothing found: "),
-        (RunEnded(health=100, rules=40, in_the_dark=31), "nothing found, but 31 of 40 rules had too little to go by: "),
+        (
+            RunEnded(health=100, rules=40, in_the_dark=31),
+            ": ended, nothing found, but 31 of 40 rules had too little to go by: ",
+        ),
         (RunEnded(health=80, rules=40, in_the_dark=31, findings=[FOUND]), "80 of 100, 1 warning: "),
     ],
 )

@@ -22,8 +22,9 @@ class MetricLast(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class RunSummary(msgspec.Struct, frozen=True, kw_only=True):
-    """A row of the runs table. ``health``: 0 to 100; None before anything was judged. ``heartbeat_at``: when the
-    training was last heard of, ``data_at`` when its last frame came, None before the first since it was last started;
+    """A row of the runs table. ``health``: 0 to 100; None before anything was judged. ``little_known``: most rules that
+    concern the run have too little to go by, so that finding nothing says little. ``heartbeat_at``: when the training
+    was last heard of, ``data_at`` when its last frame came, None before the first since it was last started;
     ``data_every``: how many seconds apart frames usually come."""
 
     run_id: str
@@ -39,6 +40,7 @@ class RunSummary(msgspec.Struct, frozen=True, kw_only=True):
     tags: list[str] = []
     group: str | None = None
     health: int | None = None
+    little_known: bool = False
     open_findings: dict[str, int] = {}  # severity → how many are open
     last: dict[str, MetricLast] = {}
     sparkline: Floats = msgspec.field(default_factory=Floats)

@@ -53,6 +53,7 @@
   };
   cells.TvHealth = props => {
     if (props.value === null || props.value === undefined) return h('span', {className: 'tv-dim'}, '–');
+    if (props.value === 100 && props.data.little_known) return h('span', {className: 'tv-dim', title: 'Nothing was found, but most rules have too little to go by'}, '–');
     const tone = props.value < 50 ? 'critical' : props.value < 80 ? 'warning' : 'ok';
     const [colour, picture] = tone === 'ok' ? ['ok', 'circle-check'] : GRAVITY[tone];
     return h('span', {className: 'tv-cell'}, h('span', {className: `tv-pill tv-${colour}`}, icon(picture), props.value));

@@ -40,7 +40,7 @@ def register(app: Dash, api: Api) -> None:
         live = {
             "run": run_id,
             "since": view.detail.feed,
-            "shown": [summary.status, summary.health, summary.open_findings],
+            "shown": [summary.status, summary.health, summary.little_known, summary.open_findings],
             "name": summary.name,
             "status": summary.status,
             "finding": finding,

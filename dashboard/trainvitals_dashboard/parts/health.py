@@ -11,6 +11,7 @@ from trainvitals.wire.answers import RunSummary
 
 SICK_BELOW: Final = 50
 WATCHED_BELOW: Final = 80
+FULL: Final = 100
 
 
 def state_of(health: int | None) -> str:
@@ -20,19 +21,25 @@ def state_of(health: int | None) -> str:
     return "critical" if health < SICK_BELOW else "warning" if health < WATCHED_BELOW else "ok"
 
 
+def told_health(summary: RunSummary) -> int | None:
+    """Its health; None where that is not known: nothing was judged, or nothing found by rules most of which had too
+    little to go by."""
+    return None if summary.little_known and summary.health == FULL else summary.health
+
+
 def health_ring(summary: RunSummary) -> html.Div:
     """The score in a ring, and what it means."""
-    state = state_of(summary.health)
+    health = told_health(summary)
+    state = state_of(health)
     token = {"critical": "crit", "warning": "warn", "ok": "ok", "info": "fg-3"}[state]
-    word = {"critical": "Sick", "warning": "Needs attention", "ok": "Healthy", "info": "Not judged yet"}[state]
-    score = "–" if summary.health is None else str(summary.health)
+    word = {"critical": "Sick", "warning": "Needs attention", "ok": "Healthy", "info": _unknown(summary)}[state]
     ring = dmc.RingProgress(
         size=68,
         thickness=6,
         roundCaps=True,
-        sections=[{"value": summary.health or 0, "color": f"var(--tv-{token})"}],
+        sections=[{"value": health, "color": f"var(--tv-{token})"}] if health else [],
         rootColor="var(--tv-line)",
-        label=html.Div(score, className="tv-score"),
+        label=html.Div(score(summary), className="tv-score"),
     )
     said = [
         html.Div("Health", className="tv-kpi-l"),
@@ -42,10 +49,24 @@ def health_ring(summary: RunSummary) -> html.Div:
     return html.Div([ring, html.Div(said)], className="tv-health")
 
 
+def score(summary: RunSummary) -> str:
+    """Its health as a number, or a dash."""
+    health = told_health(summary)
+    return "–" if health is None else str(health)
+
+
+def _unknown(summary: RunSummary) -> str:
+    if summary.health is None:
+        return "Not judged yet" if summary.status == "running" else "Not judged"
+    return "Little known yet" if summary.status == "running" else "Little known"
+
+
 def _open(summary: RunSummary) -> str:
     counts = [
         f"{count} {severity}{'s' if severity == 'warning' and count > 1 else ''}"
         for severity, count in summary.open_findings.items()
         if count
     ]
-    return f"open: {', '.join(counts)}" if counts else "no open findings"
+    if counts:
+        return f"open: {', '.join(counts)}"
+    return "most rules have too little to go by" if summary.little_known else "no open findings"

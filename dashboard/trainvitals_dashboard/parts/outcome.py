@@ -9,7 +9,7 @@ from dash import dcc, html
 from trainvitals.wire.answers import RunDetail
 from trainvitals_dashboard import words
 from trainvitals_dashboard.parts.cards import Piece, card, pill
-from trainvitals_dashboard.parts.health import state_of
+from trainvitals_dashboard.parts.health import score, state_of, told_health
 from trainvitals_dashboard.theme import SERIES
 
 
@@ -21,7 +21,7 @@ def outcome(details: Sequence[RunDetail], metric: str) -> html.Table:
         summary = detail.summary
         last = summary.last.get(metric)
         name = html.Td([_mark(index), dcc.Link(summary.name, href=f"/runs/{summary.run_id}")])
-        health = pill(state_of(summary.health), "–" if summary.health is None else str(summary.health))
+        health = pill(state_of(told_health(summary)), score(summary))
         cells = [words.number(last.value if last else None), f"{summary.last_step or 0:,}", health]
         rows.append(html.Tr([name, *(html.Td(cell) for cell in cells)]))
     return html.Table([head, html.Tbody(rows)], className="tv-table")

@@ -45,7 +45,8 @@ class WatchedRun:
     known_since: float = field(default_factory=time.monotonic)
     judged_at: float = float("-inf")
     retry_at: float = float("-inf")
-    judged_health: int | None = None
+    is_little_known: bool = True
+    judged: tuple[int | None, bool] = (None, False)  # health, and whether little is known, as they are stored
     news: deque[Finding] = field(default_factory=lambda: deque(maxlen=NEWS_KEPT))
     news_count: int = 0
     told: dict[int, tuple[int, int]] = field(default_factory=dict)  # writer → news told before the last time, and by it

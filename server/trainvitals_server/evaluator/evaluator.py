@@ -13,6 +13,7 @@ from typing import Final
 from trainvitals.wire.frame import Frame
 from trainvitals.wire.messages import Finding, FindingAct, ModelInfo
 from trainvitals_server.diagnosis.catalogue import rules as all_rules
+from trainvitals_server.diagnosis.checklist.knowing import is_little_known
 from trainvitals_server.diagnosis.symptom import Rule
 from trainvitals_server.evaluator.asked_acts import AskedAct, answer, refuse, take
 from trainvitals_server.evaluator.desk import Desk, Turn
@@ -209,13 +210,15 @@ class Evaluator:
         acted = take(turn.acts, life, now=self._now(), step=history.step)
         changed = list({finding.finding_id: finding for finding in (*changed, *acted)}.values())
         score = health(life.findings.values()) if history.has_data else None
-        if not changed and not turn.acts and score == run.judged_health and not turn.is_last:
+        run.is_little_known = run.is_little_known and is_little_known(history.window())  # what is known stays known
+        judged = (score, run.is_little_known)
+        if not changed and not turn.acts and judged == run.judged and not turn.is_last:
             return
         with self._state:
             is_last = turn.is_last and not run.has_news  # another end may have come meanwhile
-        self._store.save_findings(run.run_id, changed, health=score, is_last=is_last)
+        self._store.save_findings(run.run_id, changed, health=score, little_known=run.is_little_known, is_last=is_last)
         answer(turn.acts, life)
-        run.judged_health = score
+        run.judged = judged
         people = {finding.finding_id for finding in acted}  # what they do is no news to the training
         turned = [
             one

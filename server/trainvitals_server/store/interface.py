@@ -224,9 +224,16 @@ class Store(RunStore, Protocol):
         """The newest snapshot; None before the first."""
 
     def save_findings(
-        self, run_id: str, findings: Sequence[Finding], *, health: int | None, is_last: bool = False
+        self,
+        run_id: str,
+        findings: Sequence[Finding],
+        *,
+        health: int | None,
+        little_known: bool = False,
+        is_last: bool = False,
     ) -> None:
-        """Insert or update findings by their id, and the run's health. ``is_last``: it is judged to its end."""
+        """Insert or update findings by their id, and the run's health, and whether little is known of it. ``is_last``:
+        it is judged to its end."""
 
     def findings(self, run_id: str) -> list[Finding]:
         """All findings of a run, open ones first, then the gravest, then the newest."""

@@ -234,6 +234,7 @@ def _summaries(connection: Connection, rows: Sequence[RunRow]) -> list[RunSummar
             tags=msgspec.msgpack.decode(row.tags),
             group=row.run_group,
             health=row.health,
+            little_known=bool(row.little_known),
             open_findings=open_findings[row.id],
             last=last[row.id],
             sparkline=sparkline.shown(row.spark),

@@ -80,12 +80,18 @@ class SqlStore(SqlRuns):
             return reading.snapshot(connection, run_id, run_number(connection, run_id), rank=rank)
 
     def save_findings(
-        self, run_id: str, findings: Sequence[Finding], *, health: int | None, is_last: bool = False
+        self,
+        run_id: str,
+        findings: Sequence[Finding],
+        *,
+        health: int | None,
+        little_known: bool = False,
+        is_last: bool = False,
     ) -> None:
         """See Store."""
         judged = {"judged": 1} if is_last else {}
         with self._database.writing() as connection:
-            runs_table.change_run(connection, run_id, health=health, **judged)
+            runs_table.change_run(connection, run_id, health=health, little_known=int(little_known), **judged)
             findings_table.save_findings(connection, run_number(connection, run_id), findings)
 
     def findings(self, run_id: str) -> list[Finding]:

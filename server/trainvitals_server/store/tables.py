@@ -63,6 +63,7 @@ run = Table(
     Column("last_step", BigInteger),
     Column("planned_steps", BigInteger),
     Column("health", SmallInteger),
+    Column("little_known", SmallInteger, nullable=False, server_default="0"),  # 1: its health says little
     Column("judged", SmallInteger, nullable=False, server_default="1"),  # 0: its end is still to be judged
     Column("error", Text),
     Column("tags", LargeBinary, nullable=False),
