@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import random
+import re
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final, Literal
 
@@ -11,7 +12,7 @@ from trainvitals.version import __version__
 from trainvitals.wire import coding
 from trainvitals.wire.capture import CaptureAnswer, HeartbeatAccepted
 from trainvitals.wire.errors import WireError
-from trainvitals.wire.messages import Finding, FrameAccepted, Problem, RunEnded
+from trainvitals.wire.messages import Finding, FrameAccepted, Problem, RunAccepted, RunEnded
 
 if TYPE_CHECKING:
     from urllib3 import BaseHTTPResponse, PoolManager
@@ -38,6 +39,7 @@ _PATHS: Final = {
     "note": "/notes",
     "preflight": "/preflight",
 }
+_RUN: Final = re.compile(r"/api/v1/runs/[^/]+")
 _POSTED: Final = ("frame", "note")  # of which there are many
 
 
@@ -51,6 +53,7 @@ class Answer:
     findings: tuple[Finding, ...] = ()
     ending: RunEnded | None = None
     capture: int | None = None
+    remarks: tuple[str, ...] = ()
 
 
 class Client:
@@ -126,6 +129,8 @@ def _taken(response: BaseHTTPResponse, *, path: str) -> Answer:
         if path.endswith("/frames"):
             accepted = coding.decode(response.data, FrameAccepted)
             return replace(plain, findings=tuple(accepted.findings), capture=accepted.capture)
+        if _RUN.fullmatch(path):
+            return replace(plain, remarks=tuple(coding.decode(response.data, RunAccepted).remarks))
         if path.endswith("/heartbeat"):
             return replace(plain, capture=coding.decode(response.data, HeartbeatAccepted).capture)
     except WireError:

@@ -10,7 +10,14 @@ from trainvitals_dashboard.parts.project_rules import project_card, rule_list
 
 SPIKE = ProjectRule(name="loss_spike", title="Loss spike", options=[RuleOption(name="sigmas", default=8.0, value=12.0)])
 OWN = ProjectRule(name="odd", title="Odd", package="our-rules", muted=True)
-PLAIN = ProjectRule(name="same_batch", title="Same batch", options=[RuleOption(name="samples", default=8, value=8)])
+PLAIN = ProjectRule(
+    name="same_batch",
+    title="Same batch",
+    checks="Whether each batch is the same.",
+    stage="start simple",
+    options=[RuleOption(name="samples", default=8, value=8)],
+)
+MINE = ProjectRule(name="mine", title="Mine", stage="diagnose the settings", package="our-rules")
 
 
 def texts(piece: Any, class_name: str = "") -> list[str]:
@@ -27,11 +34,16 @@ def told(*history: RuleSettings) -> ProjectRules:
 
 
 def test_a_rule_that_is_muted_set_or_another_packages_is_marked() -> None:
-    assert [texts(item, "tv-tag") for item in rule_list([SPIKE, OWN, PLAIN]).children] == [
-        ["set"],
-        ["muted", "our-rules"],
-        [],
-    ]
+    found = rule_list([PLAIN, SPIKE, OWN])
+    items = [part for part in found._traverse() if type(part).__name__ == "Li"]
+    assert [texts(item, "tv-tag") for item in items] == [["set"], ["muted", "our-rules"], []]
+
+
+def test_rules_stand_under_the_stages_of_the_checklist_and_those_that_are_muted_or_set_before_them() -> None:
+    found = rule_list([PLAIN, SPIKE, OWN, MINE])
+    heads = [part.children[0] for part in found._traverse() if type(part).__name__ == "H2"]
+    assert heads == ["Muted or set", "Start simple", "Diagnose the settings"]
+    assert "Whether each batch is the same." in texts(found)
 
 
 def test_a_project_that_says_nothing_says_how_to_say_something() -> None:

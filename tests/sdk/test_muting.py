@@ -28,6 +28,19 @@ def test_a_muted_rule_finds_nothing_in_this_run_and_the_run_says_so(server: Real
 
 
 @pytest.mark.parametrize(
+    ("mute", "said"),
+    [("non_finite_value", "did you mean 'non_finite_values'?"), ("odd", "`trainvitals rules --project PROJECT` lists")],
+)
+def test_a_rule_that_there_is_not_is_told_of(
+    server: RealServer, tmp_path: Path, capsys: pytest.CaptureFixture[str], mute: str, said: str
+) -> None:
+    muted_run(server, tmp_path, ["loss_spike", mute])
+
+    (line,) = [line for line in capsys.readouterr().err.splitlines() if "mute" in line]
+    assert f"there is no rule '{mute}' on the server: {said}" in line
+
+
+@pytest.mark.parametrize(
     ("mute", "kept"),
     [("loss_spike", ["loss_spike"]), (("a", "a", " b "), ["a", "b"]), ([""], []), (7, []), (["x" * 600], None)],
 )

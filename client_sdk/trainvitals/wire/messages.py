@@ -152,10 +152,12 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class RunAccepted(msgspec.Struct, frozen=True, kw_only=True):
-    """The server knows the run; ``path`` is its page's path on the server."""
+    """The server knows the run; ``path`` is its page's path on the server. ``remarks``: what of the start means nothing
+    to the server, in plain words."""
 
     run_id: str
     path: str
+    remarks: list[str] = []
 
 
 class RunEnded(msgspec.Struct, frozen=True, kw_only=True):

@@ -6,6 +6,8 @@ from typing import Any
 
 import msgspec
 
+from trainvitals.wire.checklist import StageName
+
 
 class RuleOption(msgspec.Struct, frozen=True, kw_only=True):
     """An option of a rule: what it is by default, and in a project."""
@@ -16,10 +18,13 @@ class RuleOption(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ProjectRule(msgspec.Struct, frozen=True, kw_only=True):
-    """A rule as a project has it. ``package``: the distribution that brings it."""
+    """A rule as a project has it. ``checks``: what, in a sentence; ``stage``: of the checklist, to which it belongs;
+    ``package``: the distribution that brings it."""
 
     name: str
     title: str
+    checks: str = ""
+    stage: StageName = "check the inside"
     package: str = "trainvitals"
     muted: bool = False
     options: list[RuleOption] = []

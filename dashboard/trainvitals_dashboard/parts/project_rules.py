@@ -8,6 +8,7 @@ from typing import Final
 
 from dash import dcc, html
 
+from trainvitals.wire.checklist import STAGE_NAMES
 from trainvitals.wire.rules import ProjectRule, ProjectRules, RuleSettings
 from trainvitals_dashboard import words
 from trainvitals_dashboard.parts.cards import Piece, card
@@ -21,19 +22,25 @@ def title(text: str, sub: str) -> html.Div:
     return html.Div([html.H1(text, className="tv-h1"), html.Span(sub, className="tv-sub")], className="tv-title")
 
 
-def rule_list(rules: Sequence[ProjectRule]) -> html.Ul:
-    """Each with the way to its page, and a word where it is muted, set, or another package's; those first."""
-    links = [
-        dcc.Link(
-            [
-                html.Span([html.B(rule.title), html.Code(rule.name)]),
-                html.Span([*_marks(rule), icon("arrow-right", 16)], className="tv-rule-end"),
-            ],
-            href=f"/rules/{rule.name}",
-        )
-        for rule in sorted(rules, key=lambda rule: not _marks(rule))
-    ]
-    return html.Ul([html.Li(link) for link in links], className="tv-card tv-rules")
+def rule_list(rules: Sequence[ProjectRule]) -> html.Div:
+    """Stage by stage, each with what it checks and the way to its page; before all those that are muted or set."""
+    marked = [rule for rule in rules if _is_said(rule)]
+    of_stages = {stage: [rule for rule in rules if rule.stage == stage and rule not in marked] for stage in STAGE_NAMES}
+    groups = {"Muted or set": marked, **{stage.capitalize(): found for stage, found in of_stages.items()}}
+    return html.Div([_group(name, found) for name, found in groups.items() if found], className="tv-rulebook")
+
+
+def _group(name: str, rules: Sequence[ProjectRule]) -> html.Section:
+    head = html.H2([name, html.Span(str(len(rules)), className="tv-dim")], className="tv-h2")
+    return html.Section([head, html.Ul([html.Li(_link(rule)) for rule in rules], className="tv-card tv-rules")])
+
+
+def _link(rule: ProjectRule) -> dcc.Link:
+    what = [html.B(rule.title), html.Span(rule.checks, className="tv-rule-checks"), html.Code(rule.name)]
+    return dcc.Link(
+        [html.Span(what), html.Span([*_marks(rule), icon("arrow-right", 16)], className="tv-rule-end")],
+        href=f"/rules/{rule.name}",
+    )
 
 
 def project_card(told: ProjectRules) -> html.Section:
@@ -55,9 +62,17 @@ def project_card(told: ProjectRules) -> html.Section:
     return card("Mutes and options", html.Div(body, className="tv-says"), sub=_when(now), name="tv-project-rules")
 
 
+def _is_set(rule: ProjectRule) -> bool:
+    return any(option.value != option.default for option in rule.options)
+
+
+def _is_said(rule: ProjectRule) -> bool:
+    """Whether the project says anything of it."""
+    return rule.muted or _is_set(rule)
+
+
 def _marks(rule: ProjectRule) -> list[Piece]:
-    is_set = any(option.value != option.default for option in rule.options)
-    marks = [*(["muted"] if rule.muted else []), *(["set"] if is_set else [])]
+    marks = [*(["muted"] if rule.muted else []), *(["set"] if _is_set(rule) else [])]
     marks += [rule.package] if rule.package != OURS else []
     return [html.Span(mark, className="tv-tag") for mark in marks]
 

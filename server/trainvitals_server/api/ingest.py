@@ -27,6 +27,7 @@ from trainvitals_server.api.answers import PROBLEMS, answer, answers, takes
 from trainvitals_server.api.bodies import media_type_of, read_body, read_message, stated_size
 from trainvitals_server.api.checks import check_end, check_note, check_preflight, check_start, existing
 from trainvitals_server.api.problems import Refused
+from trainvitals_server.api.rulebook import muting_known
 from trainvitals_server.api.services import Given, Services
 from trainvitals_server.diagnosis.checklist.telling import checklist, reach
 from trainvitals_server.store.interface import ReceivedFrame, Store
@@ -43,10 +44,11 @@ async def start_run(run_id: str, request: Request, services: Given) -> Response:
     """Begin a run, or say again that it began."""
     start = await read_message(request, RunStart, services.settings)
     check_start(run_id, start)
+    start, remarks = muting_known(start)
     if await run_in_threadpool(services.store.start_run, run_id, start, now=services.clock()):
         services.evaluator.started(run_id, planned_steps=start.planned_steps, project=start.project, muted=start.mute)
     services.hub.touch(run_id)
-    return answer(request, RunAccepted(run_id=run_id, path=f"/runs/{quote(run_id, safe='')}"))
+    return answer(request, RunAccepted(run_id=run_id, path=f"/runs/{quote(run_id, safe='')}", remarks=remarks))
 
 
 @router.put("/model", dependencies=EXISTING, status_code=NO_CONTENT, responses=PROBLEMS, openapi_extra=takes(ModelInfo))
