@@ -61,3 +61,16 @@ def test_the_heatmap_ends_where_the_loss_does_whichever_goes_on(page: Page, addr
     page.wait_for_function(TOGETHER, arg=99)
     training.train(20)
     page.wait_for_function(TOGETHER, arg=119)
+
+
+def test_a_chart_of_nothing_says_so_until_the_first_point_comes(page: Page, address: str, artefacts: Path) -> None:
+    training = Training(address, "bare")
+    page.goto(f"{address}/runs/bare")
+    empty = page.locator("#g-loss .annotation-text")
+    expect(empty).to_have_text("nothing recorded")
+    expect(page.locator("#g-loss .xtick")).to_have_count(0)
+    page.screenshot(path=artefacts / "empty.png")
+
+    training.train(30)
+    expect(empty).to_have_count(0)
+    expect(page.locator("#g-loss .xtick").first).to_be_visible()

@@ -154,7 +154,7 @@ window.tvLive = (() => {
     if (summary.ranks > 1) ranks(); // points of other ranks are not sent: their charts are asked for anew
     checklist();
     window.tvConnection.say(badge(summary.status));
-    const now = JSON.stringify([summary.run_id, summary.status, summary.health, summary.open_findings]);
+    const now = JSON.stringify([summary.run_id, summary.status, summary.health, summary.little_known, summary.open_findings]);
     if (before && before !== now) panels();
     before = now;
   }
@@ -249,12 +249,18 @@ window.tvLive = (() => {
     if (!traces.length) return;
     const newest = Math.max(...xs.flat());
     ends(plot, Math.min(...xs.flat()), newest);
+    if ((plot.layout.annotations || []).some(isEmpty)) begin(plot);
     traces.forEach((trace, at) => { const {meta, x} = plot.data[trace]; if (meta && meta.lone && x.length + xs[at].length > 1) Object.assign(plot.data[trace], {mode: 'lines', meta: {}}); });
     plot.data.forEach(trace => { if (trace.meta && trace.meta.open) trace.x = [trace.x[0], Math.max(trace.x[1], newest)]; });
     Plotly.extendTraces(plot, {x: xs, y: ys}, traces);
     const axis = plot._fullLayout.yaxis, decades = Math.ceil((axis.range[1] - axis.range[0]) / LABELLED_DECADES);
     if (axis.type === 'log' && decades > axis.dtick) Plotly.relayout(plot, {'yaxis.dtick': decades});
     if (longest > live.max) reload();
+  }
+  const isEmpty = annotation => annotation.name === 'empty'; // figures/emptiness.py
+  function begin(plot) { // the first point of all
+    plot.layout.annotations = plot.layout.annotations.filter(annotation => !isEmpty(annotation));
+    for (const axis of ['xaxis', 'yaxis']) plot.layout[axis].showticklabels = true;
   }
   // plots end at the run's last step, not where the width of marks would have them end; the loss and the heatmap below it together
   function ends(plot, from, to) {

@@ -12,6 +12,7 @@ import plotly.graph_objects as go
 from numpy.typing import NDArray
 
 from trainvitals.wire.answers import Heatmap
+from trainvitals_dashboard.figures.emptiness import say_if_empty
 from trainvitals_dashboard.figures.steps import TICKS as STEP_TICKS
 from trainvitals_dashboard.figures.steps import step_axis
 from trainvitals_dashboard.theme import DIVERGING, NONFINITE, SEQUENTIAL, TEMPLATE
@@ -114,6 +115,7 @@ def heat(
             "ticktext": [_short(names[tick]) for tick in ticks],
         },
     )
+    say_if_empty(figure, is_empty=not names)
     return figure
 
 

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from trainvitals.wire.answers import Curve
 from trainvitals.wire.floats import Floats
 from trainvitals.wire.messages import Finding
+from trainvitals_dashboard.figures.emptiness import say_if_empty
 from trainvitals_dashboard.figures.lanes import LANES_DOMAIN, PLOT_DOMAIN, add_lanes
 from trainvitals_dashboard.figures.steps import FEW_TICKS, TICKS, step_axis
 from trainvitals_dashboard.theme import SERIES, TEMPLATE, TOKENS
@@ -72,6 +73,7 @@ def loss(
         yaxis2={"domain": LANES_DOMAIN, "range": [0, 1], "fixedrange": True, "visible": False, "anchor": "x"},
     )
     add_lanes(figure, findings, last_step=_last_step(train))
+    say_if_empty(figure, is_empty=not any(curve.steps for curve in shown))
     return figure
 
 
@@ -92,6 +94,7 @@ def single(
     )
     if mark is not None:
         figure.add_vline(x=mark, line_width=1, line_dash="dot", line_color=TOKENS["crit"][0])
+    say_if_empty(figure, is_empty=not curve.steps)
     return figure
 
 
@@ -115,6 +118,7 @@ def overlay(curves: Sequence[NamedCurve], *, log: bool = False, live: bool = Fal
         xaxis=_step_axis(shown),
         yaxis=axis.options,
     )
+    say_if_empty(figure, is_empty=not any(curve.steps for curve in shown))
     return figure
 
 

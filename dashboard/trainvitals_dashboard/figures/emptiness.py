@@ -1,0 +1,15 @@
+"""A chart of nothing says so: plotly would number its axes as it likes."""
+
+from __future__ import annotations
+
+import plotly.graph_objects as go
+
+
+def say_if_empty(figure: go.Figure, *, is_empty: bool) -> None:
+    """In words, and without numbers at the axes. 40-live.js undoes it when the first point comes."""
+    if not is_empty:
+        return
+    figure.update_xaxes(showticklabels=False)
+    figure.update_yaxes(showticklabels=False)
+    place = {"x": 0.5, "y": 0.5, "xref": "paper", "yref": "paper", "showarrow": False}
+    figure.add_annotation(text="nothing recorded", name="empty", **place)
