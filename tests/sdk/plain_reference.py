@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from functools import partial
@@ -117,7 +117,7 @@ class Plain(Observer):
         self._optimizers = optimizers
         self._modules, self._own = {}, {}
         self._snapshots = 0
-        self._examples = 0
+        self._examples: Counter[int] = Counter()  # by model: one may feed another
         self._trace = self._signal = 0.0  # of the gradient's noise, and of the gradient
         self._is_plain = isinstance(models, nn.Module) and len(optimizers) == 1
         self._fired: dict[str, Tensor] = {}
@@ -202,7 +202,7 @@ class Plain(Observer):
             return
         (batch,) = arguments if isinstance(arguments, tuple) else ()
         self._passes += 1
-        self._examples += len(batch)
+        self._examples[id(model)] += len(batch)
         held = [one.grad for one in model.parameters() if one.grad is not None]
         if self._passes == 2 and held and self._is_plain:
             self._first_pass = float(flat(held).norm()) ** 2, len(batch)
@@ -242,9 +242,9 @@ class Plain(Observer):
         if self._snapshots % TAKES_HISTOGRAMS == 0:
             self.histograms[self._step] = self._distributions()
         if self._snapshots:
-            self.metrics["examples"].append((self._step, self._examples))
+            self.metrics["examples"].append((self._step, max(self._examples.values(), default=0)))
         self._snapshots += 1
-        self._examples = 0
+        self._examples.clear()
         found: Stats = defaultdict(dict)
         for name, module in self._modules.items():
             of_layer = self._of_outputs(name, module, in_depth=in_depth) | self._of_parameters(name, in_depth=in_depth)

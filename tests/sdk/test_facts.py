@@ -349,3 +349,39 @@ def test_layers_declare_how_their_largest_parameter_is_kept(offline: Any) -> Non
     found = introduced(offline, model)
 
     assert [found[name].dtype for name in ("0", "1", "2")] == ["float32", "", "bfloat16"]
+
+
+@pytest.mark.parametrize("scale", [1.0, 1024.0])
+@pytest.mark.parametrize(("divided_by", "weight"), [(1, 1.0), (4, 0.25)])
+def test_with_what_weight_a_loss_goes_into_the_gradient_is_told(
+    offline: Any, divided_by: int, weight: float, scale: float
+) -> None:
+    model = nn.Linear(3, 2)
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    scaler = torch.amp.GradScaler("cpu", init_scale=scale, enabled=scale > 1)
+    run = offline.init()
+    run.watch(model, optimizer, every=1)
+    for _ in range(3):
+        optimizer.zero_grad()
+        for _ in range(4):
+            loss = functional.cross_entropy(model(torch.randn(8, 3)), torch.randint(0, 2, (8,)))
+            scaler.scale(loss / divided_by).backward()
+        scaler.step(optimizer)
+        scaler.update()
+    run.finish()
+
+    assert [value for _, value in offline.points("facts/loss_weight")] == pytest.approx([weight] * 3)
+    assert [value for _, value in offline.points("facts/loss_passes")] == [4.0] * 3
+
+
+def test_losses_that_one_pass_takes_together_are_no_passes_of_their_own(offline: Any) -> None:
+    model = nn.Linear(3, 2)
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    run = offline.init()
+    run.watch(model, optimizer, every=1)
+    answers = model(torch.randn(8, 3))
+    (functional.mse_loss(answers, torch.zeros(8, 2)) + functional.l1_loss(answers, torch.ones(8, 2))).backward()
+    optimizer.step()
+    run.finish()
+
+    assert [offline.points(f"facts/loss_{name}")[0][1] for name in ("weight", "passes", "calls")] == [1.0, 1.0, 2.0]

@@ -89,6 +89,34 @@ class TestMixedPrecision:
         run.finish()
         assert [step for step, _ in offline.points("grad_norm")] == [0, 2]
         assert [value for _, value in offline.points("grad_norm")] == pytest.approx([norms[0], norms[2]], rel=CLOSE)
+        assert offline.points("skipped_steps") == [(0, 0), (1, 0), (2, 1)]  # so far: a step's own comes after it
+
+    @pytest.mark.parametrize("fused", [False, True])
+    @pytest.mark.parametrize("every", [1, 3])
+    def test_the_norm_that_clipping_finds_in_a_skipped_step_counts_for_nothing(
+        self, offline: Any, fused: bool, every: int
+    ) -> None:
+        model = mlp()
+        optimizer = torch.optim.Adam(model.parameters(), lr=0.01, fused=fused)
+        scaler = torch.amp.GradScaler("cpu", init_scale=1024.0)
+        run = offline.init()
+        run.watch(model, optimizer, every=every, dense=0)
+        before = {}
+        for step in range(7):
+            optimizer.zero_grad()
+            scaler.scale(model(torch.full((3, 4), math.inf if step in (2, 5) else 1.0)).sum()).backward()
+            scaler.unscale_(optimizer)
+            norm = clip_grad_norm_(model.parameters(), max_norm=1e6)
+            if norm.isfinite():
+                before[run.step + (1 if before and not fused else 0)] = norm.item()
+            scaler.step(optimizer)
+            scaler.update()
+        run.finish()
+        told = [value for _, value in offline.points("grad_norm_before_clipping")]
+        assert told
+        assert all(any(value == pytest.approx(norm, rel=CLOSE) for norm in before.values()) for value in told)
+        assert {value for _, value in offline.points("clipped_fraction")} == {0}
+        assert offline.points("skipped_steps")[-1][1] in (1, 2)
 
     def test_autocast_is_measured(self, offline: Any) -> None:
         model = mlp()
@@ -143,6 +171,30 @@ class TestClipping:
         assert [value for _, value in offline.points("grad_norm_before_clipping")] == pytest.approx(before, rel=CLOSE)
         assert [value for _, value in offline.points("grad_norm")] == pytest.approx([before[0], 20.0], rel=1e-3)
         assert [value for _, value in offline.points("clipped_fraction")] == [0, 1]
+
+    @pytest.mark.parametrize("together", [False, True])
+    def test_of_several_optimizers_all_that_is_clipped_in_a_step_counts(self, offline: Any, together: bool) -> None:
+        models = {"one": mlp(), "other": mlp()}
+        optimizers = {name: torch.optim.SGD(model.parameters(), lr=0.01) for name, model in models.items()}
+        run = offline.init()
+        run.watch(models, [optimizers["one"], optimizers["other"]], every=1)
+        expected = []
+        for _ in range(4):
+            norms = []
+            for name in models:
+                optimizers[name].zero_grad()
+                models[name](torch.ones(3, 4)).sum().backward()
+                if not together:
+                    norms.append(float(clip_grad_norm_(models[name].parameters(), max_norm=2.0)))
+                    optimizers[name].step()
+            if together:
+                both = [parameter for model in models.values() for parameter in model.parameters()]
+                norms.append(float(clip_grad_norm_(both, max_norm=2.0)))
+                for name in models:
+                    optimizers[name].step()
+            expected.append(math.hypot(*norms))
+        run.finish()
+        assert [value for _, value in offline.points("grad_norm_before_clipping")] == pytest.approx(expected, rel=CLOSE)
 
     def test_torch_is_as_it_was_when_nothing_is_watched(self, tmp_path: Path) -> None:
         # in a process of its own, in which nothing else is watched

@@ -142,3 +142,21 @@ def test_examples_per_second_are_those_of_the_training_s_own_time(timed: Timed) 
     seconds = sum(BATCH * timed.every / rate for rate in timed.told("examples_per_second"))
     assert seconds >= sum(clock.waited[phase] for phase in PHASES) * (1 - ROUNDING)
     assert seconds <= clock.whole - clock.waited["watching"] + ROUNDING
+
+
+@pytest.mark.parametrize(("pauses", "least", "most"), [((), 0.0, 0.005), ((10,), 0.0, 0.005), (range(40), 0.02, 0.04)])
+def test_a_pause_now_and_then_is_no_waiting_for_data(offline: Any, pauses: Any, least: float, most: float) -> None:
+    model = nn.Linear(4, 1)
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.01)
+    run = offline.init()
+    run.watch(model, optimizer, every=40, dense=0)
+    for step in range(41):
+        model(torch.ones(BATCH, 4)).sum().backward()
+        optimizer.step()
+        optimizer.zero_grad()
+        if step in pauses:
+            time.sleep(0.4 if len(pauses) == 1 else 0.02)
+    run.finish()
+    (_, waited), (_, usual) = (offline.points(name)[-1] for name in ("seconds/data", "facts/usual_wait"))
+    assert least <= usual <= most
+    assert (waited > 0.009) == bool(pauses)

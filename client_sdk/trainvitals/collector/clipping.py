@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Final
 
 import torch
 from torch import Tensor
 
 from trainvitals.collector.parcel import at_device_of, on_one_device
 
-MAX_WAITING = 256  # norms, one for each clipping since the last snapshot
+MAX_WAITING: Final = 256  # norms, one for each clipping since the last snapshot
+SHARE: Final = "clipped_fraction"
+BEFORE: Final = "grad_norm_before_clipping"
 
 
 class Clipping:
@@ -21,6 +24,7 @@ class Clipping:
         self._norms: list[Tensor] = []
         self._limits: list[float] = []
         self._in_step: list[Tensor] = []
+        self._earlier = 0  # of the norms, those of steps before
 
     def add(self, norm: Tensor, max_norm: float | Tensor) -> None:
         """A clipping; norms of sharded gradients are left out, as reading them would make all ranks wait, and limits
@@ -40,9 +44,15 @@ class Clipping:
             self._norms.append(norm)
             self._limits.append(float(max_norm))
 
-    def step_ended(self) -> None:
-        """Of the next step other norms count."""
+    def begin_step(self) -> None:
+        """Other norms count from now on."""
         self._in_step.clear()
+        self._earlier = len(self._norms)
+
+    def forget(self) -> None:
+        """The step is skipped: its gradients were not finite, and it counts for nothing."""
+        self._in_step.clear()
+        del self._norms[self._earlier :], self._limits[self._earlier :]
 
     @property
     def in_step(self) -> Tensor | None:
@@ -60,9 +70,12 @@ class Clipping:
         found: dict[str, Tensor] = {}
         norms = torch.stack([norm.float() for norm in on_one_device(self._norms)])
         limits = at_device_of(norms, torch.tensor(self._limits))
-        found["clipped_fraction"] = norms.gt(limits).float().mean()
+        # one that is not finite is of a step that an optimizer skips by itself, or tells of itself elsewhere
+        finite = norms.isfinite()
+        found[SHARE] = (norms.gt(limits) & finite).float().sum() / finite.float().sum().clamp(min=1)
         if (before := self.in_step) is not None:
-            found["grad_norm_before_clipping"] = before
+            found[BEFORE] = before
         self._norms.clear()
         self._limits.clear()
+        self._earlier = 0
         return found

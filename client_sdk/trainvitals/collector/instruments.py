@@ -24,8 +24,9 @@ class Listener(Protocol):
     def scaling(self, optimizer: Optimizer, *, scale: Tensor | None) -> None:
         """A GradScaler is about to have this optimizer step."""
 
-    def scaled(self, optimizer: Optimizer, *, was_skipped: bool) -> None:
-        """It has, or has skipped the step."""
+    def scaled(self, optimizer: Optimizer, *, was_skipped: bool, found_inf: Tensor | None) -> None:
+        """It has, or has skipped the step. An optimizer that skips by itself (a fused one) is told ``found_inf``, not
+        0 where it is to skip, and was seen to step all the same."""
 
 
 _listeners: list[Listener] = []
@@ -83,16 +84,16 @@ def _reporting_step(original: Callable[..., Any]) -> Callable[..., Any]:
     def step(self: torch.amp.GradScaler, optimizer: Optimizer, *rest: Any, **named: Any) -> Any:
         if not self.is_enabled() or not isinstance(optimizer, Optimizer):
             return original(self, optimizer, *rest, **named)
-        stepped: list[bool] = []
+        stepped: list[Tensor | None] = []
         for listener in list(_listeners):
             listener.scaling(optimizer, scale=self._scale)
-        handle = optimizer.register_step_post_hook(lambda *_: stepped.append(True))
+        handle = optimizer.register_step_post_hook(lambda *_: stepped.append(getattr(optimizer, "found_inf", None)))
         try:
             answer = original(self, optimizer, *rest, **named)
         finally:
             handle.remove()
         for listener in list(_listeners):
-            listener.scaled(optimizer, was_skipped=not stepped)
+            listener.scaled(optimizer, was_skipped=not stepped, found_inf=stepped[-1] if stepped else None)
         return answer
 
     return step

@@ -23,15 +23,20 @@ class LossScaling:
     def __init__(self) -> None:
         self.scale: Tensor | None = None
         self.skipped = 0  # steps
+        self._skipped_unseen: Tensor | None = None  # by optimizers that skip by themselves; on the device
         self._in_a_row: dict[int, int] = {}  # by optimizer
 
     def begin(self, scale: Tensor | None) -> None:
         """A step is about to be taken, or skipped."""
         self.scale = scale
 
-    def end(self, optimizer: Optimizer, *, was_skipped: bool) -> None:
-        """It has been."""
+    def end(self, optimizer: Optimizer, *, was_skipped: bool, found_inf: Tensor | None) -> None:
+        """It has been; ``found_inf`` is not 0 where the optimizer skipped by itself, and is not waited for."""
         self.skipped += was_skipped
+        if found_inf is not None:
+            skipped = found_inf.detach().ne(0).float()
+            before = self._skipped_unseen
+            self._skipped_unseen = skipped if before is None else before + skipped.to(before.device)
         self._in_a_row[id(optimizer)] = self._in_a_row.get(id(optimizer), 0) + 1 if was_skipped else 0
 
     def is_stuck(self, optimizer: Optimizer) -> bool:
@@ -40,7 +45,10 @@ class LossScaling:
 
     def metrics(self) -> dict[str, float | Tensor]:
         """The scale, and how many steps have been skipped in all; empty without a scaler."""
-        return {} if self.scale is None else {"loss_scale": self.scale, "skipped_steps": self.skipped}
+        if self.scale is None:
+            return {}
+        unseen = self._skipped_unseen
+        return {"loss_scale": self.scale, "skipped_steps": self.skipped if unseen is None else self.skipped + unseen}
 
     def alone(self, optimizer: Optimizer, step: int) -> Pending | None:
         """A snapshot of the scale and nothing else, at every so many that were skipped in a row."""

@@ -10,6 +10,7 @@ from typing import Final, Protocol
 import torch
 from torch import Tensor
 
+from trainvitals.collector import clipping
 from trainvitals.collector.decay import Decay, penalties
 from trainvitals.collector.noise import Estimate, estimate
 from trainvitals.collector.parcel import Parcel, on_one_device, receive, send
@@ -155,6 +156,7 @@ def measure(pending: Pending) -> Measured:
         own = {kind: held.pop(kind) for kind in SHARDED if kind in held}
         held |= pending.shards.exchange(pending.step, own, in_depth=pending.in_depth)
     if "skipped" in held and bool(held["skipped"].columns.ne(0).any()):
+        metrics.pop(clipping.BEFORE, None)
         return Measured(step=pending.step, tables=[], grad_norm=None, metrics=metrics)
     norm = _norm(held.get("gradients"))
     return Measured(

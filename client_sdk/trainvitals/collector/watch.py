@@ -78,13 +78,12 @@ class Watch:
         self._steps, self._sampling = steps, sampling
         self._emit, self._tell = emit, tell
         self._leads, self._shards = leads, shards
-        self._toll = Toll()
+        self._toll, self._modes = Toll(), Modes()
         self._counting = Faults(tell)  # of its own: steps are counted even when measuring has failed for good
         self._faults = Faults(tell)
         self._attention = attention
         self._device = clock_of(layers.parameters[0])
         self._forward = ForwardWatch(layers.modules, faults=self._faults, device=self._device, attention=attention)
-        self._losses, self._modes = LossWatch(self._guarded), Modes()
         self._parts = _split(layers, self._optimizers, leads=leads, shards=shards)
         self._known = {id(parameter) for parameter in layers.parameters}
         self._clock = StepClock()
@@ -94,6 +93,7 @@ class Watch:
         self._schedules = Schedules(optimizers)
         self._scaling = LossScaling()
         is_plain = is_alone and len(self._roots) == len(self._optimizers) == 1
+        self._losses = LossWatch(self._guarded, is_plain=is_plain)
         self._accumulation = Accumulation(layers.parameters, is_plain=is_plain)
         self._kept = KeptGradients(self._optimizers[0], self._guarded, faults=self._faults, is_plain=is_plain)
         self._unheard = 0  # snapshots in a row without an output
@@ -184,14 +184,16 @@ class Watch:
         if any(optimizer is known for known in self._optimizers):
             self._scaling.begin(scale)
 
-    def scaled(self, optimizer: Optimizer, *, was_skipped: bool) -> None:
+    def scaled(self, optimizer: Optimizer, *, was_skipped: bool, found_inf: Tensor | None) -> None:
         """See ``instruments.Listener``. A step that is skipped has taught nothing, and its numbers are not finite: what
         was seen of it is forgotten."""
         if not any(optimizer is known for known in self._optimizers):
             return
-        self._scaling.end(optimizer, was_skipped=was_skipped)
+        told = None if is_capturing() else found_inf
+        self._guarded(lambda: self._scaling.end(optimizer, was_skipped=was_skipped, found_inf=told))
         if not was_skipped:
             return
+        self._clipping.forget()
         sample, self._sample = self._sample, None
 
         def begin_anew() -> None:
@@ -222,7 +224,7 @@ class Watch:
             self._guarded(lambda: self._accumulation.count(examples))
             if self._with_facts and "input_checksum" not in sample.facts and not is_capturing():
                 self._guarded(lambda: sample.facts.update(facts_of_inputs(given)))
-        self._phases.enter("forward", examples=examples)
+        self._phases.enter("forward", examples=examples, root=id(module))
 
     def _leave_root(self, module: nn.Module, arguments: object, output: object) -> None:
         if self._forward.leave_root():
@@ -272,6 +274,7 @@ class Watch:
         before, self._sampled = self._sampled, self._sampling.take(step)
         if before or self._sampled or self._sample is not None:  # else there is nothing to do, at no cost
             self._guarded(lambda: self._prepare(step))
+        self._clipping.begin_step()
 
     def _prepare(self, step: int) -> None:
         """Hooks in or out, by whether the step is sampled."""
@@ -300,7 +303,7 @@ class Watch:
         if sample is None:
             return
         self._forward.end()
-        self._losses.end()
+        self._losses.end(loss_scale=self._scaling.scale)
         self._kept.end()
         stepped = len(self._waiting) < len(self._optimizers)  # other ranks may count on a part without a gradient
         if "gradients" not in sample.kinds and not (stepped and self._shards is not None):
@@ -334,7 +337,6 @@ class Watch:
             self._spend(self._forward.take_seconds())
         spent, self._seconds = self._seconds, 0.0
         self._phases.step_ended()
-        self._clipping.step_ended()
         self._modes.step_ended()
         toll = self._toll.step_ended()
         self._unreported += toll

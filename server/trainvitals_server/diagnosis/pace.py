@@ -36,12 +36,17 @@ def trained_alone(window: Window, steps: Steps) -> NDArray[np.bool_]:
 
 def seconds_of_phases(window: Window) -> tuple[Steps, NDArray[np.float64]]:
     """An average step's seconds in each of ``PHASES``, [n, phases], where the training was alone; nothing where a phase
-    is not told."""
+    is not told. Waiting for data is that of usual steps, as far as it is told: a long pause now and then is for
+    something else."""
     told = [window.metrics[name] for name in PHASES if name in window.metrics]
     if len(told) < len(PHASES):
         return np.empty(0, np.int64), np.empty((0, len(PHASES)))
     steps: Steps = functools.reduce(np.intersect1d, (series.steps for series in told))
     seconds = np.stack([series.values[np.searchsorted(series.steps, steps)] for series in told], axis=1)
+    if (usual := fact(window, "usual_wait")) is not None:
+        places = np.flatnonzero(np.isin(steps, usual.steps))
+        waits = usual.values[np.searchsorted(usual.steps, steps[places])]
+        seconds[places, 0] = np.fmin(seconds[places, 0], waits)
     kept = trained_alone(window, steps) & np.isfinite(seconds).all(axis=1)
     return steps[kept], seconds[kept].astype(np.float64)
 
