@@ -14,12 +14,14 @@ from trainvitals_server.evaluator.replaying import replay
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Verdict:
-    """What was found in a run of a case, resolved findings too."""
+    """What was found in a run of a case, resolved findings too; ``roots``: the rules of those that in the end followed
+    from no other."""
 
     case: Case
     seed: int
     steps: int
     findings: tuple[Finding, ...]
+    roots: frozenset[str]
 
     @property
     def alarms(self) -> list[Finding]:
@@ -32,26 +34,44 @@ class Verdict:
         return any(finding.rule == self.case.diagnosis for finding in self.findings)
 
     @property
+    def is_warned_of(self) -> bool:
+        """Whether it was named at warning or above."""
+        return any(finding.rule == self.case.diagnosis for finding in self.alarms)
+
+    @property
+    def is_leading(self) -> bool:
+        """Whether it was named as what leads, and not as what follows from another finding."""
+        return self.case.diagnosis in self.roots
+
+    @property
     def false_alarms(self) -> list[Finding]:
         """Alarms that neither name the ill nor follow from it."""
         right = self.case.follows | {self.case.diagnosis}
         return [finding for finding in self.alarms if finding.rule not in right]
 
     @property
-    def delay(self) -> float | None:
-        """Steps from the onset until the ill was named, as a share of the run; None if it was not."""
+    def delay_steps(self) -> int | None:
+        """Steps from the onset until the ill was named; None if it was not."""
         opened = [finding.opened_step for finding in self.findings if finding.rule == self.case.diagnosis]
-        return max(0, min(opened) - self.case.onset) / max(1, self.steps) if opened else None
+        return max(0, min(opened) - self.case.onset) if opened else None
+
+    @property
+    def delay(self) -> float | None:
+        """The same as a share of the steps after the onset."""
+        return None if self.delay_steps is None else self.delay_steps / max(1, self.steps - self.case.onset)
 
 
 def judge(case: Case, seed: int, recording: Recording, rules: Mapping[str, Rule]) -> Verdict:
     """What is found in a recorded run; of a finding that comes and goes, or grows graver, its first alarm."""
     worst: dict[str, Finding] = {}
+    last: dict[str, Finding] = {}
 
     def note(found: Finding) -> None:
+        last[found.finding_id] = found
         known = worst.get(found.finding_id)
         is_graver = known is not None and known.severity == "info"
         worst[found.finding_id] = found if known is None or is_graver else known
 
     replay(recording, rules, on_finding=note)
-    return Verdict(case=case, seed=seed, steps=recording.steps, findings=tuple(worst.values()))
+    roots = frozenset(finding.rule for finding in last.values() if finding.cause_id is None)
+    return Verdict(case=case, seed=seed, steps=recording.steps, findings=tuple(worst.values()), roots=roots)

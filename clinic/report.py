@@ -16,7 +16,7 @@ HEAD: Final = """# The clinic
 
 Small real trainings whose diagnosis is known, recorded by the SDK and judged by the rules as the server judges them. `make clinic` judges the recorded runs and writes this page; CI fails where the promise is not kept. [How it is made](../clinic/README.md).
 
-A run is *named* if the rule that stands for its ill opened a finding. A *false alarm* is a finding at warning or above in a healthy run; a *stray* is one in a sick run that neither names its ill nor follows from it. *Delay* is the median share of the run that passed between the onset of the ill and the finding. Runs of whole architectures are *held back*: rules are tuned on the others. (Of the rules that read curves and layers some held-back runs had been looked at while they were made; take their figures for kinder than they should be. The held-back case `underfitting-few-filters` was made anew twice, with more filters and a higher learning rate, after its rule had missed it, so that its two runs tell nothing of recall.)
+A run is *named* if the rule that stands for its ill opened a finding. A *false alarm* is a finding at warning or above in a healthy run; a *stray* is one in a sick run that neither names its ill nor follows from it. An ill is named *gravely* if that finding was at warning or above, and *first* if in the end it followed from no other finding; what may follow from an ill is written down with its case, and counts as no stray. *Delay* is the median share of the steps after the onset of the ill that passed until the finding, and that in steps; most trainings are of a few hundred. Runs of whole architectures are *held back*: rules are tuned on the others. (Of the rules that read curves and layers some held-back runs had been looked at while they were made; take their figures for kinder than they should be. The held-back case `underfitting-few-filters` was made anew twice, with more filters and a higher learning rate, after its rule had missed it, so that its two runs tell nothing of recall.)
 """  # noqa: E501
 
 
@@ -46,12 +46,13 @@ def page(verdicts: Sequence[Verdict]) -> str:
     return "\n".join(
         [
             HEAD,
-            "| runs | sick | named | healthy | false alarms | strays | precision | delay |",
-            "|---|--:|--:|--:|--:|--:|--:|--:|",
+            "| runs | sick | named | gravely | first | healthy | false alarms | per run | strays | precision | delay "
+            "| steps |",
+            "|---|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|",
             *(_part(name, score(part)) for name, part in parts.items()),
             "",
-            "| rule | sick | named | false alarms | strays | precision | delay |",
-            "|---|--:|--:|--:|--:|--:|--:|",
+            "| rule | sick | named | gravely | first | false alarms | strays | precision | delay | steps |",
+            "|---|--:|--:|--:|--:|--:|--:|--:|--:|--:|",
             *(_rule(rule, score_of(rule, verdicts)) for rule in rules),
             "",
         ]
@@ -76,21 +77,23 @@ def details(verdicts: Sequence[Verdict]) -> list[str]:
 
 def _part(name: str, found: Score) -> str:
     return (
-        f"| {name} | {found.sick} | {_share(found)} | {found.healthy} | {found.false_alarms} | {found.strays} "
-        f"| {found.precision:.0%} | {_delay(found)} |"
+        f"| {name} | {_sick(found)} | {found.healthy} | {found.false_alarms} | {found.alarms_per_healthy_run:.3f} "
+        f"| {found.strays} | {found.precision:.0%} | {_delay(found)} |"
     )
 
 
 def _rule(name: str, found: Score) -> str:
     return (
-        f"| `{name}` | {found.sick} | {_share(found)} | {found.false_alarms} | {found.strays} "
+        f"| `{name}` | {_sick(found)} | {found.false_alarms} | {found.strays} "
         f"| {found.precision:.0%} | {_delay(found)} |"
     )
 
 
-def _share(found: Score) -> str:
-    return f"{found.named} ({found.recall:.0%})" if found.sick else "–"
+def _sick(found: Score) -> str:
+    if not found.sick:
+        return "0 | – | – | –"
+    return f"{found.sick} | {found.named} ({found.recall:.0%}) | {found.warned} | {found.leading}"
 
 
 def _delay(found: Score) -> str:
-    return "–" if found.delay is None else f"{found.delay:.0%}"
+    return "– | –" if found.delay is None else f"{found.delay:.0%} | {found.delay_steps:.0f}"

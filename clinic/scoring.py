@@ -5,22 +5,27 @@ from __future__ import annotations
 import statistics
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from clinic.judging import Verdict
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Score:
-    """``named`` of ``sick`` runs; ``false_alarms`` findings in ``healthy`` runs, ``strays`` in sick ones, of ``spoken``
-    alarms in all; ``delay``: the median share of the run that passed between onset and finding."""
+    """``named`` of ``sick`` runs, ``warned`` of them at warning or above, and in ``leading`` of them as what leads;
+    ``false_alarms`` findings in ``healthy`` runs, ``strays`` in sick ones, of ``spoken`` alarms in all; ``delay``: the
+    median share of the steps after the onset that passed until the finding, ``delay_steps`` the median in steps."""
 
     sick: int
     named: int
+    warned: int
+    leading: int
     healthy: int
     false_alarms: int
     strays: int
     spoken: int
     delay: float | None
+    delay_steps: float | None
 
     @property
     def recall(self) -> float:
@@ -43,15 +48,12 @@ def score(verdicts: Iterable[Verdict]) -> Score:
     every = list(verdicts)
     sick = [verdict for verdict in every if verdict.case.diagnosis is not None]
     healthy = [verdict for verdict in every if verdict.case.diagnosis is None]
-    delays = [delay for verdict in sick if (delay := verdict.delay) is not None]
     return Score(
-        sick=len(sick),
-        named=sum(verdict.is_named for verdict in sick),
+        **_of_sick(sick),
         healthy=len(healthy),
         false_alarms=sum(len(verdict.false_alarms) for verdict in healthy),
         strays=sum(len(verdict.false_alarms) for verdict in sick),
         spoken=sum(len(verdict.alarms) for verdict in every),
-        delay=statistics.median(delays) if delays else None,
     )
 
 
@@ -61,13 +63,23 @@ def score_of(rule: str, verdicts: Sequence[Verdict]) -> Score:
     healthy = [verdict for verdict in verdicts if verdict.case.diagnosis is None]
     alarms = [(verdict, found) for verdict in verdicts for found in verdict.alarms if found.rule == rule]
     false = [verdict for verdict, found in alarms if found in verdict.false_alarms]
-    delays = [delay for verdict in sick if (delay := verdict.delay) is not None]
     return Score(
-        sick=len(sick),
-        named=sum(verdict.is_named for verdict in sick),
+        **_of_sick(sick),
         healthy=len(healthy),
         false_alarms=sum(verdict.case.diagnosis is None for verdict in false),
         strays=sum(verdict.case.diagnosis is not None for verdict in false),
         spoken=len(alarms),
-        delay=statistics.median(delays) if delays else None,
     )
+
+
+def _of_sick(sick: Sequence[Verdict]) -> dict[str, Any]:  # Any: the fields of a score
+    shares = [verdict.delay for verdict in sick if verdict.delay is not None]
+    steps = [verdict.delay_steps for verdict in sick if verdict.delay_steps is not None]
+    return {
+        "sick": len(sick),
+        "named": sum(verdict.is_named for verdict in sick),
+        "warned": sum(verdict.is_warned_of for verdict in sick),
+        "leading": sum(verdict.is_leading for verdict in sick),
+        "delay": statistics.median(shares) if shares else None,
+        "delay_steps": statistics.median(steps) if steps else None,
+    }

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from torch import Tensor, nn
 from torch.optim import SGD, Adam
 
@@ -157,7 +159,28 @@ def cut_convolutions(bench: Bench) -> None:
     bench.fit(model, SGD(model.parameters(), lr=0.05), digits().batches(seed=bench.seed), steps=400, clip=0.001)
 
 
+def undivided(times: int) -> Callable[[Tensor, Tensor], Tensor]:
+    """The loss of each pass as it is, for the bench divides it by the number of passes."""
+    return lambda found, labels: times * nn.functional.cross_entropy(found, labels)
+
+
+def sum_of_passes(bench: Bench) -> None:
+    """Four passes of 16 rows in a step, whose losses are not divided."""
+    model = mlp()
+    batches = digits().batches(16, seed=bench.seed)
+    bench.fit(model, SGD(model.parameters(), lr=0.02), batches, steps=300, accumulate=4, loss_fn=undivided(4))
+
+
+def sum_of_passes_of_convolutions(bench: Bench) -> None:
+    """Two passes, and Adam, which hides it."""
+    model = cnn()
+    batches = digits().batches(32, seed=bench.seed)
+    bench.fit(model, Adam(model.parameters(), lr=1e-3), batches, steps=200, accumulate=2, loss_fn=undivided(2))
+
+
 CASES = [
+    sick("accumulation_unscaled", "four-passes", "mlp", sum_of_passes),
+    sick("accumulation_unscaled", "two-passes-of-convolutions", "convolutional", sum_of_passes_of_convolutions),
     sick("saturated_activations", "tanh", "mlp", wide_tanh, follows=(*STUCK, *LARGE)),
     sick("saturated_activations", "sigmoid", "mlp", wide_sigmoid, follows=(*STUCK, *LARGE)),
     sick("saturated_activations", "convolutions", "convolutional", wide_convolutions, follows=(*STUCK, *LARGE)),

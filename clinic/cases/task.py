@@ -15,6 +15,8 @@ from clinic.material import cancer, diabetes, digits, text, token_loss
 from clinic.networks import GPT, RNN, cnn, mlp, residual_net
 
 SLOW = ("loss_not_decreasing",)
+# what pays best is ever larger outputs
+UNBOUNDED = ("class_collapse", "activations_growing", "exploding_gradients", "non_finite_values")
 Task = Callable[[Tensor, Tensor], tuple[Tensor, Tensor]]
 
 
@@ -219,7 +221,32 @@ def attentive_tokens(bench: Bench) -> None:
     bench.fit(model, Adam(model.parameters(), lr=1e-3), batches, steps=200, loss_fn=token_loss)
 
 
+def signs_for_labels(bench: Bench) -> None:
+    """A binary cross entropy whose labels are -1 and 1."""
+    model = mlp((30, 32, 1))
+    batches = changed(cancer().batches(32, seed=bench.seed), lambda x, y: (x, 2.0 * y[:, None].float() - 1))
+    bench.fit(model, Adam(model.parameters(), lr=1e-3), batches, steps=300, loss_fn=nn.BCEWithLogitsLoss())
+
+
+def probabilities_for_logarithms(bench: Bench) -> None:
+    """A negative log-likelihood that is given the probabilities themselves."""
+    model = nn.Sequential(cnn(), nn.Softmax(1))
+    bench.fit(
+        model, Adam(model.parameters(), lr=1e-3), digits().batches(seed=bench.seed), steps=300, loss_fn=nn.NLLLoss()
+    )
+
+
+def counted_stars(bench: Bench) -> None:
+    """A binary cross entropy on labels that count classes."""
+    model = nn.Sequential(cnn(), nn.Linear(10, 1))
+    batches = changed(digits().batches(seed=bench.seed), lambda x, y: (x, y[:, None].float()))
+    bench.fit(model, SGD(model.parameters(), lr=0.01), batches, steps=300, loss_fn=nn.BCEWithLogitsLoss())
+
+
 CASES = [
+    sick("loss_unsuited", "signs", "mlp", signs_for_labels, follows=UNBOUNDED),
+    sick("loss_unsuited", "probabilities", "convolutional", probabilities_for_logarithms, follows=UNBOUNDED),
+    sick("loss_unsuited", "counted", "convolutional", counted_stars, follows=UNBOUNDED),
     sick("softmax_twice", "at-the-end", "mlp", softmax_at_the_end),
     sick("softmax_twice", "of-convolutions", "convolutional", softmax_of_convolutions),
     sick("softmax_twice", "of-decisions", "mlp", sigmoid_at_the_end, follows=("class_collapse",)),

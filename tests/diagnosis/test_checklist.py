@@ -17,7 +17,7 @@ from trainvitals_server.diagnosis.checklist.stages import CHECKS, RULES
 from trainvitals_server.diagnosis.checklist.telling import checklist
 
 FACTS = {"loss_function": 0.0, "classes": 4.0, "loss_calls": 1.0, "input_checksum": 1.5, "input_mean": 0.0}
-BATCH = {"examples": 64.0}
+BATCH = {"examples": 64.0, "loss_weight": 1.0, "loss_passes": 1.0}
 MODES = {"trained_in_evaluation_mode": 0.0}
 TIMES = {"seconds/data": 0.01, "seconds/forward": 0.02}
 METRICS = {"loss": 0.5, "val_loss": 0.6, "lr": 0.1, "clipped_fraction": 0.0, **TIMES} | {

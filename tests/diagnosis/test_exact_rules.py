@@ -144,6 +144,11 @@ ILLS = {
         window(BINARY | {"label_majority": 1.0}),
     ],
     "labels_shuffled": [window(CLASSIFIER | STUCK, loss=flat())],
+    "loss_unsuited": [
+        window(BINARY | {"labels_out_of_range": 40}),
+        window(CLASSIFIER | {"loss": -0.1}),
+    ],
+    "accumulation_unscaled": [window(CLASSIFIER | {"loss_passes": 4, "loss_weight": 1.0, "loss_calls": 4})],
     "shape_broadcast": [window(REGRESSION | {"shapes_differ": 1, "broadcast": 64})],
     "inputs_not_normalised": [
         window(CLASSIFIER | {"input_std": 200, "input_max": 900, "loss": falling(40.0, 2.0, SNAPSHOTS)}),
@@ -292,6 +297,17 @@ TRAPS = {
         "dropout_before_batch_norm",
         window(CLASSIFIER, layers=DROPPED_BEFORE_NORM[::-1], metrics={"val_loss": 1.0}),
     ),
+    "accumulation done right": (
+        "accumulation_unscaled", window(CLASSIFIER | {"loss_passes": 4, "loss_weight": 0.25, "loss_calls": 4}),
+    ),
+    "two losses in one pass": (
+        "accumulation_unscaled", window(CLASSIFIER | {"loss_passes": 1, "loss_weight": 1.0, "loss_calls": 2}),
+    ),
+    "two passes of two losses each": (
+        "accumulation_unscaled", window(CLASSIFIER | {"loss_passes": 2, "loss_weight": 1.0, "loss_calls": 4}),
+    ),
+    "labels that are smoothed": ("loss_unsuited", window(BINARY | {"labels_out_of_range": 0})),
+    "a loss that rounds to nothing": ("loss_unsuited", window(CLASSIFIER | {"loss": -1e-9})),
     "a target of one number for all": ("shape_broadcast", window(REGRESSION | {"shapes_differ": 1})),
 }  # fmt: skip
 

@@ -304,7 +304,15 @@ def test_steps_that_are_always_too_long_are_held_against_the_line_that_they_cros
     assert symptom.evidence.threshold == 0.03
 
 
-HEADINGS = ["What it checks", "Why it matters", "How to confirm", "What to try", "When it is wrong", "Options"]
+HEADINGS = [
+    "What it checks",
+    "Why it matters",
+    "How to confirm",
+    "What to try",
+    "When it is wrong",
+    "Options",
+    "Source",
+]
 
 
 @pytest.mark.parametrize("name", rules())
@@ -314,6 +322,24 @@ def test_a_page_has_the_headings_and_the_options_of_its_rule(name: str) -> None:
 
     assert re.findall(r"^## (.*)$", text, re.M) == HEADINGS
     assert re.findall(r"^\| `(\w+)` \| `(.*?)` \|", text, re.M) == [(p.name, repr(p.default)) for p in options]
+
+
+@pytest.mark.parametrize(("logged", "validated"), [("train_loss", "eval/loss"), ("train/loss", "val_loss")])
+def test_evidence_names_metrics_as_they_were_logged(logged: str, validated: str) -> None:
+    rising = 1.0 + np.linspace(0, 1, len(falling()))
+    told = window(loss=falling())
+    curve = told.metrics["loss"]
+    metrics = {logged: curve, validated: Series(steps=curve.steps, values=rising.astype(np.float32))}
+    (symptom,) = rules()["overfitting"](replace(told, metrics=metrics))
+    assert symptom.evidence.metric == validated
+
+    spoilt = Series(steps=curve.steps, values=np.where(curve.steps > 50, np.nan, curve.values).astype(np.float32))
+    (symptom,) = rules()["non_finite_values"](replace(told, metrics={logged: spoilt}))
+    assert symptom.evidence.metric == logged
+    last = int(curve.steps[curve.steps <= 50][-1])
+    assert symptom.evidence.numbers[f"loss at step {last:,}"] == pytest.approx(
+        float(spoilt.values[curve.steps == last][0])
+    )
 
 
 def test_layers_that_differ_in_a_number_are_named_together() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import math
+from collections.abc import Awaitable
 from typing import Any
 
 from dash import Dash, Input, Output, State, html, no_update
@@ -68,7 +69,7 @@ async def _evidence_chart(api: Api, finding: Finding) -> Piece:
         curve = await _stat_curve(api, finding.run_id, evidence.stat, layers[0])
         caption: Piece = [f"{words.stat(evidence.stat)} of ", html.Code(layers[0])]
     elif evidence.metric:
-        curve = await api.metric_curve(finding.run_id, evidence.metric, points=500)
+        curve = await _found(api.metric_curve(finding.run_id, evidence.metric, points=500))
         caption = words.metric(evidence.metric)
     else:
         return None
@@ -79,8 +80,13 @@ async def _evidence_chart(api: Api, finding: Finding) -> Piece:
 
 
 async def _stat_curve(api: Api, run_id: str, stat: str, layer: str) -> Curve | None:
+    return await _found(api.stat_curve(run_id, stat, layer))
+
+
+async def _found(curve: Awaitable[Curve]) -> Curve | None:
+    """None where nothing of the name was recorded: a rule may speak of what it computed itself."""
     try:
-        return await api.stat_curve(run_id, stat, layer)
+        return await curve
     except ApiError as error:
         if error.status >= 500:
             raise

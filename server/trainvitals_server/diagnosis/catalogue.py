@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import importlib
 import importlib.resources
+import inspect
 import pkgutil
 from importlib.metadata import entry_points
 from typing import Final, cast
@@ -37,12 +38,22 @@ def rules() -> dict[str, Rule]:
 
 @functools.cache
 def page(name: str) -> str:
-    """The rule's page, as Markdown. Raises RuleNotFound."""
+    """The rule's page, as Markdown; of one of ours with the source that its docstring names. Raises RuleNotFound."""
     if name in _own():
         return _own()[name].page
     if name not in _built_in():
         raise RuleNotFound(name, rules())
-    return importlib.resources.files(package).joinpath(f"{name}.md").read_text(encoding="utf-8")
+    text = importlib.resources.files(package).joinpath(f"{name}.md").read_text(encoding="utf-8")
+    return f"{text.rstrip()}\n\n## Source\n{_source(name)}\n"
+
+
+def _source(name: str) -> str:
+    """From the word "Source:" to the end of its paragraph. Raises ValueError for a rule without one."""
+    _, _, said = (inspect.getdoc(_built_in()[name]) or "").partition("Source:")
+    if not said:
+        raise ValueError(f"rule {name} names no source in its docstring")
+    told = " ".join(said.split("\n\n")[0].split()).replace("``", "`")
+    return told[:1].upper() + told[1:]
 
 
 def title(name: str) -> str:

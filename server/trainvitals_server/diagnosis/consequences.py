@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 # Ills of the data, the loss or the way the network was made: they bring about what is seen inside, and in the loss.
-DATA: Final = ("inputs_not_normalised", "targets_not_normalised", "shape_broadcast", "softmax_twice")
+DATA: Final = ("inputs_not_normalised", "targets_not_normalised", "shape_broadcast", "softmax_twice", "loss_unsuited")
 START: Final = ("poor_initialisation", "symmetric_units")
 SETTINGS: Final = (
     "gradients_not_zeroed",

@@ -179,6 +179,18 @@ def _loss_before(window: Window, step: int) -> float:
     return median(values[np.isfinite(values)][-8:])
 
 
+def finite_before(window: Window, *, step: int) -> dict[str, float]:
+    """The last loss and gradient norm before a step that were finite, by the words that people read."""
+    found = {}
+    for metric, called in ((window.loss_name, "loss"), ("grad_norm", "gradient norm")):
+        if (series := window.metrics.get(metric)) is None:
+            continue
+        good = np.flatnonzero((series.steps < step) & np.isfinite(series.values))
+        if len(good):
+            found[f"{called} at step {int(series.steps[good[-1]]):,}"] = float(series.values[good[-1]])
+    return found
+
+
 def above_since(series: Series, line: float) -> int:
     """The step since which all finite values lie above ``line``; the last step if the newest does not."""
     finite = np.isfinite(series.values)

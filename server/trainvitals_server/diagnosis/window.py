@@ -71,17 +71,26 @@ class Window:
     planned_steps: int | None = None
 
     @property
+    def loss_name(self) -> str:
+        """What the training loss was logged as; "loss" where it was not."""
+        return next((name for name in LOSS_NAMES if name in self.metrics), LOSS_NAMES[0])
+
+    @property
+    def validation_loss_name(self) -> str:
+        """What a validation's loss was logged as; "val_loss" where it was not."""
+        return next((name for name in VALIDATION_LOSS_NAMES if name in self.metrics), VALIDATION_LOSS_NAMES[0])
+
+    @property
     def loss(self) -> Series | None:
         """The training loss: the metric called ``loss``, else ``train_loss`` or ``train/loss``."""
-        return next((self.metrics[name] for name in LOSS_NAMES if name in self.metrics), None)
+        return self.metrics.get(self.loss_name)
 
     @property
     def validation_loss(self) -> Series | None:
         """The first of the usual names of a validation loss that was logged."""
-        return next((self.metrics[name] for name in VALIDATION_LOSS_NAMES if name in self.metrics), None)
+        return self.metrics.get(self.validation_loss_name)
 
     @property
     def loss_of_ranks(self) -> RankSeries | None:
         """The training loss as each rank has it; None where fewer than two recorded it."""
-        name = next((name for name in LOSS_NAMES if name in self.metrics), "")
-        return self.ranks.get(name)
+        return self.ranks.get(self.loss_name)

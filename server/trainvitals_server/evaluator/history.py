@@ -29,9 +29,9 @@ from trainvitals_server.evaluator.thinning import Thinned
 NEWEST_POINTS: Final = 512
 PAST_POINTS: Final = 512
 FIRST_POINTS: Final = 8  # kept for good: what a metric began with is the same however long the run has become
-MOMENT_SNAPSHOTS: Final = 8  # a moment to judge comes after so many, …
+MOMENT_SNAPSHOTS: Final = 6  # a moment to judge comes after so many, …
 MOMENT_STEPS: Final = 50  # … or after so many steps with metrics, …
-SOONEST_MOMENT: Final = 10  # … earlier while the run is young, that ills of its start are told early: after so many, or
+SOONEST_MOMENT: Final = 8  # … earlier while the run is young, that ills of its start are told early: after so many, or
 MOMENT_SHARE: Final = 5  # … after a fifth of the steps so far
 FAR_BEHIND_STEPS: Final = 200  # when a run is recalled: a rank so far behind may never come
 NEVER: Final = 2**62  # a step beyond all steps

@@ -83,6 +83,11 @@ BATCH: Final = Need(
     missing="no batch was seen on its way into the model",
     how="Watch the model that the training calls, and give it its batch as tensors.",
 )
+WEIGHTS: Final = Need(
+    is_met=lambda window: fact(window, "loss_weight") is not None,
+    missing="it was not seen with what weight a loss goes into the gradient",
+    how="One model, one optimizer and one process, and a mean loss of torch.nn.functional, are looked at.",
+)
 EXAMPLES: Final = Need(
     is_met=lambda window: fact(window, "examples") is not None,
     missing="it is not known how many examples a pass has",

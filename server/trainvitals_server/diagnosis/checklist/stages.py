@@ -24,6 +24,7 @@ from trainvitals_server.diagnosis.checklist.needs import (
     UPDATES,
     VALIDATION,
     VALIDATION_LOSS,
+    WEIGHTS,
     Need,
     has_layer,
     has_metric,
@@ -85,7 +86,8 @@ def _is_elementwise(window: Window) -> bool:
 
 def _decays(window: Window) -> bool:
     groups = [group.settings for optimizer in window.optimizers for group in optimizer.groups]
-    return any(float(group.get("weight_decay") or 0.0) > 0 for group in groups)
+    decays = [group.get("weight_decay") for group in groups]
+    return any(isinstance(decay, (int, float)) and decay > 0 for decay in decays)
 
 
 def _differs_by_mode(window: Window) -> bool:
@@ -114,6 +116,7 @@ RULES: Final[dict[str, Place]] = {
     "data_not_shuffled": _simple(needs=(CALL,), steps=10, concerns=may_classify),
     "initial_loss_off": _loss(needs=(CALL,), concerns=may_classify),
     "softmax_twice": _loss(needs=(CALL,), steps=3, concerns=may_classify),
+    "loss_unsuited": _loss(needs=(CALL,), steps=2, concerns=may_classify),
     "shape_broadcast": _loss(needs=(CALL,), steps=2, concerns=_is_elementwise),
     "loss_not_decreasing": _loss(needs=(LOSS,), steps=100),
     "class_collapse": _loss(needs=(CALL, LOSS), steps=60, concerns=may_classify),
@@ -123,6 +126,7 @@ RULES: Final[dict[str, Place]] = {
     "symmetric_units": _inside(needs=(BEGINNING,), steps=10, concerns=_has_hidden_layers),
     "vanishing_gradients": _inside(needs=(GRADIENTS, UPDATES, LOSS), steps=20, concerns=_is_deep),
     "exploding_gradients": _inside(needs=(GRADIENTS,), steps=18),
+    "accumulation_unscaled": _settings(needs=(WEIGHTS,), steps=3),
     "gradients_not_zeroed": _inside(needs=(GRADIENTS,), steps=10),
     "layer_not_learning": _inside(needs=(UPDATES,), steps=10),
     "dead_activations": _inside(needs=(OUTPUTS,), steps=5, concerns=_has_kind(RECTIFIERS)),

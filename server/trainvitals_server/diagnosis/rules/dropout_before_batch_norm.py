@@ -43,7 +43,7 @@ def dropout_before_batch_norm(
         last_step=window.step,
         layers=tuple(name for pair in pairs for name in (pair[0].name, pair[1].name)),
         evidence=Evidence(
-            metric="loss",
+            metric=window.loss_name,
             value=1 / kept if kept else None,
             threshold=1 / (1 - least),
             last_step=window.step,

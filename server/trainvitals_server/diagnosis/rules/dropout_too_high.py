@@ -37,7 +37,7 @@ def dropout_too_high(
         last_step=window.step,
         layers=tuple(high),
         evidence=Evidence(
-            metric="loss",
+            metric=window.loss_name,
             layers=high[:5],
             value=worst,
             threshold=most,

@@ -42,7 +42,7 @@ def initial_loss_off(
         first_step=0,
         last_step=window.step,
         evidence=Evidence(
-            metric="loss",
+            metric=window.loss_name,
             value=word(first),
             threshold=line,
             first_step=0,

@@ -61,7 +61,7 @@ def labels_shuffled(
         first_step=int(first.steps[0]),
         last_step=window.step,
         evidence=Evidence(
-            metric="loss", value=loss, first_step=int(first.steps[0]), last_step=window.step,
+            metric=window.loss_name, value=loss, first_step=int(first.steps[0]), last_step=window.step,
             numbers={
                 "chance": f"{chance:.3g}",
                 "accuracy": f"{accuracy.mean():.1%}",

@@ -29,7 +29,7 @@ def layer_not_learning(window: Window, *, samples: int = 10) -> Iterator[Symptom
     """Layers with trainable parameters whose weight norm was bit-identical and whose update ratio was exactly zero or
     absent in the newest ``samples`` snapshots, by reason. Frozen layers are none, nor experts that a router passes by.
 
-    Exact; the fault class is TrainCheck's "updates not applied" (Jiang et al., OSDI 2025).
+    Exact. Source: TrainCheck (Jiang et al., OSDI 2025), class "updates not applied".
     """
     norms, updates = window.stats.get("weight_norm"), window.stats.get("update_ratio")
     if norms is None or updates is None or len(norms) < samples:

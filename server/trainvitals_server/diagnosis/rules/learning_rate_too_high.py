@@ -49,7 +49,7 @@ def learning_rate_too_high(
         first_step=int(steps[best[-1]]),
         last_step=window.step,
         evidence=Evidence(
-            metric="loss",
+            metric=window.loss_name,
             value=median(newest),
             threshold=line,
             first_step=int(steps[best[-1]]),

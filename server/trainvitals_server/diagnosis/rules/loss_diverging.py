@@ -63,7 +63,7 @@ def loss_diverging(
         first_step=begun,
         last_step=window.step,
         evidence=Evidence(
-            metric="loss",
+            metric=window.loss_name,
             value=quarters[-1],
             threshold=line if climbs else far * trend.start,
             comparison=">",

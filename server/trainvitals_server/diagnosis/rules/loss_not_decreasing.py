@@ -43,7 +43,7 @@ def loss_not_decreasing(
         first_step=int(loss.steps[0]),
         last_step=window.step,
         evidence=Evidence(
-            metric="loss",
+            metric=window.loss_name,
             value=trend.now,
             threshold=trend.start * (1 - fallen),
             comparison=">",

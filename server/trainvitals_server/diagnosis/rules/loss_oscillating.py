@@ -52,7 +52,7 @@ def loss_oscillating(
         f"{2 * size * np.mean(np.diff(found)):.0f} points, and does not fall",
         first_step=int(steps[0]), last_step=window.step,
         evidence=Evidence(
-            metric="loss", value=high - low, threshold=least, first_step=int(steps[0]), last_step=window.step,
+            metric=window.loss_name, value=high - low, threshold=least, first_step=int(steps[0]), last_step=window.step,
             numbers={"typical swing": high - low, "level": median(levels), "noise": noise, "turns": len(found)},
         ),
         causes=("a momentum too high for the rate", "a learning rate at the edge", "data of several kinds by turns"),

@@ -64,7 +64,7 @@ def loss_plateau(
         first_step=begun,
         last_step=window.step,
         evidence=Evidence(
-            metric="loss", value=level, threshold=level * (1 - flat), first_step=begun, last_step=window.step,
+            metric=window.loss_name, value=level, threshold=level * (1 - flat), first_step=begun, last_step=window.step,
             numbers={"at the start": trend.start, "now": level, "noise": trend.noise},
         ),
         causes=CAUSES,

@@ -50,7 +50,7 @@ def loss_spike(
         first_step=spike.first_step,
         last_step=spike.last_step,
         evidence=Evidence(
-            metric="loss",
+            metric=window.loss_name,
             value=spike.peak,
             threshold=spike.line,
             comparison=">",

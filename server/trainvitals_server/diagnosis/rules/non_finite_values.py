@@ -8,7 +8,7 @@ import numpy as np
 
 from trainvitals.wire.messages import Evidence
 from trainvitals_server.diagnosis.ranks import loss_in_words
-from trainvitals_server.diagnosis.reading import word
+from trainvitals_server.diagnosis.reading import finite_before, word
 from trainvitals_server.diagnosis.symptom import Symptom
 from trainvitals_server.diagnosis.window import Window
 
@@ -29,8 +29,7 @@ ADVICE = (
 def non_finite_values(window: Window) -> Iterator[Symptom]:
     """NaN or infinity in the loss, an activation, a gradient or a weight; the first in execution order leads.
 
-    Exact: IEEE 754 non-finite values in what was recorded (DeepLocalize, Wardat et al., ICSE 2021, reports the first
-    such layer likewise).
+    Exact. Source: DeepLocalize (Wardat et al., ICSE 2021), which reports the first such layer likewise.
     """
     found = [place for kind in STATS if (place := _first(window, kind)) is not None]
     loss = window.loss
@@ -42,6 +41,7 @@ def non_finite_values(window: Window) -> Iterator[Symptom]:
     ill = sorted({int(c) for where in window.nonfinite.values() for c in np.flatnonzero(where.any(axis=0))})
     first = window.layers[column] if found else ""
     value = window.stats[STATS[kind]][np.searchsorted(window.steps, step), column] if found else np.nan
+    begun = step if loss_step is None else min(step, loss_step)
     # metrics come at every step and snapshots at some: the layer that is seen first need not be the origin
     said = loss_in_words(window, step=loss_step)
     lead = f"{said} is not finite since step {loss_step:,}; " if loss_step is not None and loss_step < step else ""
@@ -52,18 +52,18 @@ def non_finite_values(window: Window) -> Iterator[Symptom]:
         f"{'s' * (len(ill) > 1)} since"
         if found
         else f"{said} is NaN or infinite at step {step:,}, while no layer was seen with such values",
-        first_step=step if loss_step is None else min(step, loss_step),
+        first_step=begun,
         last_step=window.step,
         layers=tuple(dict.fromkeys([first, *(window.layers[c] for c in ill)])) if found else (),
         evidence=Evidence(
             stat=STATS.get(kind),
-            metric=None if found else "loss",
+            metric=None if found else window.loss_name,
             layers=[first] if found else [],
             value=word(float(value)),
             comparison="=",
             first_step=step,
             last_step=window.step,
-            numbers={"first in": f"{kind} of {first}" if found else "loss", "layers affected": len(ill)},
+            numbers={"first in": f"{kind} of {first}" if found else "loss", **finite_before(window, step=begun)},
         ),
         causes=CAUSES[kind],
         advice=ADVICE,

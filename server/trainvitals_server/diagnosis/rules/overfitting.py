@@ -52,8 +52,8 @@ def overfitting(
         first_step=int(steps[best]),
         last_step=window.step,
         evidence=Evidence(
-            metric="validation loss", value=float(values[-1]), threshold=float(line), first_step=int(steps[best]),
-            last_step=window.step,
+            metric=window.validation_loss_name, value=float(values[-1]), threshold=float(line),
+            first_step=int(steps[best]), last_step=window.step,
             numbers={"best": float(values[best]), "now": float(values[-1]), "training loss": now},
         ),
         causes=("more parameters than the data can tie down", "too little regularisation", "trained for too long"),

@@ -63,7 +63,7 @@ def rank_outlier(
                 first_step=first,
                 last_step=last,
                 evidence=Evidence(
-                    metric="loss",
+                    metric=window.loss_name,
                     value=abs(distance),
                     threshold=line,
                     first_step=first,

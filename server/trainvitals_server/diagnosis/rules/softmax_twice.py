@@ -48,7 +48,7 @@ def softmax_twice(
         first_step=int(first.steps[0]),
         last_step=window.step,
         evidence=Evidence(
-            metric="loss",
+            metric=window.loss_name,
             value=middle(window, "loss"),
             threshold=floor,
             first_step=int(first.steps[0]),

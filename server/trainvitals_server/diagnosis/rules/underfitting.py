@@ -42,7 +42,7 @@ def underfitting(
         first_step=window.step // 2,
         last_step=window.step,
         evidence=Evidence(
-            metric="loss", value=trend.now, first_step=window.step // 2, last_step=window.step,
+            metric=window.loss_name, value=trend.now, first_step=window.step // 2, last_step=window.step,
             numbers={"training loss": trend.now, "validation loss": validation, "loss": trend.course},
         ),
         causes=(

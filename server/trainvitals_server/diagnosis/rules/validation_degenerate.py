@@ -35,7 +35,8 @@ def validation_degenerate(
     training loss moved by ``moved`` of its start; or that was a number in none of them, while the training loss was.
 
     Quiet where it is logged less than ``apart`` times as seldom as the training loss: then its last value is repeated.
-    Exact; the fault class is that of TrainCheck (Jiang et al., OSDI 2025): nothing in the training loss tells of it.
+
+    Exact. Source: TrainCheck (Jiang et al., OSDI 2025), on faults of which the training loss tells nothing.
     """
     loss, trend = window.loss, loss_trend(window.loss)
     if loss is None or trend is None:
