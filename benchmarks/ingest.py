@@ -70,7 +70,13 @@ class NullStore(SqlStore):
         return 0
 
     def save_findings(
-        self, run_id: str, findings: Sequence[Finding], *, health: int | None, is_last: bool = False
+        self,
+        run_id: str,
+        findings: Sequence[Finding],
+        *,
+        health: int | None,
+        little_known: bool = False,
+        is_last: bool = False,
     ) -> None:
         """Forget them."""
 

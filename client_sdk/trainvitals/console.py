@@ -61,6 +61,11 @@ class Console:
         self.forget(f"{id_} resolved")
         self.say(f"{self._name}{in_words(finding)} {link}", once=f"{id_} {finding.severity}")
 
+    def remark(self, remark: str) -> None:
+        """Print what the server has to say of how a run began."""
+        if not self._rank:
+            self.say(f"{self._name}{remark}")
+
     def alert(self, alert: Alert) -> None:
         """Print what the script itself tells; the same words again at another step."""
         text = f": {alert.text}" if alert.text else ""

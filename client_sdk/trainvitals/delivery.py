@@ -50,13 +50,10 @@ class Delivery:
         record = self.spool.next()
         if record is None:
             return "empty"
-        if record.kind in ("start", "model", "preflight"):
-            self._introductions[record.kind] = record
         answer = self.last = self._send(record)
         if answer.outcome == "unknown run" and self._introduce_again():
             answer = self.last = self._send(record)
         if answer.outcome == "refused":
-            self._introductions.pop(record.kind, None)  # it would be refused again
             self._drops["refused by the server"] += 1
             self._console.say(f"the server refused a {record.kind} ({answer.detail}): it is dropped", once="refused")
         elif answer.outcome != "taken":
@@ -64,8 +61,10 @@ class Delivery:
             return "stuck"
         else:
             self._tell_of_recovery()
+            if record.kind in ("start", "model", "preflight"):
+                self._introductions[record.kind] = record
         for remark in answer.remarks:
-            self._console.say(remark, once=remark)
+            self._console.remark(remark)
         url = f"{self._client.server_url}/runs/{self.spool.run_id}"
         for finding in answer.findings:
             self._console.finding(finding, url=url)

@@ -164,7 +164,7 @@ class Run(Noting, Shown):
         """
         learnt = wandb or not is_optimizer(optimizer)
         models, every = of_watch(model, optimizer, every, wandb) if learnt else (model, every)
-        check_models(models)
+        models = check_models(models)
         options = read_options(
             every=every, budget=budget, dense=dense, include=include, exclude=exclude, attention=attention
         )
@@ -173,7 +173,7 @@ class Run(Noting, Shown):
         if learnt:
             self._watching.expect(models, options)
         else:
-            self._watching.begin(model, optimizer if isinstance(optimizer, Sequence) else [optimizer], options)
+            self._watching.begin(models, optimizer if isinstance(optimizer, Sequence) else [optimizer], options)
 
     def look_out(self, found: Found) -> Lookout:
         """Have the models that are ``found`` watched, with the optimizers that turn out to train them."""

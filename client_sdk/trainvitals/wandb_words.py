@@ -116,7 +116,7 @@ def is_optimizer(thing: object) -> bool:
 def of_watch(model: Any, criterion: Any, every: int | None, wandb: Mapping[str, Any]) -> tuple[list[Any], int | None]:
     """The models, and steps between snapshots, of a ``watch`` that names no optimizer; ``log_freq`` is our ``every``,
     and a ``criterion``, a loss function, is of no account. Raises TypeError."""
-    if criterion is not None and not callable(criterion):
+    if isinstance(criterion, (str, bytes, int, float)):
         raise TypeError(
             f"watch(model, optimizer): {criterion!r} is no optimizer; give it the one that trains the model"
         )

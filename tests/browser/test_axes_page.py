@@ -67,7 +67,7 @@ def test_a_chart_of_nothing_says_so_until_the_first_point_comes(page: Page, addr
     training = Training(address, "bare")
     page.goto(f"{address}/runs/bare")
     empty = page.locator("#g-loss .annotation-text")
-    expect(empty).to_have_text("nothing recorded")
+    expect(empty).to_have_text("no points")
     expect(page.locator("#g-loss .xtick")).to_have_count(0)
     page.screenshot(path=artefacts / "empty.png")
 

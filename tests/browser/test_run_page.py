@@ -159,7 +159,9 @@ def test_numbers_that_come_late_do_not_stay_in_the_place_of_newer_ones(page: Pag
     held: list[tuple[Route, APIResponse]] = []
     page.route(re.compile("_dash-update"), lambda route: held.append((route, route.fetch())))
     page.evaluate("() => dash_clientside.set_props('live-reload', {data: Date.now()})")
+    deadline = time.monotonic() + 20
     while {"kpis", "run-head"} - {name for _, answer in held for name in answer.json()["response"]}:
+        assert time.monotonic() < deadline, "the server does not draw them"
         page.wait_for_timeout(20)
     training.train(30)
     step, loss = page.locator("[data-live=step]"), page.locator("[data-kpi=loss]")

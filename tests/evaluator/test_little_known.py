@@ -10,6 +10,9 @@ from torch import nn
 
 import trainvitals as tv
 from tests.real_server import serving
+from trainvitals.wire.messages import OptimizerInfo, ParameterGroup
+from trainvitals_server.diagnosis.checklist.knowing import is_little_known
+from trainvitals_server.diagnosis.window import Window
 
 
 @pytest.mark.parametrize(("steps", "is_watched", "is_little"), [(8, True, True), (60, True, False), (60, False, True)])
@@ -33,3 +36,9 @@ def test_little_is_known_of_a_run_that_is_young_or_not_watched(
         summary = server.only_run.summary
 
     assert (summary.health, summary.little_known) == (100, is_little)
+
+
+def test_settings_of_other_clients_are_no_numbers_and_hinder_nothing() -> None:
+    groups = [ParameterGroup(settings={"weight_decay": (0.1, 0.01)}), ParameterGroup(settings={"weight_decay": "low"})]
+    window = Window(run_id="r", step=9, layers=(), metrics={}, optimizers=(OptimizerInfo(kind="Own", groups=groups),))
+    assert is_little_known(window)

@@ -47,3 +47,28 @@ def test_one_pattern_alone_and_numbers_of_numpy_are_taken(offline: Any) -> None:
     optimizer.step()
     run.finish()
     assert list(offline.stats(0)["grad_norm"]) == ["0"]
+
+
+@pytest.mark.parametrize("several", [list, tuple, dict.values])
+def test_several_models_may_stand_in_whatever_holds_them(offline: Any, several: Any) -> None:
+    models = {"a": nn.Linear(2, 2), "b": nn.Linear(2, 1)}
+    optimizer = torch.optim.SGD([one for model in models.values() for one in model.parameters()], lr=0.1)
+    run = offline.init()
+    run.watch(several(models) if several is dict.values else several(models.values()), optimizer, every=1.0)
+    models["b"](models["a"](torch.ones(3, 2))).sum().backward()
+    optimizer.step()
+    run.finish()
+    assert list(offline.stats(0)["grad_norm"]) == ["Linear", "Linear_2"]
+
+
+@pytest.mark.parametrize("wandb", [{"log": "all"}, {"log_freq": 10}])
+def test_words_of_wandb_may_stand_beside_an_optimizer(offline: Any, wandb: dict[str, Any]) -> None:
+    model = nn.Linear(2, 1)
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    run = offline.init()
+    run.watch(model, optimizer, include=None, exclude={}.keys(), **wandb)
+    for _ in range(12):
+        model(torch.ones(3, 2)).sum().backward()
+        optimizer.step()
+    run.finish()
+    assert offline.points("grad_norm")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import operator
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence, ValuesView
 from dataclasses import dataclass
 from typing import Any
 
@@ -28,33 +28,42 @@ def read_options(  # Any: whatever people give
         every=_whole("every", every, least=1, means="sample every step (1) or fewer"),
         budget=_share(budget),
         dense=_whole("dense", dense, least=0, means="it is how many of the first steps are sampled"),
-        include=_patterns("include", include),
-        exclude=_patterns("exclude", exclude),
+        include=_patterns("include", include, default=("*",)),
+        exclude=_patterns("exclude", exclude, default=()),
         attention=bool(attention),
     )
 
 
-def check_models(models: Any) -> None:  # Any: whatever people give
-    """Raise TypeError unless it is a module, or several as a sequence or a mapping; ValueError if there is none, or an
-    optimizer in its place."""
-    several = models.values() if isinstance(models, Mapping) else models if isinstance(models, (list, tuple)) else None
-    if several is not None and not several:
+def check_models(models: Any) -> Any:  # Any: whatever people give
+    """The module, or several as a list or a mapping. Raises TypeError for what is none, ValueError if there is none, or
+    an optimizer in its place."""
+    if _is_module(models):
+        return models
+    several = list(models) if isinstance(models, (Sequence, ValuesView)) and not isinstance(models, str) else models
+    given = list(several.values()) if isinstance(several, Mapping) else several
+    if isinstance(given, list) and not given:
         raise ValueError("watch(model, optimizer): there is no model in what was given")
-    for one in (models,) if several is None else several:
+    for one in given if isinstance(given, list) else [given]:
+        if _is_module(one):
+            continue
         if hasattr(one, "param_groups"):
             raise ValueError(f"watch(model, optimizer): the model comes first, and this is a {type(one).__name__}")
-        if not hasattr(type(one), "named_modules"):
-            raise TypeError(
-                "watch(model, optimizer) takes a torch.nn.Module, or several as a list or a mapping, and was given a "
-                f"{type(one).__name__}" + (": give it the model itself" if hasattr(one, "__next__") else "")
-            )
+        raise TypeError(
+            "watch(model, optimizer) takes a torch.nn.Module, or several as a list or a mapping, and was given a "
+            f"{type(one).__name__}" + (": give it the model itself" if hasattr(one, "__next__") else "")
+        )
+    return several
+
+
+def _is_module(thing: object) -> bool:
+    return hasattr(type(thing), "named_modules")
 
 
 def _whole(name: str, value: Any, *, least: int, means: str) -> int | None:  # Any: whatever people give
     if value is None:
         return None
     try:
-        number = operator.index(value)
+        number = int(value) if isinstance(value, float) and value.is_integer() else operator.index(value)
     except TypeError:
         raise TypeError(f"{name}={value!r} is no whole number: {means}") from None
     if number < least:
@@ -75,10 +84,10 @@ def _share(value: Any) -> float | None:  # Any: whatever people give
     return share
 
 
-def _patterns(name: str, value: Any) -> tuple[str, ...]:  # Any: whatever people give
-    if isinstance(value, str):
-        return (value,)
-    patterns = tuple(value) if isinstance(value, (Sequence, set, frozenset)) else (value,)
+def _patterns(name: str, value: Any, *, default: tuple[str, ...]) -> tuple[str, ...]:  # Any: whatever people give
+    if value is None:
+        return default
+    patterns = tuple(value) if isinstance(value, Iterable) and not isinstance(value, str) else (value,)
     for pattern in patterns:
         if not isinstance(pattern, str):
             raise TypeError(f'{name}={value!r}: it takes shell patterns of layers\' names, like ["blocks.*.mlp"]')

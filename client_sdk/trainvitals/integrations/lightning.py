@@ -153,7 +153,9 @@ class TrainVitalsCallback(*_callbacks):  # type: ignore[misc]  # the bases depen
         watch = self._watch
         if watch is not False:
             options = dict(watch) if isinstance(watch, Mapping) else {}
-            watch = {**options, "exclude": [*options.get("exclude", ()), *_names_of_metrics(pl_module)]}
+            exclude = options.get("exclude") or ()
+            exclude = [exclude] if isinstance(exclude, str) else list(exclude)
+            watch = {**options, "exclude": [*exclude, *_names_of_metrics(pl_module)]}
         self._hosted.train(_parts(pl_module), trainer.optimizers, watch=watch, first_step=_step(trainer))
 
     @harmless

@@ -85,7 +85,7 @@ def _number(value: object) -> float:
     if isinstance(value, str) and value in _WORDS:
         return _WORDS[value]
     if isinstance(value, (int, float)) and not isinstance(value, bool):
-        return float(value)
+        return value  # an integer may be beyond what becomes a float
     raise Malformed(f'{value!r} is no number: send numbers, null, "NaN", "Infinity" or "-Infinity"')
 
 

@@ -52,7 +52,7 @@ window.tvLive = (() => {
   function take(update) {
     seq = update.seq;
     window.tvClocks.set(update.sent_at);
-    if (update.reset) { written.clear(); panels(); return reload(); }
+    if (update.reset) { written.clear(); recent.length = elapsed.length = 0; panels(); return reload(); }
     numbers(update);
     recent.push({now: performance.now(), update});
     feed([update]);
@@ -109,19 +109,19 @@ window.tvLive = (() => {
     return true;
   }
   function write(key, attribute, value, redraw) {
+    const at = place(key, attribute);
+    if (!at) return;
     written.set(`${attribute} ${key}`, {key, attribute, value, redraw, now: performance.now()});
-    put(key, attribute, value);
+    if (at.textContent !== value) at.textContent = value;
   }
-  function put(key, attribute, value) { // whether it was something else
-    const at = document.querySelector(`[data-${attribute}="${CSS.escape(key)}"]`);
-    if (!at || at.textContent === value) return false;
-    at.textContent = value;
-    return true;
-  }
+  const place = (key, attribute) => document.querySelector(`[data-${attribute}="${CSS.escape(key)}"]`);
   // numbers from the server are as old as their way was long, like figures: what was written meanwhile is written once more
-  setInterval(() => written.forEach(({key, attribute, value, redraw, now}, place) => {
-    if (now < performance.now() - REPLAYED_MS) written.delete(place);
-    else if (put(key, attribute, value)) redraw();
+  setInterval(() => written.forEach(({key, attribute, value, redraw, now}, name) => {
+    const at = place(key, attribute);
+    if (!at || now < performance.now() - REPLAYED_MS) return written.delete(name);
+    if (at.textContent === value) return;
+    at.textContent = value;
+    redraw();
   }), LATE_FIGURES_EVERY_MS);
   function numbers(update) {
     const show = window.dashAgGridFunctions.tvNumber;

@@ -73,7 +73,7 @@ def loss(
         yaxis2={"domain": LANES_DOMAIN, "range": [0, 1], "fixedrange": True, "visible": False, "anchor": "x"},
     )
     add_lanes(figure, findings, last_step=_last_step(train))
-    say_if_empty(figure, is_empty=not any(curve.steps for curve in shown))
+    say_if_empty(figure, is_empty=not any(curve.steps for curve in shown), has_steps=bool(findings))
     return figure
 
 

@@ -49,7 +49,7 @@ async def zoomed(api: Api, run_id: str, zoom: Zoom) -> go.Figure:
     last = detail.summary.last_step
     figure = loss(train, validation=validation, findings=found.findings, live=live, last_step=last)
     if zoom.first is not None and zoom.last is not None:
-        figure.update_xaxes(range=[zoom.first, zoom.last])
+        figure.update_xaxes(range=[zoom.first, zoom.last], showticklabels=True)
     return figure.update_layout(meta={**figure.layout.meta, "zoom": {"first": zoom.first, "last": zoom.last}})
 
 

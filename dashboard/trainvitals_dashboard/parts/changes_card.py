@@ -10,6 +10,7 @@ from dash import dcc, html
 from trainvitals.wire.checklist import Change, Changes, Parting
 from trainvitals_dashboard import words
 from trainvitals_dashboard.parts.cards import Piece, card
+from trainvitals_dashboard.parts.health import score, told_health
 from trainvitals_dashboard.parts.icons import icon
 
 SHOWN: Final = 8  # of a kind; the others are folded in
@@ -40,7 +41,7 @@ def changes_card(found: Changes) -> Piece:
         title="Both losses in one chart",
     )
     other = dcc.Link(against.name, href=f"/runs/{against.run_id}", className="tv-ch-link")
-    sub = ["since ", other, f", health {against.health}" if against.health is not None else ""]
+    sub = ["since ", other, f", health {score(against)}" if told_health(against) is not None else ""]
     return card("What changed", body, sub=sub, right=compare, name="tv-changes")
 
 

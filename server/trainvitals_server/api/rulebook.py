@@ -96,6 +96,6 @@ def _described(name: str) -> dict[str, Any]:  # Any: of both kinds of rules abov
 @functools.cache
 def _checks(name: str) -> str:
     """The first sentence of the first paragraph of its page."""
-    paragraphs = (part.strip() for part in page(name).split("\n"))
-    first = next((part for part in paragraphs if part and not part.startswith("#")), "")
-    return re.split(r"(?<=[.?!]) ", first.replace("`", ""), maxsplit=1)[0]
+    lines = [line for line in page(name).splitlines() if not line.startswith("#")]
+    first = next((part for part in "\n".join(lines).split("\n\n") if part.strip()), "")
+    return re.split(r"(?<=[.?!]) ", " ".join(first.replace("`", "").split()), maxsplit=1)[0]

@@ -210,7 +210,7 @@ class Evaluator:
         acted = take(turn.acts, life, now=self._now(), step=history.step)
         changed = list({finding.finding_id: finding for finding in (*changed, *acted)}.values())
         score = health(life.findings.values()) if history.has_data else None
-        run.is_little_known = run.is_little_known and is_little_known(history.window())  # what is known stays known
+        run.is_little_known = run.is_little_known and _is_little_known(history)  # what is known stays known
         judged = (score, run.is_little_known)
         if not changed and not turn.acts and judged == run.judged and not turn.is_last:
             return
@@ -229,3 +229,11 @@ class Evaluator:
             run.news.extend(turned)
             run.news_count += len(turned)
         self._on_findings(run.run_id, changed, score)
+
+
+def _is_little_known(history: History) -> bool:
+    try:
+        return is_little_known(history.window())
+    except Exception:  # the border: whatever clients call settings, findings must be saved
+        log.exception("it is not known how much is known of run %s", history.run_id)
+        return False
