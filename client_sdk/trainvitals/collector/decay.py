@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -22,15 +22,27 @@ class Decay:
     is_decoupled: bool
 
 
-def decay_of(parameter: Tensor, optimizer: Optimizer, settings: Mapping[str, Any]) -> Decay:  # Any: a group's
-    """An optimizer passes over what has no gradient. λ is NaN where it lies in a tensor, for reading it could make the
-    training wait."""
+def decays_of(
+    parameters: Iterable[Tensor],
+    optimizer: Optimizer,
+    settings: Mapping[int, Mapping[str, Any]],  # Any: a group's
+) -> Iterator[Decay]:
+    """Of each parameter; ``settings``: of its group, by its id. An optimizer passes over what has no gradient."""
+    of_groups: dict[int, tuple[Decay, Decay]] = {}
+    for parameter in parameters:
+        group = settings.get(id(parameter), {})
+        if (found := of_groups.get(id(group))) is None:
+            decay = _decay_of(optimizer, group)
+            found = of_groups[id(group)] = (decay, Decay(0.0, decay.is_decoupled))
+        yield found[parameter.grad is None]
+
+
+def _decay_of(optimizer: Optimizer, settings: Mapping[str, Any]) -> Decay:  # Any: a group's
+    """λ is NaN where it lies in a tensor, for reading it could make the training wait."""
     flag = next((settings[name] for name in FLAGS if isinstance(settings.get(name), bool)), None)
     name = type(optimizer).__name__.lower()
     is_decoupled = any(word in name for word in DECOUPLED) if flag is None else flag
     factor = settings.get("weight_decay", 0.0)
-    if parameter.grad is None:
-        return Decay(0.0, is_decoupled)
     return Decay(float(factor) if isinstance(factor, (int, float)) else math.nan, is_decoupled)
 
 

@@ -108,7 +108,7 @@ class ForwardWatch:
             return
         tensor = measured(output)
         if tensor is not None:
-            with torch.no_grad(), self._device.section():
+            with self._device.section():
                 self._take(layer, module, tensor.detach())
         self._seconds += time.perf_counter() - started
 

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
-from trainvitals.collector.decay import decay_of
+from trainvitals.collector.decay import decays_of
 from trainvitals.collector.parameter_rows import ParameterRows, layout, local, side_by_side
 from trainvitals.collector.parcel import at_device_of, on_one_device
 from trainvitals.collector.sample import HISTOGRAM, Sample
@@ -59,16 +59,18 @@ class OptimizerWatch:
             self._take_gradients(sample)
         settings = {id(one): group for group in self._optimizer.param_groups for one in group["params"]}
         for index, group in enumerate(self._groups):
-            group.take_after()
+            norms = torch.linalg.vector_norm(group.before, dim=1)
             if sample.in_depth:
+                group.take_after()
                 rows = self._gradient_rows[index]
                 self._add(sample, "weights", weights.reduce_rows(group.first, group.before, group.after, rows), group)
                 self._take_moments(sample, group, rows, settings)
             if sample.with_histograms:
                 self._add(sample, HISTOGRAM + "weights", histograms.reduce_rows(group.before), group)
-            self._add(sample, "updates", updates.reduce_rows(group.before, group.after.sub_(group.before)), group)
-            members = [self._parameters[member] for member in group.members]
-            sample.decays.extend(decay_of(member, self._optimizer, settings.get(id(member), {})) for member in members)
+            moved = group.after.sub_(group.before) if sample.in_depth else group.moved()
+            self._add(sample, "updates", updates.reduce_rows(norms, moved), group)
+            members = (self._parameters[member] for member in group.members)
+            sample.decays.extend(decays_of(members, self._optimizer, settings))
         self._gradient_rows = []
 
     def _take_gradients(self, sample: Sample) -> None:

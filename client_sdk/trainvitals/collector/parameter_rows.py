@@ -64,6 +64,14 @@ class ParameterRows:
         """Keep the weights as they are now."""
         self._fill(self._after.views, self._parameters)
 
+    def moved(self) -> Tensor:
+        """How far the weights are from those before the step, forth or back, [n, values]; these are then forgotten."""
+        if self._plain and self.before.dtype == self._parameters[0].dtype:  # one pass over them in place of two
+            torch._foreach_sub_(self._before.views, self._parameters)
+            return self.before
+        self.take_after()
+        return self.after.sub_(self.before)
+
     def gradients(self, held: Sequence[Tensor | None]) -> Tensor:
         """The same places of gradients, one for each parameter, [n, values]; NaN where there is none."""
         return self._take(self._gradients, held)

@@ -13,10 +13,10 @@ from trainvitals.collector.stats.norms import norms_of_layers
 STATS: Final = ("weight_norm", "update_ratio", "update_rms")
 
 
-def reduce_rows(before: Tensor, moved: Tensor) -> Tensor:
-    """Weights before the step and their change, both [parameters, values], to [2, parameters]: root mean squares."""
-    norms = torch.stack((torch.linalg.vector_norm(before, dim=1), torch.linalg.vector_norm(moved, dim=1)))
-    return norms.div_(math.sqrt(before.shape[1]))
+def reduce_rows(norms: Tensor, moved: Tensor) -> Tensor:
+    """Euclidean norms of weights before the step, [parameters], and their change, [parameters, values], to
+    [2, parameters]: root mean squares."""
+    return torch.stack((norms, torch.linalg.vector_norm(moved, dim=1))).div_(math.sqrt(moved.shape[1]))
 
 
 def of_layers(reduced: Tensor, *, owners: Tensor, sizes: Tensor, layers: int) -> Tensor:
