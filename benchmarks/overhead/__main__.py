@@ -23,6 +23,12 @@ ROUNDS: Final = 9
 QUICK_ROUNDS: Final = 3
 BARE: Final = "bare"
 AGAIN: Final = "bare, again"
+DEFAULTS: Final = "trainvitals, defaults"
+EVERY_STEP: Final = "trainvitals, every step"
+PROMISED: Final = {  # by contestant, then by network
+    DEFAULTS: dict.fromkeys(NETWORKS, 1.02),
+    EVERY_STEP: {"small CNN": 1.25, "small GPT": 1.15, "200 small layers": 1.6},
+}
 
 
 def present() -> list[Contestant]:
@@ -34,6 +40,14 @@ def present() -> list[Contestant]:
         except ImportError as error:
             print(f"missing: {name} ({error}); make bench-peers installs it")
     return found
+
+
+def promise(contestant: str, network: str, ratio: float) -> str:
+    """What was promised, and whether it is kept; nothing where nothing was."""
+    most = PROMISED.get(contestant, {}).get(network)
+    if most is None:
+        return ""
+    return f"{most}: {'kept' if ratio <= most else 'beyond'}"
 
 
 def main() -> None:
@@ -50,7 +64,7 @@ def main() -> None:
     device = chosen(asked.device, has_cuda=torch.cuda.is_available())
     print(f"on {described(device)}")
     print("time of a step, as a multiple of the bare loop's (median of rounds)")
-    print(f"{'network':<20}{'contestant':<32}{'ratio':>9}{'from':>9}{'to':>9}{'ms':>10}")
+    print(f"{'network':<20}{'contestant':<32}{'ratio':>9}{'from':>9}{'to':>9}{'ms':>10}  promise")
     rounds = asked.rounds or (QUICK_ROUNDS if asked.quick else ROUNDS)
     for network, make in networks.items():
         seconds = race(contestants, make, rounds=rounds, device=device)
@@ -58,7 +72,8 @@ def main() -> None:
             ratios = [one / bare for one, bare in zip(spent, seconds[BARE], strict=True)]
             middle, least, most = statistics.median(ratios), min(ratios), max(ratios)
             milliseconds = 1000 * statistics.median(spent)
-            print(f"{network:<20}{name:<32}{middle:>8.3f}×{least:>8.3f}×{most:>8.3f}×{milliseconds:>10.2f}", flush=True)
+            line = f"{network:<20}{name:<32}{middle:>8.3f}×{least:>8.3f}×{most:>8.3f}×{milliseconds:>10.2f}"
+            print(f"{line}  {promise(name, network, middle)}".rstrip(), flush=True)
     print(f"{AGAIN!r} is the same loop once more: differences of its size are the machine's noise")
 
 

@@ -131,7 +131,7 @@ SETUPS: Final = [
         name="`torch.compile` of the training step",
         train=loops.compiled_step,
         unseen=tuple(GROUPS),
-        notes={METRICS: "what is logged, which counts the steps, and the terminal says so"},
+        notes={METRICS: "what is logged, which counts the steps from its 64th on, and the terminal says so"},
         told="the watched optimizer's steps are not seen (is its step compiled, or another model trained?): from now "
         "on log() counts the steps",
         slow=True,
@@ -144,13 +144,13 @@ SETUPS: Final = [
             ACTIVATIONS: "of the whole round",
             GRADIENTS: "of each optimizer's own step",
             WEIGHTS: "of each optimizer's own step",
-            TIMES: "examples of all models' passes",
+            TIMES: "examples of the model that is given the most",
         },
     ),
     Setup(
         name="several models",
         train=models.several_models,
-        notes={ACTIVATIONS: "names begin with the model's", TIMES: "examples of all models' passes"},
+        notes={ACTIVATIONS: "names begin with the model's", TIMES: "examples of the model that is given the most"},
     ),
     Setup(
         name="shared and tied parameters, layers called several times",
