@@ -30,4 +30,4 @@ def test_a_finding_is_acknowledged_with_a_comment_and_resolved(page: Page, addre
     expect(history).to_have_count(3)
     page.keyboard.press("Escape")
     expect(page.locator("#findings .tv-tl-closed")).to_have_count(1)
-    expect(page.locator(".tv-hword")).to_have_text("Healthy")
+    expect(page.locator(".tv-hword")).to_have_text("Little known yet")  # but no longer sick

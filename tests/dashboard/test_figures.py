@@ -9,7 +9,8 @@ import pytest
 
 from trainvitals.wire.answers import Curve, Heatmap
 from trainvitals.wire.floats import Floats
-from trainvitals.wire.messages import Finding
+from trainvitals.wire.messages import Evidence, Finding
+from trainvitals_dashboard.figures.evidence import evidence_figure
 from trainvitals_dashboard.figures.heat import even_columns, heat, rows_with_values, scale
 from trainvitals_dashboard.figures.lines import NamedCurve, loss, overlay, single
 from trainvitals_dashboard.figures.spark import POINTS, spark, thinned
@@ -217,3 +218,22 @@ def test_a_sparkline_is_thinned_to_its_room_with_both_ends() -> None:
     points = thinned(steps, [step * 2.0 for step in steps])
     assert (len(points), points[0], points[-1]) == (POINTS, (0, 0), (999, 1998))
     assert thinned([], []) == []
+
+
+@pytest.mark.parametrize(
+    ("evidence", "bands", "across"),
+    [
+        (Evidence(metric="loss", threshold=2.5, first_step=12, last_step=99), [(12, 39)], [2.5]),
+        (Evidence(metric="loss", threshold=2.5, is_drawn=False), [], []),
+        (Evidence(metric="loss", first_step=5, last_step=20), [(5, 20)], []),
+    ],
+)
+def test_what_made_a_rule_speak_is_drawn_with_the_steps_that_were_looked_at_and_the_line_that_was_crossed(
+    evidence: Evidence, bands: list[tuple[int, int]], across: list[float]
+) -> None:
+    figure = evidence_figure(curve([1.0, 2.0, 3.0, 4.0]), evidence, since=12, log=False, name="loss")
+    shapes = figure.layout.shapes
+
+    assert [(shape.x0, shape.x1) for shape in shapes if shape.type == "rect"] == bands
+    assert [shape.y0 for shape in shapes if shape.type == "line" and shape.xref == "x domain"] == across
+    assert [shape.x0 for shape in shapes if shape.type == "line" and shape.yref == "y domain"] == [12]

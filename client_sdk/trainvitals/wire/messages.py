@@ -89,7 +89,8 @@ class RunEnd(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Evidence(msgspec.Struct, frozen=True, kw_only=True):
-    """The numbers that made a rule speak: enough to redraw the chart."""
+    """The numbers that made a rule speak: enough to redraw the chart. ``is_drawn``: the threshold is on the scale of
+    the series, and may be drawn beside it."""
 
     stat: str | None = None
     metric: str | None = None
@@ -97,6 +98,7 @@ class Evidence(msgspec.Struct, frozen=True, kw_only=True):
     value: float | str | None = None  # "NaN", "Infinity" and "-Infinity" as words
     threshold: float | None = None
     comparison: Literal[">", "<", "="] = ">"
+    is_drawn: bool = True
     first_step: int = 0
     last_step: int = 0
     numbers: dict[str, float | str] = {}  # label for people → value

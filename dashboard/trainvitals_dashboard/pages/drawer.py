@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import math
-from collections.abc import Awaitable
 from typing import Any
 
 from dash import Dash, Input, Output, State, html, no_update
 
 from trainvitals.wire.answers import Curve, LayerHistograms
 from trainvitals.wire.histograms import VALUE_KINDS, ValueKind
-from trainvitals.wire.messages import Finding
 from trainvitals_dashboard import words
 from trainvitals_dashboard.api import Api, ApiError
 from trainvitals_dashboard.figures.lines import single
+from trainvitals_dashboard.pages.evidence import evidence_chart, stat_curve
 from trainvitals_dashboard.parts.cards import Piece, graph
 from trainvitals_dashboard.parts.distributions import distributions
 from trainvitals_dashboard.parts.finding_acts import finding_acts
@@ -30,7 +29,7 @@ async def finding_drawer(api: Api, run_id: str, finding_id: str, *, refused: str
     finding = next((finding for finding in findings if finding.finding_id == finding_id), None)
     if finding is None:
         return no_update, no_update, no_update
-    detail, chart = await asyncio.gather(api.run(run_id), _evidence_chart(api, finding))
+    detail, chart = await asyncio.gather(api.run(run_id), evidence_chart(api, finding))
     whole = finding_in_full(finding, chart, among=findings, layers=detail.layers)
     whole.append(finding_acts(finding, refused=refused))
     return True, title_of(finding.rule), whole
@@ -39,11 +38,11 @@ async def finding_drawer(api: Api, run_id: str, finding_id: str, *, refused: str
 async def layer_drawer(api: Api, run_id: str, layer: str) -> Opened:
     """The layer's stats over the run: all that were ever a number; and how its values were distributed."""
     detail, found = await asyncio.gather(api.run(run_id), api.findings(run_id))
-    curves = await asyncio.gather(*(_stat_curve(api, run_id, stat, layer) for stat in words.STAT_WORDS))
+    curves = await asyncio.gather(*(stat_curve(api, run_id, stat, layer) for stat in words.STAT_WORDS))
     plots: list[Piece] = distributions(await _histograms(api, run_id, layer))
     for stat, curve in zip(words.STAT_WORDS, curves, strict=True):
         if curve is not None and any(math.isfinite(value) for value in curve.mean.tolist()):
-            plots += [html.H3(words.stat(stat), className="tv-h3"), _plot(curve, stat, mark=None)]
+            plots += [html.H3(words.stat(stat), className="tv-h3"), _plot(curve, stat)]
     told = next((one for one in detail.layers if one.name == layer), None)
     head = layer_head(told, found.findings, health=found.layer_health.get(layer, 100)) if told else []
     nothing = html.P("Nothing was recorded for this layer.", className="tv-p")
@@ -62,40 +61,8 @@ async def _histograms(api: Api, run_id: str, layer: str) -> list[LayerHistograms
     return [one for one in await asyncio.gather(*map(of_kind, VALUE_KINDS)) if one is not None]
 
 
-async def _evidence_chart(api: Api, finding: Finding) -> Piece:
-    evidence = finding.evidence
-    layers = evidence.layers or finding.layers
-    if evidence.stat and layers:
-        curve = await _stat_curve(api, finding.run_id, evidence.stat, layers[0])
-        caption: Piece = [f"{words.stat(evidence.stat)} of ", html.Code(layers[0])]
-    elif evidence.metric:
-        curve = await _found(api.metric_curve(finding.run_id, evidence.metric, points=500))
-        caption = words.metric(evidence.metric)
-    else:
-        return None
-    if curve is None:
-        return None
-    plot = _plot(curve, evidence.stat or str(evidence.metric), mark=finding.first_step)
-    return html.Div([html.Div(caption, className="tv-sub tv-dr-cap"), plot])
-
-
-async def _stat_curve(api: Api, run_id: str, stat: str, layer: str) -> Curve | None:
-    return await _found(api.stat_curve(run_id, stat, layer))
-
-
-async def _found(curve: Awaitable[Curve]) -> Curve | None:
-    """None where nothing of the name was recorded: a rule may speak of what it computed itself."""
-    try:
-        return await curve
-    except ApiError as error:
-        if error.status >= 500:
-            raise
-        return None
-
-
-def _plot(curve: Curve, name: str, *, mark: int | None) -> Piece:
-    colour = "s2" if mark is None else "crit"
-    figure = single(curve, colour=colour, log=not words.is_linear(name), name=words.stat(name), live=False, mark=mark)
+def _plot(curve: Curve, name: str) -> Piece:
+    figure = single(curve, colour="s2", log=not words.is_linear(name), name=words.stat(name), live=False)
     return graph(f"g-drawer-{name}", figure, height=165, label=f"{words.stat(name)} over steps")
 
 

@@ -35,6 +35,7 @@ def activations_shrinking(
             stat="activation_std",
             layers=ends,
             value=stretch.ratio,
+            is_drawn=False,
             threshold=ratio,
             comparison="<",
             first_step=stretch.first_step,

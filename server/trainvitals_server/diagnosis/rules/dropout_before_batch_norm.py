@@ -45,6 +45,7 @@ def dropout_before_batch_norm(
         evidence=Evidence(
             metric=window.loss_name,
             value=1 / kept if kept else None,
+            is_drawn=False,
             threshold=1 / (1 - least),
             last_step=window.step,
             numbers={"p": first.settings["p"], "places": len(pairs)},

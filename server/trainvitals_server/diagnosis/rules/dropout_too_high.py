@@ -40,6 +40,7 @@ def dropout_too_high(
             metric=window.loss_name,
             layers=high[:5],
             value=worst,
+            is_drawn=False,
             threshold=most,
             last_step=window.step,
             numbers={"p": worst, **({"chance": chance} if chance is not None else {})},

@@ -47,7 +47,7 @@ def expert_imbalance(
             key=name,
             evidence=Evidence(
                 stat="grad_norm", layers=list(layers[:5]), value=busy / len(idle), threshold=working, comparison="<",
-                first_step=begun, last_step=window.step,
+                is_drawn=False, first_step=begun, last_step=window.step,
                 numbers={"experts": len(idle), "that work": busy, "idle": ", ".join(names[:8])},
             ),
             causes=(

@@ -66,6 +66,7 @@ def exploding_gradients(
             stat="grad_norm",
             layers=leading,
             value=float(total[-1]),
+            is_drawn=False,
             threshold=float(10 ** (middle + line)),
             comparison=">",
             first_step=int(steps[-samples]),

@@ -60,6 +60,7 @@ def gradients_not_shared(
         evidence=Evidence(
             metric="grad_norm",
             value=median(spread),
+            is_drawn=False,
             threshold=tolerance,
             first_step=first,
             last_step=last,

@@ -72,7 +72,7 @@ def _grown(
     times = median(line.times)
     evidence = Evidence(
         stat="grad_norm", layers=[window.layers[column] for column in columns[:5]], value=times, threshold=grown,
-        first_step=int(window.steps[0]), last_step=line.last_step,
+        is_drawn=False, first_step=int(window.steps[0]), last_step=line.last_step,
         numbers={"grown": times, "off a straight line": f"{median(line.apart):.0%}"},
     )  # fmt: skip
     return f"Over the first {line.last_step + 1} steps gradients grew {times:.1f} times, as sums do", evidence

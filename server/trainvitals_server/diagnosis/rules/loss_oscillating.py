@@ -52,8 +52,8 @@ def loss_oscillating(
         f"{2 * size * np.mean(np.diff(found)):.0f} points, and does not fall",
         first_step=int(steps[0]), last_step=window.step,
         evidence=Evidence(
-            metric=window.loss_name, value=high - low, threshold=least, first_step=int(steps[0]), last_step=window.step,
-            numbers={"typical swing": high - low, "level": median(levels), "noise": noise, "turns": len(found)},
+            metric=window.loss_name, value=high - low, threshold=least, is_drawn=False, first_step=int(steps[0]),
+            last_step=window.step, numbers={"level": median(levels), "noise": noise, "turns": len(found)},
         ),
         causes=("a momentum too high for the rate", "a learning rate at the edge", "data of several kinds by turns"),
         advice=("Divide the learning rate by 3; with SGD try momentum=0.9.", "Mix the kinds of data in every batch."),

@@ -46,6 +46,7 @@ def poor_initialisation(
             stat="weight_norm",
             layers=names[:5],
             value=gains[worst],
+            is_drawn=False,
             threshold=large if kind == "too large" else small,
             comparison=">" if kind == "too large" else "<",
             last_step=window.step,

@@ -65,6 +65,7 @@ def rank_outlier(
                 evidence=Evidence(
                     metric=window.loss_name,
                     value=abs(distance),
+                    is_drawn=False,
                     threshold=line,
                     first_step=first,
                     last_step=last,

@@ -42,6 +42,7 @@ def skipped_steps(window: Window, *, share: float = 0.2, attempts: int = 30) -> 
         evidence=Evidence(
             metric=SKIPPED_STEPS,
             value=part,
+            is_drawn=False,
             threshold=share,
             first_step=int(steps[first]),
             last_step=window.step,

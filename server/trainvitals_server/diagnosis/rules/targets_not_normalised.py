@@ -47,6 +47,7 @@ def targets_not_normalised(
         evidence=Evidence(
             metric="facts/target_mean",
             value=size,
+            is_drawn=False,
             threshold=large if size > large else small,
             comparison=">" if size > large else "<",
             first_step=int(means.steps[0]),

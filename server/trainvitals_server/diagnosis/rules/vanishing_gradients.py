@@ -61,6 +61,7 @@ def vanishing_gradients(
             stat="grad_norm",
             layers=[window.layers[columns[0]], window.layers[columns[-1]]],
             value=share,
+            is_drawn=False,
             threshold=ratio,
             comparison="<",
             first_step=int(window.steps[-samples]),

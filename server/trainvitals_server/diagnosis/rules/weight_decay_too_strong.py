@@ -50,6 +50,7 @@ def weight_decay_too_strong(
             stat="weight_norm",
             layers=list(layers[:5]),
             value=middle,
+            is_drawn=False,
             threshold=left,
             comparison="<",
             first_step=begun,
