@@ -84,7 +84,7 @@ def serving(folder: Path) -> Iterator[str]:
     environment = {**os.environ, "TRAINVITALS_DIR": str(folder / "spool")}
     with subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
-        address = next(found[0] for line in process.stdout if (found := re.search(r"http://\\S+", line)))
+        address = next(found[0] for line in process.stdout if (found := re.search(r"http://\S+", line)))
         yield address
         process.terminate()
 

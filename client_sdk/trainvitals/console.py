@@ -86,9 +86,13 @@ class Console:
             if counts[severity]
         )
         ended = "ended" if status == "finished" else f"{status},"
-        if not found and 2 * ending.in_the_dark > ending.rules:  # a full health would say too much
-            found = f"nothing found, but {ending.in_the_dark} of {ending.rules} rules had too little to go by"
-            self.say(f"{self._name}{ended.rstrip(',')}, {found}: {url}")
+        doubt = ""
+        if not ending.has_loss:
+            doubt = ', but no metric is known as the loss: log it as "loss"'
+        elif 2 * ending.in_the_dark > ending.rules:
+            doubt = f", but {ending.in_the_dark} of {ending.rules} rules had too little to go by"
+        if not found and (doubt or status == "failed"):  # a full health would say too much
+            self.say(f"{self._name}{ended.rstrip(',')}, nothing found{doubt}: {url}")
             return
         self.say(f"{self._name}{ended} with health {ending.health} of 100, {found or 'nothing found'}: {url}")
 

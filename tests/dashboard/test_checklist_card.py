@@ -131,6 +131,9 @@ def test_runs_that_are_alike_are_said_to_be() -> None:
     assert "Settings, code, data, environment and layers are the same." in texts(
         changes_card(Changes(run_id="r", against=AGAINST))
     )
+    assert "Settings, data, environment and layers are the same. Of code it is not known." in texts(
+        changes_card(Changes(run_id="r", against=AGAINST, unknown=["code"]))
+    )
 
 
 def test_many_changes_are_folded_in_and_none_is_hidden() -> None:

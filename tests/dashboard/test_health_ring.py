@@ -29,9 +29,12 @@ def summary(**known: Any) -> RunSummary:
         (summary(health=100), ["100", "Healthy", "no open findings"]),
         (summary(health=100, little_known=True), ["–", "Little known yet", "most rules have too little to go by"]),
         (
-            summary(health=100, little_known=True, status="failed"),
+            summary(health=100, little_known=True, status="finished"),
             ["–", "Little known", "most rules have too little to go by"],
         ),
+        (summary(health=100, status="failed"), ["–", "It failed", "no open findings"]),
+        (summary(health=100, status="lost"), ["–", "It was lost", "no open findings"]),
+        (summary(health=75, status="failed"), ["75", "Needs attention", "no open findings"]),
         (
             summary(health=30, little_known=True, open_findings={"critical": 1}),
             ["30", "Sick", "open: 1 critical"],

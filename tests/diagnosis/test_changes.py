@@ -46,7 +46,14 @@ def test_two_runs_that_are_alike_differ_in_nothing() -> None:
 
     found = changes(run(**same), run(**same))
 
-    assert found == Changes(run_id="r", against=run(**same).summary)
+    assert found == Changes(run_id="r", against=run(**same).summary, unknown=["data"])
+
+
+def test_what_was_recorded_of_neither_run_is_not_said_to_be_the_same() -> None:
+    data = {"config": {"dataset": "digits"}}
+    assert changes(run(), run()).unknown == ["code", "data"]
+    assert changes(run(environment={"revision": "a"}), run()).unknown == ["code", "data"]
+    assert changes(run(**data, environment={"revision": "a"}), run(**data, environment={"revision": "b"})).unknown == []
 
 
 def test_settings_that_were_added_removed_or_changed_are_named_by_their_way() -> None:

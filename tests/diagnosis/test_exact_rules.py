@@ -306,6 +306,9 @@ TRAPS = {
     "two passes of two losses each": (
         "accumulation_unscaled", window(CLASSIFIER | {"loss_passes": 2, "loss_weight": 1.0, "loss_calls": 4}),
     ),
+    "a classifier that had learnt before": (
+        "loss_not_decreasing", window(CLASSIFIER, loss=flat(0.02)),
+    ),
     "labels that are smoothed": ("loss_unsuited", window(BINARY | {"labels_out_of_range": 0})),
     "a loss that rounds to nothing": ("loss_unsuited", window(CLASSIFIER | {"loss": -1e-9})),
     "a target of one number for all": ("shape_broadcast", window(REGRESSION | {"shapes_differ": 1})),

@@ -43,6 +43,10 @@ def test_the_end_of_what_was_never_told_of_is_not_told(capsys: pytest.CaptureFix
             RunEnded(health=100, rules=40, in_the_dark=31),
             ": ended, nothing found, but 31 of 40 rules had too little to go by: ",
         ),
+        (
+            RunEnded(health=100, rules=40, in_the_dark=3, has_loss=False),
+            ": ended, nothing found, but no metric is known",
+        ),
         (RunEnded(health=80, rules=40, in_the_dark=31, findings=[FOUND]), "80 of 100, 1 warning: "),
     ],
 )
@@ -51,3 +55,8 @@ def test_nothing_found_is_said_with_what_could_not_be_looked_for(
 ) -> None:
     Console().ending(ending, status="finished", url=URL)
     assert words in capsys.readouterr().err.splitlines()[-1]
+
+
+def test_a_run_that_failed_is_not_said_to_be_healthy(capsys: pytest.CaptureFixture[str]) -> None:
+    Console("net").ending(RunEnded(health=100, rules=40), status="failed", url=URL)
+    assert capsys.readouterr().err.splitlines()[-1].endswith(f"net: failed, nothing found: {URL}")

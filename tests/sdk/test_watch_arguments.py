@@ -72,3 +72,11 @@ def test_words_of_wandb_may_stand_beside_an_optimizer(offline: Any, wandb: dict[
         optimizer.step()
     run.finish()
     assert offline.points("grad_norm")
+
+
+def test_a_pattern_that_fits_no_layer_is_told_with_the_names_that_there_are(offline: Any) -> None:
+    model = nn.Sequential(nn.Conv2d(1, 2, 3), nn.Flatten(), nn.Linear(2, 2))
+    run = offline.init()
+    with pytest.raises(ValueError, match=r"called as \['conv\*'\] says: there are 0, 2"):
+        run.watch(model, torch.optim.SGD(model.parameters(), lr=0.1), include="conv*")
+    run.finish()

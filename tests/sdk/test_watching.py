@@ -339,6 +339,6 @@ def test_metrics_count_the_steps_after_unwatch_and_the_optimizer_goes_on_from_th
 def test_an_optimizer_in_the_model_s_place_is_refused(offline: Any) -> None:
     model = nn.Linear(1, 1)
     run = offline.init()
-    with pytest.raises(ValueError, match="the model comes first, and this is a SGD"):
+    with pytest.raises(ValueError, match="the model comes first, and this is SGD"):
         run.watch(torch.optim.SGD(model.parameters(), lr=0.1), model)
     run.finish()

@@ -17,6 +17,7 @@ from trainvitals.plain import plain
 from trainvitals.wire.messages import LayerInfo, ModelInfo, OptimizerInfo, ParameterGroup
 
 MAX_NAME: Final = 512  # the wire's limit
+NAMED: Final = 8  # layers in a message
 MAX_LAYERS: Final = 20_000  # the wire's limit
 COMPILED: Final = "_orig_mod"  # where torch.compile puts what it was given; a layer is called as if it were not
 
@@ -58,12 +59,18 @@ def find_layers(
             _add(found, name[:MAX_NAME], module, own, seen=seen)
             found.sources.append(source_of(name, by_name))
     if not found.parameters:
-        kinds = ", ".join(type(model).__name__ for model in models.values())
-        raise NothingToWatch(
-            f"{kinds} has no parameters in layers {list(include)}: build its layers before you watch it"
-            + (f", and exclude fewer than {list(exclude)}" if exclude else "")
-        )
+        raise NothingToWatch(_nothing_said(models, include=include, exclude=exclude))
     return found
+
+
+def _nothing_said(models: Mapping[str, nn.Module], *, include: Sequence[str], exclude: Sequence[str]) -> str:
+    kinds = ", ".join(type(model).__name__ for model in models.values())
+    there = [name for name, module in named_modules(models) if any(True for _ in module.parameters(recurse=False))]
+    if not there:
+        return f"{kinds} has no parameters: build its layers before you watch it"
+    names = ", ".join(there[:NAMED]) + (f" and {len(there) - NAMED} more" if len(there) > NAMED else "")
+    but = f" but {list(exclude)}" if exclude else ""
+    return f"no layer of {kinds} that has parameters is called as {list(include)} says{but}: there are {names}"
 
 
 def named_modules(models: Mapping[str, nn.Module]) -> Iterator[tuple[str, nn.Module]]:

@@ -47,7 +47,7 @@ def check_models(models: Any) -> Any:  # Any: whatever people give
         if _is_module(one):
             continue
         if hasattr(one, "param_groups"):
-            raise ValueError(f"watch(model, optimizer): the model comes first, and this is a {type(one).__name__}")
+            raise ValueError(f"watch(model, optimizer): the model comes first, and this is {type(one).__name__}")
         raise TypeError(
             "watch(model, optimizer) takes a torch.nn.Module, or several as a list or a mapping, and was given a "
             f"{type(one).__name__}" + (": give it the model itself" if hasattr(one, "__next__") else "")

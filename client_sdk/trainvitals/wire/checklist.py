@@ -66,7 +66,8 @@ class Parting(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Changes(msgspec.Struct, frozen=True, kw_only=True):
-    """What differs between a run and the one that it is held ``against``: None, and all empty, where there is none."""
+    """What differs between a run and the one that it is held ``against``: None, and all empty, where there is none.
+    ``unknown``: of "code" and "data" those that were recorded of neither, so that no difference says nothing."""
 
     run_id: str
     against: RunSummary | None = None
@@ -77,3 +78,4 @@ class Changes(msgspec.Struct, frozen=True, kw_only=True):
     environment: list[Change] = []
     layers: list[Change] = []
     parting: Parting | None = None
+    unknown: list[str] = []

@@ -164,12 +164,14 @@ class RunAccepted(msgspec.Struct, frozen=True, kw_only=True):
 
 class RunEnded(msgspec.Struct, frozen=True, kw_only=True):
     """The server knows how the run ended. ``findings``: those still open; ``health``: 0 to 100, None if not judged.
-    ``rules``: how many concern the run, ``in_the_dark`` of which had too little to say anything."""
+    ``rules``: how many concern the run, ``in_the_dark`` of which had too little to say anything; ``has_loss``: whether
+    a metric is known as the training loss."""
 
     health: int | None = None
     findings: list[Finding] = []
     rules: int = 0
     in_the_dark: int = 0
+    has_loss: bool = True
 
 
 class FrameAccepted(msgspec.Struct, frozen=True, kw_only=True):

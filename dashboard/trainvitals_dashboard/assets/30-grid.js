@@ -28,7 +28,7 @@
   };
   const loss = run => { const name = ['loss', 'train_loss', 'train/loss'].find(key => run.last[key]); return name ? run.last[name].value : null; };
   functions.tvRow = {
-    name: run => [run.name, run.project, ...run.tags].join(' '), status: run => run.status, health: run => run.little_known && run.health === 100 ? null : run.health, loss,
+    name: run => [run.name, run.project, ...run.tags].join(' '), status: run => run.status, health: run => run.health === 100 && (run.little_known || run.status === 'failed' || run.status === 'lost') ? null : run.health, loss,
     findings: run => Object.values(run.open_findings).reduce((sum, count) => sum + count, 0),
     spark: () => '', step: run => run.last_step, created: run => run.created_at,
   };
@@ -52,7 +52,7 @@
     return h('span', {className: 'tv-cell-status'}, h('span', {className: `tv-${tone}`}, icon(picture), props.value), h('small', {'data-quiet': quiet}));
   };
   cells.TvHealth = props => {
-    if (props.value === null || props.value === undefined) return h('span', {className: 'tv-dim', title: props.data.little_known ? 'Most rules have too little to go by' : 'Not judged yet'}, '–');
+    if (props.value === null || props.value === undefined) return h('span', {className: 'tv-dim', title: props.data.health === 100 ? props.data.little_known ? 'Most rules have too little to go by' : 'No ill was found before it broke off' : 'Not judged yet'}, '–');
     const tone = props.value < 50 ? 'critical' : props.value < 80 ? 'warning' : 'ok';
     const [colour, picture] = tone === 'ok' ? ['ok', 'circle-check'] : GRAVITY[tone];
     return h('span', {className: 'tv-cell'}, h('span', {className: `tv-pill tv-${colour}`}, icon(picture), props.value));

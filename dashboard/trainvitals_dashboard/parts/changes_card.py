@@ -14,7 +14,7 @@ from trainvitals_dashboard.parts.health import score, told_health
 from trainvitals_dashboard.parts.icons import icon
 
 SHOWN: Final = 8  # of a kind; the others are folded in
-NOTHING: Final = "Settings, code, data, environment and layers are the same."
+KINDS: Final = ("settings", "code", "data", "environment", "layers")  # in words
 
 
 def changes_card(found: Changes) -> Piece:
@@ -33,7 +33,7 @@ def changes_card(found: Changes) -> Piece:
     body: list[Piece] = [_parting(found.parting)] if found.parting is not None else []
     body += [part for kind, differing in kinds.items() if differing for part in _kind(kind, differing)]
     if not any(kinds.values()):
-        body.append(html.P(NOTHING, className="tv-ch-said"))
+        body.append(html.P(_all_the_same(found.unknown), className="tv-ch-said"))
     compare = dcc.Link(
         [icon("git-compare", 14), "Curves"],
         href=f"/overlay?runs={found.run_id},{against.run_id}",
@@ -43,6 +43,13 @@ def changes_card(found: Changes) -> Piece:
     other = dcc.Link(against.name, href=f"/runs/{against.run_id}", className="tv-ch-link")
     sub = ["since ", other, f", health {score(against)}" if told_health(against) is not None else ""]
     return card("What changed", body, sub=sub, right=compare, name="tv-changes")
+
+
+def _all_the_same(unknown: Sequence[str]) -> str:
+    """Of what is known."""
+    known = [kind for kind in KINDS if kind not in unknown]
+    said = f"{', '.join(known[:-1])} and {known[-1]} are the same.".capitalize()
+    return f"{said} Of {' and '.join(unknown)} it is not known." if unknown else said
 
 
 def parting_said(parting: Parting) -> str:

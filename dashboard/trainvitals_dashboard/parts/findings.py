@@ -10,6 +10,7 @@ from urllib.parse import quote
 import msgspec
 from dash import dcc, html
 
+from trainvitals.wire.facts import is_fact
 from trainvitals.wire.messages import Evidence, Finding, LayerInfo
 from trainvitals_dashboard import words
 from trainvitals_dashboard.gathering import RunView
@@ -111,7 +112,7 @@ def evidence_chips(evidence: Evidence) -> list[tuple[str, str]]:
     limit = "threshold"
     if evidence.value is not None and evidence.value not in evidence.numbers.values():  # the rule's own word is better
         chips.append((named or "value", words.number(evidence.value)))
-    elif named:
+    elif named and not is_fact(evidence.metric or ""):  # facts are called by the SDK's own words
         limit = f"threshold of {named[0].lower()}{named[1:]}"
     if evidence.threshold is not None:
         chips.append((limit, f"{evidence.comparison} {words.number(evidence.threshold)}"))

@@ -12,6 +12,7 @@ from trainvitals.wire.answers import RunSummary
 SICK_BELOW: Final = 50
 WATCHED_BELOW: Final = 80
 FULL: Final = 100
+BROKEN: Final[dict[str, str]] = {"failed": "It failed", "lost": "It was lost"}  # the word in health's place
 
 
 def state_of(health: int | None) -> str:
@@ -22,9 +23,10 @@ def state_of(health: int | None) -> str:
 
 
 def told_health(summary: RunSummary) -> int | None:
-    """Its health; None where that is not known: nothing was judged, or nothing found by rules most of which had too
-    little to go by."""
-    return None if summary.little_known and summary.health == FULL else summary.health
+    """Its health; None where that is not known: nothing was judged, or nothing found in a run that failed or was lost,
+    or by rules most of which had too little to go by."""
+    says_little = summary.little_known or summary.status in BROKEN
+    return None if says_little and summary.health == FULL else summary.health
 
 
 def health_ring(summary: RunSummary) -> html.Div:
@@ -58,6 +60,8 @@ def score(summary: RunSummary) -> str:
 def _unknown(summary: RunSummary) -> str:
     if summary.health is None:
         return "Not judged yet" if summary.status == "running" else "Not judged"
+    if summary.status in BROKEN:
+        return BROKEN[summary.status]
     return "Little known yet" if summary.status == "running" else "Little known"
 
 

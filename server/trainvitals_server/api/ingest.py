@@ -30,6 +30,7 @@ from trainvitals_server.api.problems import Refused
 from trainvitals_server.api.rulebook import muting_known
 from trainvitals_server.api.services import Given, Services
 from trainvitals_server.diagnosis.checklist.telling import checklist, reach
+from trainvitals_server.diagnosis.window import LOSS_NAMES
 from trainvitals_server.store.interface import ReceivedFrame, Store
 
 LARGE_BYTES: Final = 256 * 1024  # decoding more takes milliseconds, in which the event loop has better things to do
@@ -108,7 +109,13 @@ async def end_run(run_id: str, request: Request, services: Given) -> Response:
     detail = await run_in_threadpool(services.store.run, run_id)
     still_open = [finding for finding in found if finding.state in ("open", "acknowledged")]
     rules, in_the_dark = await run_in_threadpool(_reach, services.store, detail, found)
-    ended = RunEnded(health=detail.summary.health, findings=still_open, rules=rules, in_the_dark=in_the_dark)
+    ended = RunEnded(
+        health=detail.summary.health,
+        findings=still_open,
+        rules=rules,
+        in_the_dark=in_the_dark,
+        has_loss=any(name in detail.metrics for name in LOSS_NAMES),
+    )
     return answer(request, ended)
 
 

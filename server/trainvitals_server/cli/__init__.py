@@ -196,7 +196,7 @@ def diagnose(
     ] = None,
     server_url: ServerUrl = None,
 ) -> None:
-    """Tell what is wrong with a run. Exit 0: nothing is; 3: something is; 1: it cannot be told."""
+    """Tell what is wrong with a run. Exit 0: nothing beyond what is worth knowing; 3: something; 1: not known."""
     server = Server.of(os.environ, url=server_url)
     with _errors_told():
         options = project_rules.read_options(option or ())

@@ -42,7 +42,18 @@ def changes(
         environment=list(_differing(_environment(before), _environment(now)))[:MOST],
         layers=_layers(before.layers, now.layers)[:MOST],
         parting=parting,
+        unknown=_unknown(now, before),
     )
+
+
+def _unknown(now: RunDetail, before: RunDetail) -> list[str]:
+    """A revision is known with git alone, and of data what settings name, or a loss function saw, of both runs."""
+    both = (now, before)
+    knows_code = all(run.environment.get("revision") is not None for run in both)
+    knows_data = all(
+        any(names_data(name) for name, _ in flat(run.config)) or CHECKSUM in run.summary.last for run in both
+    )
+    return [kind for kind, is_known in (("code", knows_code), ("data", knows_data)) if not is_known]
 
 
 def flat(settings: Mapping[str, Any], *, prefix: str = "") -> Iterator[tuple[str, Any]]:  # Any: the user's own

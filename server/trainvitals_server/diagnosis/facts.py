@@ -23,6 +23,7 @@ FEWEST_VALIDATIONS: Final = 3
 RISING: Final = 1.1  # times the learning rate of half-way back
 HIGH: Final = 1.5  # times chance, and …
 MARGIN: Final = 0.5  # … nats on top: where PyTorch's own initialisation never begins
+LEARNT: Final = 0.2  # of chance
 KNOWS_NOTHING: Final = 0.9  # of chance
 NO_BETTER: Final = 0.02  # share of the loss of knowing nothing, within which one is no better
 _VALIDATION: Final = re.compile(r"(^|[/_.\-])(val|valid|validation|eval|test)([/_.\-]|$)")
@@ -86,6 +87,13 @@ def first_loss_and_chance(window: Window) -> tuple[float, float] | None:
     if losses is None or chance is None or losses.steps[0] > 5 or not classifies(window):
         return None
     return float(losses.values[0]), chance
+
+
+def has_learnt(window: Window, start: float) -> bool:
+    """Whether a classifier's loss was under a fifth of chance when it began: what goes on from there has little left
+    to learn."""
+    chance = middle(window, "chance")
+    return chance is not None and classifies(window) and start < LEARNT * chance
 
 
 def begins_far_off(window: Window) -> bool:

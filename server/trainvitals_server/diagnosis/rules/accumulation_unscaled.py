@@ -29,7 +29,7 @@ def accumulation_unscaled(window: Window, *, looks: int = 3, least: float = 0.99
         rule="accumulation_unscaled",
         severity="info",
         summary=f"The gradients of {count} passes are added up at each step, and no loss is divided by {count}: steps "
-        f"are those of a {count} times larger learning rate, and clipping and weight decay weigh otherwise",
+        f"are those of a learning rate {count} times as large, and clipping and weight decay weigh otherwise",
         first_step=since,
         last_step=window.step,
         evidence=Evidence(

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from trainvitals.wire.messages import Evidence
+from trainvitals_server.diagnosis.facts import has_learnt
 from trainvitals_server.diagnosis.median import median
 from trainvitals_server.diagnosis.reading import is_warming_up, learning_rate, loss_trend, recent, typical, weighted
 from trainvitals_server.diagnosis.symptom import Symptom
@@ -32,6 +33,8 @@ def learning_rate_too_low(
     moves = typical(updates[:, columns])
     middle = median(moves[np.isfinite(moves)]) if np.isfinite(moves).any() else 0.0
     if not floor <= middle < ratio or not 0 < trend.fallen < loss_fallen or trend.begins_at_zero:
+        return
+    if has_learnt(window, trend.start):
         return
     if not _falls_straight(loss, trend.noise):
         return

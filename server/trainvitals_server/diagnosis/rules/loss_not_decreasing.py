@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from trainvitals.wire.messages import Evidence
-from trainvitals_server.diagnosis.facts import is_game
+from trainvitals_server.diagnosis.facts import has_learnt, is_game
 from trainvitals_server.diagnosis.reading import is_warming_up, loss_trend
 from trainvitals_server.diagnosis.symptom import Symptom
 from trainvitals_server.diagnosis.window import Window
@@ -18,7 +18,8 @@ def loss_not_decreasing(
 ) -> Iterator[Symptom]:
     """After ``after_steps`` steps (``patience`` times as many for a warning), neither the loss now nor its best tenth
     is under the start by more than ``fallen`` of it, nor by ``noises`` times the noise between neighbouring steps; or
-    under it by a twentieth at the most, none of it since the second tenth of the run. No warning of what may be a game.
+    under it by a twentieth at the most, none of it since the second tenth of the run. No warning of what may be a game,
+    and no word of a classifier that began under a fifth of chance.
 
     Window medians are compared, never single batches. Source: "A Recipe for Training Neural Networks" (Karpathy, 2019);
     the rule of this name in Amazon SageMaker Debugger compares single steps, which alarms on noise.
@@ -26,7 +27,7 @@ def loss_not_decreasing(
     loss, trend = window.loss, loss_trend(window.loss)
     if loss is None or trend is None or window.step < after_steps or is_warming_up(window):
         return
-    if trend.begins_at_zero or trend.has_two_signs:
+    if trend.begins_at_zero or trend.has_two_signs or has_learnt(window, trend.start):
         return
     gained = trend.start - min(trend.now, trend.lowest)
     is_still = gained <= fallen * abs(trend.start) and (trend.noise == 0 or gained <= noises * trend.noise)

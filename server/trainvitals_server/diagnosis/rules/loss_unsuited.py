@@ -47,7 +47,7 @@ def _told(window: Window, function: str, kind: str, known: Series, is_ill: NDArr
     said = "is given targets under 0 or above 1" if kind == "targets" else f"is negative ({value:.4g})"
     return Symptom(
         rule="loss_unsuited",
-        severity="warning",
+        severity="critical" if kind == "targets" else "warning",
         summary=f"{function} {said}: it is made for {'0 to 1' if kind == 'targets' else 'log-probabilities'}",
         first_step=since,
         last_step=window.step,
