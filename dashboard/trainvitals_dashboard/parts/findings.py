@@ -112,7 +112,7 @@ def evidence_chips(evidence: Evidence) -> list[tuple[str, str]]:
     limit = "threshold"
     if evidence.value is not None and evidence.value not in evidence.numbers.values():  # the rule's own word is better
         chips.append((named or "value", words.number(evidence.value)))
-    elif named and not is_fact(evidence.metric or ""):  # facts are called by the SDK's own words
+    elif named and evidence.is_drawn and not is_fact(evidence.metric or ""):  # facts have the SDK's own words
         limit = f"threshold of {named[0].lower()}{named[1:]}"
     if evidence.threshold is not None:
         chips.append((limit, f"{evidence.comparison} {words.number(evidence.threshold)}"))
