@@ -200,7 +200,8 @@ class Watching:
             every = self._settings.every
         budget = self._settings.budget if options.budget is None else options.budget
         if plan is None:
-            return Sampling(every=every, budget=budget, dense=options.dense)
+            is_alone = self._place.ranks == 1
+            return Sampling(every=every, budget=budget, dense=options.dense, is_alone=is_alone)
         return AgreedSampling(plan, leads=self._place.leads, every=every, budget=budget, dense=options.dense)
 
     def _shards(self, layers: Layers, plan: Plan) -> Shards | None:

@@ -72,6 +72,17 @@ def test_a_thousand_steps_have_fifty_snapshots_however_dear(steps: float, budget
     assert max(later - step for step, later in pairwise(sampled)) <= MAX_FIRST_INTERVAL
 
 
+@pytest.mark.parametrize("steps", [0.05, 0.3, 0.6])
+def test_ranks_that_choose_by_costs_of_their_own_sample_many_of_the_same_steps(steps: float) -> None:
+    ranks = [Training(Sampling(every=None, budget=0.02, is_alone=False)) for _ in range(2)]
+    for training, cost in zip(ranks, (1.0, steps), strict=True):
+        training.go_on(FIRST_STEPS, always(steps=cost))
+    common = set.intersection(*(set(training.costs) for training in ranks))
+
+    assert len([step for step in common if step > MOST]) >= 15
+    assert all(len(training.costs) >= 50 for training in ranks)
+
+
 def test_what_every_step_costs_is_left_to_snapshots_no_more() -> None:
     cheap, dear = (Sampling(every=None, budget=0.02) for _ in range(2))
     for sampling, always_seconds in ((cheap, 0.0), (dear, 0.01 * STEP_SECONDS)):

@@ -27,12 +27,14 @@ CAPTURE_PAUSE: Final = 500  # steps from one capture to the next: findings come 
 class Sampling:
     """Says of each step whether it is sampled. ``every``: a fixed interval, which costs what it costs; None: the
     shortest of ``INTERVALS`` whose cost stays within ``budget``, a share of the training's time. ``dense``: steps from
-    the start of which each is sampled; None: 10 to 50, by what they cost,
-    or 50 where ``every`` is fixed."""
+    the start of which each is sampled; None: 10 to 50, by what they cost, or 50 where ``every`` is fixed. Ranks choose
+    each by its own costs; one that is not ``is_alone`` keeps to ``INTERVALS`` throughout, so that many of their sampled
+    steps are the same, and can be held against each other."""
 
-    def __init__(self, *, every: int | None, budget: float, dense: int | None = None) -> None:
+    def __init__(self, *, every: int | None, budget: float, dense: int | None = None, is_alone: bool = True) -> None:
         self.interval = every or FIRST_INTERVAL
         self._fixed = every is not None
+        self._is_alone = is_alone
         self._budget = budget
         least, most = FIRST_DENSE if dense is None else (dense, dense)
         self._dense_until = most if self._fixed else least
@@ -88,6 +90,8 @@ class Sampling:
         if missing <= 0:
             return MAX_FIRST_INTERVAL
         longest = min((FIRST_STEPS - step) // (missing + 1), MAX_FIRST_INTERVAL)
+        if not self._is_alone:
+            return max((interval for interval in INTERVALS if interval <= longest), default=1)
         return max(1, longest if longest < EVEN else longest - longest % EVEN)
 
     def capture(self, step: int) -> tuple[CaptureOutcome, int]:
