@@ -59,7 +59,10 @@ def serving(folder: Path, **more: Any) -> Iterator[RealServer]:
     """Until the block ends; ``more``: other settings than the defaults."""
     settings = Settings(database=f"sqlite:///{folder}/server.sqlite3", **more)
     store = open_store(settings.database)
-    server = uvicorn.Server(uvicorn.Config(create_app(settings, store=store), port=0, log_level="warning"))
+    # without log_config: setting up logging anew closes the streams of others' handlers (absl's, which Keras brings)
+    server = uvicorn.Server(
+        uvicorn.Config(create_app(settings, store=store), port=0, log_level="warning", log_config=None)
+    )
     thread = threading.Thread(target=server.run)
     thread.start()
     wait_until(lambda: server.started, what="the server")
