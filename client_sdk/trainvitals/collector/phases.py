@@ -70,9 +70,8 @@ class Phases:
         found = {f"seconds/{phase}": spent / steps for phase, spent in seconds.items()}
         if len(waits) >= FEWEST_WAITS:
             usual = waits[: -math.ceil(len(waits) / PAUSE_EVERY)]
-            in_a_step = (
-                len(waits) / steps if len(waits) < MOST_WAITS else 1.0
-            )  # a critic's step is followed by one, too
+            # a critic's step is followed by a wait of its own
+            in_a_step = len(waits) / steps if len(waits) < MOST_WAITS else 1.0
             found[f"{FACTS}usual_wait"] = in_a_step * sum(usual) / len(usual)
         return {**found, "examples_per_second": examples / whole} if examples else found
 
