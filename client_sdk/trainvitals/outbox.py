@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import threading
 from collections import Counter, deque
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -18,8 +19,7 @@ FLUSH_SNAPSHOTS: Final = 16
 FLUSH_POINTS: Final = 4000  # with those of the snapshots fewer than a frame may have of one metric
 
 
-@dataclass(frozen=True, slots=True)
-class Point:
+class Point(NamedTuple):
     """One value of one metric; a tensor is read by the background thread."""
 
     metric: str
@@ -40,16 +40,19 @@ class Outbox:
 
     def __init__(self, *, max_snapshots: int = MAX_SNAPSHOTS, max_points: int = MAX_POINTS) -> None:
         self._snapshots: deque[Pending] = deque()
-        self._points: deque[Point] = deque()
+        self._logged: deque[tuple[int, Mapping[str, float | Tensor]]] = deque()
+        self._points = 0  # among what was logged
         self._max_snapshots = max_snapshots
         self._max_points = max_points
-        self._changed = threading.Condition()
+        self._lock = threading.Lock()
+        self._changed = threading.Condition(self._lock)
         self._closed = False
         self.drops: Counter[str] = Counter()
+        self.seconds_per_snapshot = 0.0  # that the background thread works on one: what it takes, the training lacks
 
     def put_snapshot(self, snapshot: Pending) -> None:
         """Add a snapshot; never waits for the server or the disk."""
-        with self._changed:
+        with self._lock:
             if len(self._snapshots) >= self._max_snapshots:
                 self._snapshots.popleft()
                 self.drops["outbox full"] += 1
@@ -57,15 +60,15 @@ class Outbox:
             if len(self._snapshots) >= FLUSH_SNAPSHOTS:
                 self._changed.notify()
 
-    def put_points(self, points: list[Point]) -> None:
-        """Add metric points; never waits for the server or the disk."""
-        with self._changed:
-            surplus = len(self._points) + len(points) - self._max_points
-            for _ in range(min(surplus, len(self._points))):
-                self._points.popleft()
-                self.drops["outbox full (metric points)"] += 1
-            self._points.extend(points)
-            if len(self._points) >= FLUSH_POINTS:
+    def put_points(self, step: int, values: Mapping[str, float | Tensor]) -> None:
+        """Add the points of metrics at a step; never waits for the server or the disk. For every step of a training:
+        what can be done later is."""
+        with self._lock:
+            self._logged.append((step, values))
+            self._points += len(values)
+            while self._points > self._max_points:
+                self.drops["outbox full (metric points)"] += len(self._pop())
+            if self._points >= FLUSH_POINTS:
                 self._changed.notify()
 
     def take(self, *, seconds: float) -> Batch:
@@ -74,11 +77,18 @@ class Outbox:
             if not self._closed and not self._enough():
                 self._changed.wait_for(lambda: self._closed or self._enough(), timeout=seconds)
             snapshots = [self._snapshots.popleft() for _ in range(min(FLUSH_SNAPSHOTS, len(self._snapshots)))]
-            points = [self._points.popleft() for _ in range(min(FLUSH_POINTS, len(self._points)))]
+            points: list[Point] = []
+            while self._logged and len(points) < FLUSH_POINTS:
+                points += self._pop()
             return Batch(snapshots=snapshots, points=points)
 
+    def _pop(self) -> list[Point]:
+        step, values = self._logged.popleft()
+        self._points -= len(values)
+        return [Point(metric, step, value) for metric, value in values.items()]
+
     def _enough(self) -> bool:
-        return len(self._snapshots) >= FLUSH_SNAPSHOTS or len(self._points) >= FLUSH_POINTS
+        return len(self._snapshots) >= FLUSH_SNAPSHOTS or self._points >= FLUSH_POINTS
 
     def close(self) -> None:
         """Wake the background thread for the last time."""
@@ -90,4 +100,4 @@ class Outbox:
     def finished(self) -> bool:
         """Closed and empty."""
         with self._changed:
-            return self._closed and not self._snapshots and not self._points
+            return self._closed and not self._snapshots and not self._logged

@@ -101,13 +101,13 @@ def checked_value(value: Any) -> float | Tensor:  # Any: what people log
     ValueError, OverflowError."""
     if isinstance(value, (int, float)):
         return float(value)
+    if getattr(value, "is_cpu", False) and value.numel() == 1 and not value.is_complex():
+        return float(value.item())  # a tensor whose number is there at once
     if hasattr(type(value), "detach") and hasattr(type(value), "numel"):
         if value.numel() != 1:
             raise TypeError(f"it has {value.numel()} values: log a mean, or one name for each")
         if value.is_complex():
             raise TypeError("it is complex: log its absolute value")
-        if value.device.type == "cpu":
-            return float(value.item())  # there at once
         # a copy, because the training may go on in place (loss += …)
         copy: Tensor = value.detach().clone()
         return copy

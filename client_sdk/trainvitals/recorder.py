@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections import Counter
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Final, TypeVar
@@ -57,6 +58,8 @@ class Recorder:
         self._system = SystemMeter()
         self._pauses = Pauses()
         self._newest_step = 0
+        self._snapshots = 0  # worked on, and the seconds of this thread that it took
+        self._seconds = 0.0
         self.steps: StepCounter | None = None  # the training's, if it is known
         self._reported: Counter[str] = Counter()
         self._model: bytes | None = None
@@ -125,7 +128,9 @@ class Recorder:
         preflight, self._preflight = self._preflight, None
         if preflight is not None:
             self.write("preflight", preflight)
+        begun = time.thread_time()
         measured = self._measured(batch.snapshots)
+        self._seconds += time.thread_time() - begun
         points = [*batch.points, *self._own_points(measured)]
         self._newest_step = max((self._newest_step, *(point.step for point in points)))
         steps = self.steps
@@ -135,6 +140,7 @@ class Recorder:
         metrics, failed = metric_points(points)
         if failed:
             self._outbox.drops["not readable"] += failed
+        begun = time.thread_time()
         for stats in layer_stats(measured, max_values=MAX_VALUES):
             self._write_frame(stats, metrics)
             metrics = []
@@ -142,6 +148,10 @@ class Recorder:
             self._write_frame(None, metrics)
         for taken in histograms(measured, max_cells=MAX_CELLS):
             self._write_frame(None, [], taken)
+        if measured:
+            self._snapshots += len(measured)
+            self._seconds += time.thread_time() - begun
+            self._outbox.seconds_per_snapshot = self._seconds / self._snapshots
         self._guarded(self._write_note, self._notes)
 
     def _write_note(self, notes: Notes) -> None:

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any, Literal
 from trainvitals.collector.options import WatchOptions, check_models, read_options
 from trainvitals.collector.steps import StepCounter
 from trainvitals.noting import Noting
-from trainvitals.outbox import Point
 from trainvitals.points import Intake, Metrics, checked_step
 from trainvitals.ranks import Place
 from trainvitals.reactions import Reactions, TrainingStopped
@@ -83,6 +82,7 @@ class Run(Noting, Shown):
             hand_over=self._hand_over,
             introduce=self._introduce,
             after_step=self.check_findings if reactions.wanted or joint_end is not None else None,
+            beside=lambda: 0.0 if pipeline is None else pipeline.outbox.seconds_per_snapshot,
         )
         reactions.look_closer = self._watching.capture
         if pipeline is not None and place.leads:
@@ -104,7 +104,8 @@ class Run(Noting, Shown):
         device; of a mapping within, the values are called "outer/inner". What is no number is left out, and the
         terminal says so: a training does not end for a log line. ``commit`` is wandb's, and changes nothing: the
         optimizer counts the steps, or a metric that comes again."""
-        ignore(wandb, of="log", own=("metrics", "step", "commit"))
+        if wandb:
+            ignore(wandb, of="log", own=("metrics", "step", "commit"))
         pipeline = self._pipeline
         if pipeline is None:
             return
@@ -113,8 +114,8 @@ class Run(Noting, Shown):
             at = None if step is None else checked_step(step)
             values = self._intake.take(metrics)
             if at is None:
-                at = self._steps.for_log(list(values), tell=self._console.say)
-            pipeline.outbox.put_points([Point(name, at, value) for name, value in values.items()])
+                at = self._steps.for_log(values, tell=self._console.say)
+            pipeline.outbox.put_points(at, values)
         except Exception as error:  # noqa: BLE001  # the border: no error of ours may reach the training
             self._console.say(f"log() left values out: {error}", once=f"log {type(error).__name__}")
         self._watching.logged(time.perf_counter() - started)
@@ -275,7 +276,7 @@ class Run(Noting, Shown):
     def _hand_over(self, pending: Pending, metrics: dict[str, float]) -> None:
         if (pipeline := self._pipeline) is not None:
             pipeline.outbox.put_snapshot(pending)
-            pipeline.outbox.put_points([Point(name, pending.step, value) for name, value in metrics.items()])
+            pipeline.outbox.put_points(pending.step, metrics)
 
     def _introduce(self, model: ModelInfo) -> None:
         if self._pipeline is not None:

@@ -41,7 +41,7 @@ HandOver = Callable[["Pending", dict[str, float]], None]
 class Watching:
     """At most one watch at a time. ``hand_over`` gets each snapshot with the metrics of its step, ``introduce`` the
     layers that snapshots have from now on; ``after_step``, if there is one, is called last in each step of the first
-    optimizer, and may raise."""
+    optimizer, and may raise. ``beside``: the seconds that other threads work on a snapshot."""
 
     def __init__(
         self,
@@ -55,6 +55,7 @@ class Watching:
         hand_over: HandOver,
         introduce: Callable[[ModelInfo], None],
         after_step: Callable[[], None] | None,
+        beside: Callable[[], float],
     ) -> None:
         self._settings = settings
         self._steps = steps
@@ -66,6 +67,7 @@ class Watching:
         self._hand_over = hand_over
         self._introduce = introduce
         self._after_step = after_step
+        self._beside = beside
         self._watch: Watch | None = None
         self._roots: dict[str, nn.Module] = {}  # and optimizers, that are watched
         self._optimizers: list[Optimizer] = []
@@ -257,6 +259,7 @@ class Watching:
             is_alone=self._place.ranks == find_place().ranks == 1,  # the others may have come since the run began
             leads=self._place.leads,
             shards=shards,
+            beside=self._beside,
         )
         self._roots, self._optimizers, self._begun_at = roots, list(optimizers), self._steps.upcoming
         if self._place.leads:

@@ -17,7 +17,7 @@ from tests.sdk.conftest import records
 from trainvitals import active
 from trainvitals.command import main
 from trainvitals.environment import new_run_id
-from trainvitals.outbox import Outbox, Point
+from trainvitals.outbox import Outbox
 from trainvitals.settings import InvalidSetting, read_settings
 from trainvitals.wire import coding
 from trainvitals.wire.messages import RunStart
@@ -148,8 +148,8 @@ def test_settings_may_be_a_namespace(offline: Any) -> None:
 
 def test_a_full_outbox_drops_the_oldest_and_counts_them() -> None:
     outbox = Outbox(max_points=2)
-    outbox.put_points([Point("loss", step, 0.0) for step in range(2)])
-    outbox.put_points([Point("loss", 2, 0.0)])
+    for step in range(3):
+        outbox.put_points(step, {"loss": 0.0})
     assert outbox.drops.total() == 1
     assert [point.step for point in outbox.take(seconds=0).points] == [1, 2]
 

@@ -8,12 +8,11 @@ from typing import Final
 import torch
 from torch import Tensor
 
-from trainvitals.collector.few import ACTIVATIONS
+from trainvitals.collector.few import ACTIVATIONS, at_once
 from trainvitals.collector.parcel import on_one_device
 from trainvitals.collector.sample import Sample
 from trainvitals.collector.stats import activations, histograms
 
-MAX_WAITING: Final = 256  # copies of one size: gradient accumulation is to take no more memory with every micro-batch
 MAX_CALLS: Final = 50_000  # of layers in a step: an optimizer that never steps must not make it grow for ever
 
 
@@ -45,28 +44,35 @@ class Activations:
         self._room -= 1
         few = ACTIVATIONS.of(output)
         values = few.reshape(-1).to(torch.float32, copy=True)
-        waiting = self._waiting.setdefault((values.numel(), few is output), Waiting())
+        count, is_whole = values.numel(), few is output
+        waiting = self._waiting.get((count, is_whole))
+        if waiting is None:
+            waiting = self._waiting[count, is_whole] = Waiting()
         waiting.layers.append(layer)
         waiting.sizes.append(output.numel())
         waiting.values.append(values)
-        if few is not output:
+        if not is_whole:
             least, greatest = activations.extremes(output, unit_peaks=unit_peaks)
             waiting.least.append(least)
             waiting.greatest.append(greatest)
-        if len(waiting.values) == MAX_WAITING:
-            self.reduce()
+        if len(waiting.values) >= at_once(count, device=values.device):
+            self._reduce(waiting)
+            del self._waiting[count, is_whole]
 
     def reduce(self) -> None:
         """Add all that waits to the sample."""
         for waiting in self._waiting.values():
-            rows = torch.stack(on_one_device(waiting.values))
-            reduced = activations.reduce_rows(rows)
-            if waiting.least:
-                reduced[activations.LARGEST] = activations.largest_of(
-                    on_one_device(waiting.least), on_one_device(waiting.greatest)
-                )
-            self._sample.add("activations", reduced, owners=waiting.layers, sizes=waiting.sizes)
-            if self._sample.with_histograms:
-                shares = histograms.reduce_rows(rows)
-                self._sample.add_histograms("activations", shares, owners=waiting.layers, sizes=waiting.sizes)
+            self._reduce(waiting)
         self._waiting.clear()
+
+    def _reduce(self, waiting: Waiting) -> None:
+        rows = torch.stack(on_one_device(waiting.values))
+        reduced = activations.reduce_rows(rows)
+        if waiting.least:
+            reduced[activations.LARGEST] = activations.largest_of(
+                on_one_device(waiting.least), on_one_device(waiting.greatest)
+            )
+        self._sample.add("activations", reduced, owners=waiting.layers, sizes=waiting.sizes)
+        if self._sample.with_histograms:
+            shares = histograms.reduce_rows(rows)
+            self._sample.add_histograms("activations", shares, owners=waiting.layers, sizes=waiting.sizes)

@@ -10,9 +10,11 @@ from typing import Any, Final, Protocol
 import torch
 from torch import Tensor
 
+HAS_CUDA: Final = torch.backends.cuda.is_built()
 TIMED: Final = 4  # one snapshot in so many is timed and stands for all; those in depth are met as often as they come
 MOST_SECTIONS: Final = 4096  # of a snapshot; what is beyond is not timed
 MOST_WAITING: Final = 16  # snapshots that the device has not got to
+_UNTIMED: Final = nullcontext()
 
 
 class Mark(Protocol):
@@ -44,7 +46,7 @@ class DeviceClock:
 
     def section(self) -> AbstractContextManager[None]:
         """What is done within is done for the snapshot."""
-        return self._timed() if self._is_timed and len(self._sections) < MOST_SECTIONS else nullcontext()
+        return self._timed() if self._is_timed and len(self._sections) < MOST_SECTIONS else _UNTIMED
 
     def ended(self, *, counted_seconds: float) -> float:
         """The snapshot's step is over, and so much is counted as its cost. Answers the seconds that snapshots have cost
@@ -83,4 +85,4 @@ def clock_of(tensor: Tensor) -> DeviceClock:
 
 def is_capturing() -> bool:
     """Whether a CUDA graph is being made: what is computed now is computed when it is played."""
-    return torch.cuda.is_initialized() and torch.cuda.is_current_stream_capturing()
+    return HAS_CUDA and torch.cuda.is_initialized() and torch.cuda.is_current_stream_capturing()

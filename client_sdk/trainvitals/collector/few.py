@@ -9,6 +9,9 @@ from typing import Final
 import torch
 from torch import Tensor
 
+MOST_AT_ONCE: Final = 256  # tensors: what is reduced together takes some of their memory
+CACHED: Final = 131_072  # values: half a megabyte
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Few:
@@ -39,6 +42,12 @@ class Few:
 
 ACTIVATIONS: Final = Few(most=8_192, block=16)
 PARAMETERS: Final = Few(most=16_384, block=4)  # short runs: embeddings change in few rows
+
+
+def at_once(values: int, *, device: torch.device) -> int:
+    """How many tensors of so many values are best reduced together. A CPU's caches hold few, and memory that is taken
+    and given back for more costs it more than all that is computed; elsewhere few large kernels are best."""
+    return MOST_AT_ONCE if device.type != "cpu" else min(MOST_AT_ONCE, max(1, CACHED // values))
 
 
 def _dense(tensor: Tensor) -> bool:

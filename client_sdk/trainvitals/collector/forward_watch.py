@@ -5,17 +5,17 @@ from __future__ import annotations
 import time
 from collections import deque
 from collections.abc import Sequence
+from functools import partial
 from typing import Final
 
 import torch
 from torch import Tensor, nn
-from torch.utils.hooks import RemovableHandle
 
 from trainvitals.collector.activations import Activations
 from trainvitals.collector.attention_watch import AttentionWatch
 from trainvitals.collector.device_clock import DeviceClock, is_capturing
 from trainvitals.collector.few import ACTIVATIONS
-from trainvitals.collector.hooks import Faults, Hook
+from trainvitals.collector.hooks import Faults, Hook, Switch
 from trainvitals.collector.outputs import measured
 from trainvitals.collector.sample import Sample
 from trainvitals.collector.stats import dead_units, drift, saturation
@@ -40,7 +40,6 @@ class ForwardWatch:
         self._seconds = 0.0
         self.called = False  # any layer, since the hooks are there
         self._modules = list(modules)
-        self._faults = faults
         self._device = device
         self._attention = attention
         self._ranges = {index: saturation.range_of(module) for index, module in enumerate(modules)}
@@ -48,27 +47,22 @@ class ForwardWatch:
         self._fired: deque[dict[int, Tensor]] = deque([{}], maxlen=WINDOWS)
         self._norms = [index for index, module in enumerate(modules) if drift.drifts(module)]
         self._running_means: dict[int, Tensor] = {}
-        self._handles: list[RemovableHandle] = []
+        self._hooks = Switch(modules, [Hook(partial(self._record, layer), faults) for layer in range(len(modules))])
         self._sample: Sample | None = None
         self._activations: Activations | None = None
-        self._roots = 0  # training passes of root modules that are under way
+        self.roots = 0  # training passes of root modules that are under way
 
     def begin(self, sample: Sample) -> None:
         """A sampled step begins: hooks are there from now on."""
         self._sample, self._activations = sample, Activations(sample)
         self.called = False
-        if not self._handles:
-            for index, module in enumerate(self._modules):
-                hook = Hook(lambda module, _, output, layer=index: self._record(layer, module, output), self._faults)
-                self._handles.append(module.register_forward_hook(hook))
+        self._hooks.on()
         if self._attention is not None and sample.in_depth:
             self._attention.begin(sample, self._counts)
 
     def rest(self) -> None:
         """The next step is not sampled: no hooks."""
-        for handle in self._handles:
-            handle.remove()
-        self._handles.clear()
+        self._hooks.off()
         if self._attention is not None:
             self._attention.rest()
 
@@ -78,15 +72,6 @@ class ForwardWatch:
         if self._attention is not None:
             seconds, self._attention.seconds = seconds + self._attention.seconds, 0.0
         return seconds
-
-    def enter_root(self) -> None:
-        """A training pass of a root module begins."""
-        self._roots += 1
-
-    def leave_root(self) -> bool:
-        """A pass of a root module is over, or has failed; whether it was a training pass."""
-        was_training, self._roots = self._roots > 0, max(0, self._roots - 1)
-        return was_training
 
     def end(self) -> None:
         """The sampled step ends: add to the sample what is still waiting, and what was gathered over several."""
@@ -101,7 +86,7 @@ class ForwardWatch:
             self._add_dead_units(sample)
             self._add_drift(sample)
 
-    def _record(self, layer: int, module: nn.Module, output: object) -> None:
+    def _record(self, layer: int, module: nn.Module, given: object, output: object) -> None:
         started = time.perf_counter()
         self.called = True
         if self._activations is None or not self._counts(module):
@@ -119,7 +104,7 @@ class ForwardWatch:
             return False
         if is_capturing():
             return False
-        return self._roots > 0 or (module.training and torch.is_grad_enabled())
+        return self.roots > 0 or (module.training and torch.is_grad_enabled())
 
     def _take(self, layer: int, module: nn.Module, output: Tensor) -> None:
         sample, activations = self._sample, self._activations

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import pickle
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, Final
 
 import torch
-from torch.jit._trace import is_tracing as _is_tracing
+from torch import compiler, nn
+from torch.compiler import is_dynamo_compiling
+from torch.utils.hooks import RemovableHandle
 
 from trainvitals.collector.toll import Toll
 
@@ -18,19 +20,17 @@ MAX_ERRORS: Final = 10
 class Faults:
     """Counts errors of hooks, tells of each kind once, and says when it is enough."""
 
+    too_many = False  # watching is to stop
+
     def __init__(self, tell: Callable[[str], None]) -> None:
         self._tell = tell
         self.count = 0
-
-    @property
-    def too_many(self) -> bool:
-        """Watching is to stop."""
-        return self.count >= MAX_ERRORS
 
     def add(self, error: Exception) -> None:
         """One more."""
         self.count += 1
         self._tell(f"watching met {type(error).__name__}: {error}; the training goes on, the snapshot is incomplete")
+        self.too_many = self.count >= MAX_ERRORS
         if self.count == MAX_ERRORS:
             self._tell(f"watching stopped after {MAX_ERRORS} errors; metrics that you log are still recorded")
 
@@ -47,9 +47,9 @@ class Hook:
         self._toll = toll
 
     def __call__(self, *arguments: Any) -> None:  # Any: whatever torch hands to hooks
-        if torch.compiler.is_compiling():
+        if is_dynamo_compiling() or compiler._is_compiling_flag:  # is_compiling(), in fewer calls
             return
-        if _is_tracing() or self._faults.too_many:
+        if torch._C._is_tracing() or self._faults.too_many:
             return
         try:
             if self._toll is not None and self._toll.is_due:
@@ -65,6 +65,36 @@ class Hook:
     def __reduce__(self) -> tuple[Callable[..., object], tuple[object, ...]]:
         # from the standard library, so that a checkpoint loads where trainvitals is not installed
         return pickle.loads, (pickle.dumps(_nothing()),)
+
+
+class Switch:
+    """Forward hooks of modules, in and out at once. Where one is out there is no trace of it but its number, under
+    which it comes back: to register it anew takes ten times as long, which counts where there are hundreds."""
+
+    def __init__(self, modules: Sequence[nn.Module], hooks: Sequence[Hook]) -> None:
+        self._pairs = list(zip(modules, hooks, strict=True))
+        self._handles: list[RemovableHandle | None] = [None] * len(self._pairs)
+        self._is_on = False
+
+    def on(self) -> None:
+        """The hooks are there from now on."""
+        if self._is_on:
+            return
+        self._is_on = True
+        for place, (module, hook) in enumerate(self._pairs):
+            handle = self._handles[place]
+            hooks = None if handle is None else handle.hooks_dict_ref()
+            if handle is None or hooks is None or hooks is not module._forward_hooks:
+                self._handles[place] = module.register_forward_hook(hook)
+            else:
+                hooks[handle.id] = hook
+
+    def off(self) -> None:
+        """They are gone."""
+        self._is_on = False
+        for handle in self._handles:
+            if handle is not None:
+                handle.remove()
 
 
 def _nothing() -> Callable[..., object]:

@@ -13,7 +13,7 @@ def measured(output: object) -> Tensor | None:
     """The first dense tensor of floating point in an output, however deep: an LSTM's output and not its states, the
     attention's output and not its weights. None if there is none."""
     if isinstance(output, Tensor):
-        plain = output.layout == torch.strided and not output.is_nested and output.device.type != "meta"
+        plain = output.layout is torch.strided and not output.is_nested and not output.is_meta
         return output if plain and output.is_floating_point() and output.numel() else None
     return next((found for part in _parts(output) if (found := measured(part)) is not None), None)
 

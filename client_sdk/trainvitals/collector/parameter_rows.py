@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 import torch
 from torch import Tensor, nn
 
-from trainvitals.collector.few import PARAMETERS
+from trainvitals.collector.few import PARAMETERS, at_once
 from trainvitals.collector.parcel import at_device_of
 
 
@@ -34,8 +34,10 @@ class ParameterRows:
     parameter (128 kB in double precision), as long as the watch lives.
     """
 
-    def __init__(self, members: Sequence[int], parameters: Sequence[Tensor]) -> None:
+    def __init__(self, members: Sequence[int], parameters: Sequence[Tensor], owners: Sequence[int]) -> None:
         self.members = list(members)  # their places among the parameters of the optimizer
+        self._owners = list(owners)  # and those of their layers
+        self._sizes = [local(parameter).numel() for parameter in parameters]
         self._parameters = list(parameters)
         few = [PARAMETERS.of(local(parameter)) for parameter in parameters]
         self.whole = few[0].numel() == local(parameters[0]).numel()
@@ -45,6 +47,12 @@ class ParameterRows:
         self._before, self._after, self._gradients = Rows(few), Rows(few), Rows(few)
         self.take_before()
         self.first = self.before.clone()
+
+    def layers_of(self, places: Sequence[int]) -> tuple[Sequence[int], Sequence[int]]:
+        """The layers, and the numbers of values, of what is in these places of the group, in order."""
+        if len(places) == len(self.members):
+            return self._owners, self._sizes
+        return [self._owners[place] for place in places], [self._sizes[place] for place in places]
 
     @property
     def before(self) -> Tensor:
@@ -77,8 +85,9 @@ class ParameterRows:
         return self._take(self._gradients, held)
 
     def others(self, held: Sequence[Tensor | None]) -> Tensor:
-        """The same places of other tensors, one for each parameter; NaN where there is none."""
-        return self._take(Rows([PARAMETERS.of(local(parameter)) for parameter in self._parameters]), held)
+        """The same places of other tensors, one for each parameter; NaN where there is none. They take the place of the
+        weights before the step, which are then forgotten."""
+        return self._take(self._before, held)
 
     def _take(self, rows: Rows, held: Sequence[Tensor | None]) -> Tensor:
         absent = [place for place, tensor in enumerate(held) if tensor is None]
@@ -99,16 +108,25 @@ class ParameterRows:
             )
 
 
-def side_by_side(parameters: Sequence[Tensor]) -> list[ParameterRows]:
-    """The parameters in groups of one size, type and device; those without values are left out."""
-    groups: dict[object, list[int]] = {}
+def side_by_side(parameters: Sequence[Tensor], owners: Sequence[int]) -> list[ParameterRows]:
+    """The parameters, with the layers that own them, in groups of one size, type and device, as many in each as are
+    best looked at together; those without values are left out."""
+    groups: dict[tuple[int, bool, torch.dtype, torch.device], list[int]] = {}
     for index, parameter in enumerate(parameters):
         own = local(parameter)
         if own.numel():
             few = PARAMETERS.of(own).numel()
             key = (few, few == own.numel(), own.dtype, own.device)
             groups.setdefault(key, []).append(index)
-    return [ParameterRows(members, [parameters[index] for index in members]) for members in groups.values()]
+    return [
+        ParameterRows(members, [parameters[index] for index in members], [owners[index] for index in members])
+        for (few, _, _, device), alike in groups.items()
+        for members in _parts(alike, at_once(few, device=device))
+    ]
+
+
+def _parts(members: list[int], size: int) -> Iterator[list[int]]:
+    return (members[start : start + size] for start in range(0, len(members), size))
 
 
 def layout(parameters: Iterable[Tensor]) -> list[object]:

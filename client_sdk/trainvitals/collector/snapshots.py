@@ -13,7 +13,7 @@ from torch import Tensor
 from trainvitals.collector import clipping
 from trainvitals.collector.decay import Decay, penalties
 from trainvitals.collector.noise import Estimate, estimate
-from trainvitals.collector.parcel import Parcel, on_one_device, receive, send
+from trainvitals.collector.parcel import Parcel, integers, on_one_device, receive, send
 from trainvitals.collector.sample import HISTOGRAM, Sample
 from trainvitals.collector.shards import Held, Shards
 from trainvitals.collector.stats import (
@@ -196,8 +196,8 @@ def _histograms(step: int, held: dict[str, Held], *, layers: list[str]) -> Cells
     kinds = {
         kind: histograms.of_layers(
             found.columns,
-            owners=torch.tensor(found.owners, dtype=torch.int64),
-            sizes=torch.tensor(found.sizes, dtype=torch.float64),
+            owners=integers(found.owners),
+            sizes=integers(found.sizes).double(),
             layers=len(layers),
         )
         for kind in VALUE_KINDS
@@ -217,8 +217,8 @@ def _table(step: int, held: dict[str, Held], kinds: dict[str, Kind], *, layers: 
     parts = [
         kinds[kind].of_layers(
             held[kind].columns,
-            owners=torch.tensor(held[kind].owners, dtype=torch.int64),
-            sizes=torch.tensor(held[kind].sizes, dtype=torch.float64),
+            owners=integers(held[kind].owners),
+            sizes=integers(held[kind].sizes).double(),
             layers=len(layers),
         )
         for kind in present

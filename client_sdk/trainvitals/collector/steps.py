@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import Final
 
 MOST_REPEATS: Final = 64  # of one metric before the first step: more than gradients are accumulated over
@@ -20,7 +20,7 @@ class StepCounter:
         self.current = 0
         self.calls = 0  # of watched models, in training or not
         self.driven = False  # by an optimizer
-        self._taken = False
+        self.is_taken = False  # the optimizer has stepped in the current step
         self._ever_taken = False
         self._repeats = 0
         self._logged: set[str] = set()
@@ -29,7 +29,7 @@ class StepCounter:
     def drive(self) -> None:
         """An optimizer counts from now on; a step that only metrics have told of is over."""
         self.driven = True
-        self._taken = self._taken or self._by_log
+        self.is_taken = self.is_taken or self._by_log
 
     def release(self) -> None:
         """No optimizer counts any more."""
@@ -37,35 +37,33 @@ class StepCounter:
 
     def begin(self) -> None:
         """Something that belongs to the next step happens."""
-        if self._taken:
+        if self.is_taken:
             self.advance()
 
     def advance(self) -> None:
         """The next step begins."""
         self.current += 1
-        self._taken = self._by_log = False
+        self.is_taken = self._by_log = False
         self._logged.clear()
 
     def take(self) -> None:
         """The optimizer has stepped."""
-        self._taken = self._ever_taken = True
-
-    @property
-    def is_taken(self) -> bool:
-        """Whether the optimizer has stepped in the current step."""
-        return self._taken
+        self.is_taken = self._ever_taken = True
 
     @property
     def upcoming(self) -> int:
         """The step that the next forward belongs to."""
-        return self.current + 1 if self._taken else self.current
+        return self.current + 1 if self.is_taken else self.current
 
-    def for_log(self, metrics: list[str], *, tell: Callable[[str], None]) -> int:
+    def for_log(self, metrics: Collection[str], *, tell: Callable[[str], None]) -> int:
         """The step that metrics logged now belong to. An optimizer that never steps, because a compiler or a CUDA graph
         steps in its place, is given up in time, and ``tell`` told."""
+        if self.driven and self._ever_taken:
+            self._logged.update(metrics)
+            return self.current
         again = not self._logged.isdisjoint(metrics)
         if self.driven:
-            self._repeats = self._repeats + 1 if again and not self._ever_taken else 0
+            self._repeats = self._repeats + 1 if again else 0
             if self._repeats < MOST_REPEATS:
                 self._logged.update(metrics)
                 return self.current

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 from statistics import median
 from typing import Final
@@ -30,7 +30,7 @@ from trainvitals.collector.layers import Layers
 from trainvitals.collector.loss_scaling import LossScaling
 from trainvitals.collector.loss_watch import LossWatch
 from trainvitals.collector.modes import Modes
-from trainvitals.collector.optimizer_watch import OptimizerWatch
+from trainvitals.collector.optimizer_watch import OptimizerWatch, has_closure
 from trainvitals.collector.phases import Phases, examples_in
 from trainvitals.collector.roots import is_compiled
 from trainvitals.collector.sample import Sample
@@ -56,7 +56,8 @@ class Watch:
     values together. Of an optimizer that steps several times in one step of the first, the first time is recorded.
     ``emit`` gets the snapshot, metrics of its step and the seconds that watching has cost since the one before. Of
     several ranks one ``leads`` and ships layers; where they are sharded, ``shards`` puts together what each holds. One
-    that ``is_alone`` has gradients of its own examples and no others.
+    that ``is_alone`` has gradients of its own examples and no others. ``beside``: the seconds that other threads work
+    on a snapshot, of which the training has as many less.
     """
 
     def __init__(
@@ -73,10 +74,11 @@ class Watch:
         leads: bool = True,
         shards: Shards | None = None,
         attention: AttentionWatch | None = None,
+        beside: Callable[[], float] = float,
     ) -> None:
         self._roots, self._layers, self._optimizers = list(roots), layers, list(optimizers)
         self._steps, self._sampling = steps, sampling
-        self._emit, self._tell = emit, tell
+        self._emit, self._tell, self._beside = emit, tell, beside
         self._leads, self._shards = leads, shards
         self._toll, self._modes = Toll(), Modes()
         self._counting = Faults(tell)  # of its own: steps are counted even when measuring has failed for good
@@ -104,9 +106,8 @@ class Watch:
         self._prepared: int | None = None  # the step that forward hooks are there for, or not there
         self._sampled = False
         self._permanent: list[RemovableHandle] = []
-        self._seconds = 0.0  # spent since the last boundary of steps
+        self._seconds = self._logging = 0.0  # spent since the last boundary of steps, and on log()
         self._unreported = 0.0  # spent since the last snapshot was handed over, on whatever
-        self._logging = 0.0  # spent on log() since the last boundary
         self._always: deque[float] = deque(maxlen=STEPS)  # of the steps of late what hooks that stay and log() cost
         self._blind = not leads or all(is_compiled(root) for root in self._roots)
 
@@ -216,10 +217,9 @@ class Watch:
         if self._turns.forward():
             self._steps.begin()
             self._prepare_once()
-        self._forward.enter_root()
-        given = inputs_of(module, arguments, named)
-        examples = examples_in(given)
-        sample = self._sample
+        self._forward.roots += 1
+        given = inputs_of(module, arguments, named) if named else arguments
+        examples, sample = examples_in(given), self._sample
         if sample is not None:
             self._guarded(lambda: self._accumulation.count(examples))
             if self._with_facts and "input_checksum" not in sample.facts and not is_capturing():
@@ -227,7 +227,8 @@ class Watch:
         self._phases.enter("forward", examples=examples, root=id(module))
 
     def _leave_root(self, module: nn.Module, arguments: object, output: object) -> None:
-        if self._forward.leave_root():
+        if self._forward.roots:
+            self._forward.roots -= 1
             if self._sample is not None:
                 self._spend(self._forward.take_seconds())
             self._phases.enter("backward")
@@ -241,8 +242,8 @@ class Watch:
             self._phases.enter("optimizer")
             sample = self._sample
             if sample is not None and index in self._waiting and not is_capturing():
-                has_closure = _has_closure(arguments, named)
-                self._guarded(lambda: self._parts[index].before(sample, has_closure=has_closure))
+                late = has_closure(arguments, named)
+                self._guarded(lambda: self._parts[index].before(sample, has_closure=late))
 
         return begin
 
@@ -319,8 +320,7 @@ class Watch:
         before = self._clipping.in_step
         self._accumulation.add_to(sample, loss_scale=self._scaling.scale, norm_before_clipping=before)
         rates: dict[str, float | Tensor] = {**self._phases.metrics(), **self._clipping.metrics()}
-        rates |= self._schedules.metrics()
-        rates |= self._scaling.metrics()
+        rates |= {**self._schedules.metrics(), **self._scaling.metrics()}
         for index, group in enumerate(group for optimizer in self._optimizers for group in optimizer.param_groups):
             rates["lr" if index == 0 else f"lr/{index}"] = group.get("lr", float("nan"))
         seconds, self._unreported = self._unreported, 0.0  # packing is on the next snapshot's account
@@ -344,7 +344,7 @@ class Watch:
         self._logging = 0.0
         cost = self._clock.step_ended(cost_seconds=spent if self._sampled else None)
         if self._sampled:
-            cost += self._device.ended(counted_seconds=cost)
+            cost += self._device.ended(counted_seconds=cost) + self._beside()
             self._unreported += cost - spent
             step_seconds, always = self._clock.step_seconds, median(self._always)
             self._sampling.note(
@@ -393,8 +393,3 @@ def _split(
         else GradientWatch(optimizer, [parameter for parameter, _ in own])
         for optimizer, own in zip(optimizers, pairs, strict=True)
     ]
-
-
-def _has_closure(arguments: object, named: object) -> bool:
-    given = arguments[1] if isinstance(arguments, tuple) and len(arguments) > 1 else None  # the first is the optimizer
-    return given is not None or (isinstance(named, Mapping) and named.get("closure") is not None)
