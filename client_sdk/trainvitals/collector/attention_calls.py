@@ -11,6 +11,8 @@ from typing import Any, Final, Protocol
 import torch
 from torch.nn import functional
 
+from trainvitals.collector.replaced import Replaced
+
 NAME: Final = "scaled_dot_product_attention"
 _attend: Final[Callable[..., Any]] = getattr(functional, NAME)
 
@@ -23,15 +25,14 @@ class Listener(Protocol):
 
 
 _listeners: list[Listener] = []
-_replaced: list[tuple[ModuleType, str]] = []
+_replaced: Final = Replaced()
 
 
 def listen(listener: Listener) -> None:
     """Report to it from now on."""
     if not _listeners:
-        _replaced.extend(_names_of(_attend))
-        for module, name in _replaced:
-            setattr(module, name, _reporting)
+        for module, name in _names_of(_attend):
+            _replaced.put(module, name, _reporting)
     _listeners.append(listener)
 
 
@@ -40,10 +41,7 @@ def leave(listener: Listener) -> None:
     if listener in _listeners:
         _listeners.remove(listener)
     if not _listeners:
-        while _replaced:
-            module, name = _replaced.pop()
-            if getattr(module, name, None) is _reporting:  # else somebody has put theirs around it
-                setattr(module, name, _attend)
+        _replaced.undo()
 
 
 def _reporting(*arguments: Any, **named: Any) -> Any:

@@ -12,6 +12,8 @@ from torch import Tensor
 from torch.nn.utils import clip_grad
 from torch.optim import Optimizer
 
+from trainvitals.collector.replaced import Replaced
+
 CLIP: Final = "_clip_grads_with_norm_"  # under every name by which clip_grad_norm_ may have been imported
 
 
@@ -30,7 +32,7 @@ class Listener(Protocol):
 
 
 _listeners: list[Listener] = []
-_undo: list[Callable[[], None]] = []
+_replaced: Final = Replaced()
 
 
 def listen(listener: Listener) -> None:
@@ -45,25 +47,13 @@ def leave(listener: Listener) -> None:
     if listener in _listeners:
         _listeners.remove(listener)
     if not _listeners:
-        while _undo:
-            _undo.pop()()
+        _replaced.undo()
 
 
 def _install() -> None:
     if hasattr(clip_grad, CLIP):
-        _replace(clip_grad, CLIP, _reporting_clip(getattr(clip_grad, CLIP)))
-    _replace(torch.amp.GradScaler, "step", _reporting_step(torch.amp.GradScaler.step))
-
-
-def _replace(owner: Any, name: str, function: Callable[..., Any]) -> None:  # Any: a module or a class
-    original = getattr(owner, name)
-    setattr(owner, name, function)
-
-    def restore() -> None:
-        if getattr(owner, name) is function:  # else somebody has put theirs around it, which calls it still
-            setattr(owner, name, original)
-
-    _undo.append(restore)
+        _replaced.put(clip_grad, CLIP, _reporting_clip(getattr(clip_grad, CLIP)))
+    _replaced.put(torch.amp.GradScaler, "step", _reporting_step(torch.amp.GradScaler.step))
 
 
 def _reporting_clip(original: Callable[..., Any]) -> Callable[..., Any]:

@@ -15,6 +15,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from trainvitals.collector.replaced import Replaced
 from trainvitals.wire.facts import LOSS_FUNCTIONS
 
 _HANDLE: Final = "handle_torch_function"
@@ -50,7 +51,7 @@ class Listener(Protocol):
 
 
 _listeners: list[Listener] = []
-_replaced: list[tuple[ModuleType, str, object, object]] = []  # module, name, ours, theirs
+_replaced: Final = Replaced()
 
 
 def listen(listener: Listener) -> None:
@@ -58,12 +59,10 @@ def listen(listener: Listener) -> None:
     if not _listeners:
         reporting = {theirs: _reporting(name, theirs) for name, theirs in _functions()}
         ours = {id(theirs): (theirs, replacement) for theirs, replacement in reporting.items()}
-        for module, key, theirs, replacement in list(_names_of(ours)):
-            setattr(module, key, replacement)
-            _replaced.append((module, key, replacement, theirs))
-        handle, theirs = _handing_on({replacement: theirs for theirs, replacement in reporting.items()})
-        setattr(functional, _HANDLE, handle)
-        _replaced.append((functional, _HANDLE, handle, theirs))
+        for module, key, replacement in list(_names_of(ours)):
+            _replaced.put(module, key, replacement)
+        handle = _handing_on({replacement: theirs for theirs, replacement in reporting.items()})
+        _replaced.put(functional, _HANDLE, handle)
     _listeners.append(listener)
 
 
@@ -72,10 +71,7 @@ def leave(listener: Listener) -> None:
     if listener in _listeners:
         _listeners.remove(listener)
     if not _listeners:
-        while _replaced:
-            module, key, replacement, theirs = _replaced.pop()
-            if getattr(module, key, None) is replacement:  # else somebody has put theirs around it
-                setattr(module, key, theirs)
+        _replaced.undo()
 
 
 def _functions() -> Iterator[tuple[str, Callable[..., Any]]]:
@@ -101,16 +97,16 @@ def _reporting(name: str, original: Callable[..., Any]) -> Callable[..., Any]:
     return loss
 
 
-def _handing_on(originals: dict[Callable[..., Any], Callable[..., Any]]) -> tuple[Callable[..., Any], Any]:
-    """What tells tensors and modes with a ``__torch_function__`` which function is called, and PyTorch's own. A loss
-    names itself by its global name, which is ours: they look it up in tables, and call it, as the original."""
+def _handing_on(originals: dict[Callable[..., Any], Callable[..., Any]]) -> Callable[..., Any]:
+    """What tells tensors and modes with a ``__torch_function__`` which function is called. A loss names itself by its
+    global name, which is ours: they look it up in tables, and call it, as the original."""
     theirs: Final = getattr(functional, _HANDLE)
 
     @functools.wraps(theirs)
     def handle(function: Callable[..., Any], *arguments: Any, **named: Any) -> Any:
         return theirs(originals.get(function, function), *arguments, **named)
 
-    return handle, theirs
+    return handle
 
 
 def _call(name: str, signature: inspect.Signature, arguments: Any, named: Any, answer: Tensor) -> LossCall:
@@ -119,11 +115,11 @@ def _call(name: str, signature: inspect.Signature, arguments: Any, named: Any, a
     return LossCall(function=name, given=dict(bound.arguments), answer=answer)
 
 
-def _names_of(ours: dict[int, tuple[Any, Any]]) -> Iterator[tuple[ModuleType, str, Any, Any]]:
+def _names_of(ours: dict[int, tuple[Any, Any]]) -> Iterator[tuple[ModuleType, str, Any]]:
     """Global names of all loaded modules that stand for one of the functions, in one pass over them: some 10 ms."""
     for module in list(sys.modules.values()):
         if isinstance(module, ModuleType):
             for key, value in list(vars(module).items()):
                 found = ours.get(id(value))
                 if found is not None and found[0] is value:
-                    yield module, key, *found
+                    yield module, key, found[1]
