@@ -22,6 +22,7 @@ STAT_WORDS: Final[dict[str, str]] = {
     "weight_norm": "Weight norm",
     "update_rms": "Update RMS",
     "saturated_fraction": "Saturated fraction",
+    "relu_zero_fraction": "Zeros of the relu behind it",
     "dead_fraction": "Dead units",
     "grad_mean": "Gradient mean",
     "grad_zero_fraction": "Zero gradients",

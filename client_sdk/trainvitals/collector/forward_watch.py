@@ -15,6 +15,7 @@ from trainvitals.collector.activations import Activations
 from trainvitals.collector.attention_watch import AttentionWatch
 from trainvitals.collector.device_clock import DeviceClock, is_capturing
 from trainvitals.collector.few import ACTIVATIONS
+from trainvitals.collector.function_watch import FunctionWatch
 from trainvitals.collector.hooks import Faults, Hook, Switch
 from trainvitals.collector.outputs import measured
 from trainvitals.collector.sample import Sample
@@ -45,38 +46,61 @@ class ForwardWatch:
         self._ranges = {index: saturation.range_of(module) for index, module in enumerate(modules)}
         self._unit_dims = dead_units.unit_dims(self._modules)
         self._fired: deque[dict[int, Tensor]] = deque([{}], maxlen=WINDOWS)
+        self.functions = FunctionWatch(
+            modules, faults=faults, device=device, note_fired=self._note_fired, counts=self._counts
+        )
         self._norms = [index for index, module in enumerate(modules) if drift.drifts(module)]
         self._running_means: dict[int, Tensor] = {}
-        self._hooks = Switch(modules, [Hook(partial(self._record, layer), faults) for layer in range(len(modules))])
+        self._hooks = Switch(
+            (module, Hook(partial(self._record, layer), faults)) for layer, module in enumerate(modules)
+        )
+        self._closing = Switch(self.functions.hooks(), before=True)
         self._sample: Sample | None = None
         self._activations: Activations | None = None
-        self.roots = 0  # training passes of root modules that are under way
+        self._roots = 0  # training passes of root modules that are under way
 
     def begin(self, sample: Sample) -> None:
         """A sampled step begins: hooks are there from now on."""
         self._sample, self._activations = sample, Activations(sample)
         self.called = False
+        self.functions.begin(sample)
         self._hooks.on()
+        self._closing.on()
         if self._attention is not None and sample.in_depth:
             self._attention.begin(sample, self._counts)
 
     def rest(self) -> None:
         """The next step is not sampled: no hooks."""
         self._hooks.off()
+        self._closing.off()
+        self.functions.rest()
         if self._attention is not None:
             self._attention.rest()
 
     def take_seconds(self) -> float:
         """What the hooks have cost the host since the last call."""
-        seconds, self._seconds = self._seconds, 0.0
+        seconds, self._seconds, self.functions.seconds = self._seconds + self.functions.seconds, 0.0, 0.0
         if self._attention is not None:
             seconds, self._attention.seconds = seconds + self._attention.seconds, 0.0
         return seconds
+
+    def enter_root(self) -> None:
+        """A training pass of a root module begins."""
+        self._roots += 1
+        self.functions.entered()
+
+    def leave_root(self, output: object) -> bool:
+        """A pass of a root module is over with this, or has failed; whether it was a training pass."""
+        was_training, self._roots = self._roots > 0, max(0, self._roots - 1)
+        if not self._roots:
+            self.functions.left(output)
+        return was_training
 
     def end(self) -> None:
         """The sampled step ends: add to the sample what is still waiting, and what was gathered over several."""
         sample, activations = self._sample, self._activations
         self._sample = self._activations = None
+        self.functions.end()
         if sample is None or activations is None:
             return
         activations.reduce()
@@ -92,6 +116,7 @@ class ForwardWatch:
         if self._activations is None or not self._counts(module):
             return
         tensor = measured(output)
+        self.functions.gave_out(layer, given, tensor)
         if tensor is not None:
             with self._device.section():
                 self._take(layer, module, tensor.detach())
@@ -104,7 +129,7 @@ class ForwardWatch:
             return False
         if is_capturing():
             return False
-        return self.roots > 0 or (module.training and torch.is_grad_enabled())
+        return self._roots > 0 or (module.training and torch.is_grad_enabled())
 
     def _take(self, layer: int, module: nn.Module, output: Tensor) -> None:
         sample, activations = self._sample, self._activations

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import pickle
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable
 from typing import Any, Final
 
 import torch
@@ -68,11 +68,13 @@ class Hook:
 
 
 class Switch:
-    """Forward hooks of modules, in and out at once. Where one is out there is no trace of it but its number, under
-    which it comes back: to register it anew takes ten times as long, which counts where there are hundreds."""
+    """Hooks of modules, to be called after their forward or ``before`` it, in and out at once. Where one is out there
+    is no trace of it but its number, under which it comes back: to register it anew takes ten times as long, which
+    counts where there are hundreds."""
 
-    def __init__(self, modules: Sequence[nn.Module], hooks: Sequence[Hook]) -> None:
-        self._pairs = list(zip(modules, hooks, strict=True))
+    def __init__(self, pairs: Iterable[tuple[nn.Module, Hook]], *, before: bool = False) -> None:
+        self._pairs = list(pairs)
+        self._before = before
         self._handles: list[RemovableHandle | None] = [None] * len(self._pairs)
         self._is_on = False
 
@@ -84,10 +86,12 @@ class Switch:
         for place, (module, hook) in enumerate(self._pairs):
             handle = self._handles[place]
             hooks = None if handle is None else handle.hooks_dict_ref()
-            if handle is None or hooks is None or hooks is not module._forward_hooks:
-                self._handles[place] = module.register_forward_hook(hook)
+            there = module._forward_pre_hooks if self._before else module._forward_hooks
+            if handle is not None and hooks is there:
+                there[handle.id] = hook
             else:
-                hooks[handle.id] = hook
+                register = module.register_forward_pre_hook if self._before else module.register_forward_hook
+                self._handles[place] = register(hook)
 
     def off(self) -> None:
         """They are gone."""

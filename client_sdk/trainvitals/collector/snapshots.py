@@ -25,6 +25,7 @@ from trainvitals.collector.stats import (
     gradients,
     histograms,
     moments,
+    rectified,
     saturation,
     updates,
     weights,
@@ -46,6 +47,7 @@ class Kind(Protocol):
 ALWAYS: Final[dict[str, Kind]] = {
     "activations": activations,
     "saturation": saturation,
+    "rectified": rectified,
     "gradients": gradients,
     "updates": updates,
 }

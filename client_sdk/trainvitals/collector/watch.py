@@ -78,8 +78,8 @@ class Watch:
     ) -> None:
         self._roots, self._layers, self._optimizers = list(roots), layers, list(optimizers)
         self._steps, self._sampling = steps, sampling
-        self._emit, self._tell, self._beside = emit, tell, beside
-        self._leads, self._shards = leads, shards
+        self._emit, self._tell, self._leads, self._shards = emit, tell, leads, shards
+        self._beside = beside
         self._toll, self._modes = Toll(), Modes()
         self._counting = Faults(tell)  # of its own: steps are counted even when measuring has failed for good
         self._faults = Faults(tell)
@@ -164,6 +164,7 @@ class Watch:
         """Have PyTorch's functions as they were, hooks aside: within one of these, none may be taken out."""
         leave(self)
         self._losses.stop()
+        self._forward.functions.stop()
 
     def capture(self) -> tuple[CaptureOutcome, int]:
         """See ``Sampling.capture``."""
@@ -217,7 +218,7 @@ class Watch:
         if self._turns.forward():
             self._steps.begin()
             self._prepare_once()
-        self._forward.roots += 1
+        self._forward.enter_root()
         given = inputs_of(module, arguments, named) if named else arguments
         examples, sample = examples_in(given), self._sample
         if sample is not None:
@@ -227,8 +228,7 @@ class Watch:
         self._phases.enter("forward", examples=examples, root=id(module))
 
     def _leave_root(self, module: nn.Module, arguments: object, output: object) -> None:
-        if self._forward.roots:
-            self._forward.roots -= 1
+        if self._forward.leave_root(output):
             if self._sample is not None:
                 self._spend(self._forward.take_seconds())
             self._phases.enter("backward")

@@ -21,11 +21,14 @@ def unit_dims(modules: list[nn.Module]) -> dict[int, int]:
     for index, module in enumerate(modules):
         if isinstance(module, RECTIFIERS):
             found[index] = unit_dim
-        elif isinstance(module, _CHANNELS_SECOND):
-            unit_dim = 1
-        elif isinstance(module, nn.Flatten) or any(True for _ in module.parameters(recurse=False)):
-            unit_dim = -1
+        elif isinstance(module, (nn.Flatten, *_CHANNELS_SECOND)) or any(True for _ in module.parameters(recurse=False)):
+            unit_dim = unit_dim_behind(module)
     return found
+
+
+def unit_dim_behind(module: nn.Module) -> int:
+    """The dimension that counts units in what a layer gives out."""
+    return 1 if isinstance(module, _CHANNELS_SECOND) else -1
 
 
 def peaks(output: Tensor, *, unit_dim: int) -> Tensor:

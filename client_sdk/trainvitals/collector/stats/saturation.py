@@ -22,6 +22,9 @@ class Range:
     reach: float
 
 
+OF_FUNCTIONS: Final = {"tanh": Range(centre=0.0, reach=TAIL), "sigmoid": Range(centre=0.5, reach=TAIL / 2)}
+
+
 def range_of(module: nn.Module) -> Range | None:
     """Of a layer that saturates; None for all others."""
     if isinstance(module, nn.ReLU6):
@@ -32,9 +35,9 @@ def range_of(module: nn.Module) -> Range | None:
     if isinstance(module, nn.Hardsigmoid):
         return Range(centre=0.5, reach=0.5 * BRINK)
     if isinstance(module, nn.Sigmoid):
-        return Range(centre=0.5, reach=TAIL / 2)
+        return OF_FUNCTIONS["sigmoid"]
     if isinstance(module, (nn.Tanh, nn.Softsign, nn.Softmax)):
-        return Range(centre=0.0, reach=TAIL)
+        return OF_FUNCTIONS["tanh"]
     return None
 
 

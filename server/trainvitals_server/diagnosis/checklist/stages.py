@@ -67,6 +67,17 @@ def _has_kind(kinds: frozenset[str]) -> Callable[[Window], bool]:
     return lambda window: any(layer.kind in kinds for layer in window.info.values())
 
 
+def _rectifies(window: Window) -> bool:
+    """By a layer, or by a function, of which it is told with the layer before."""
+    return _has_kind(RECTIFIERS)(window) or has_stat("relu_zero_fraction")(window)
+
+
+def _squashes(window: Window) -> bool:
+    """The same; of a softmax it is told, too, but it is not judged."""
+    is_told = has_stat("saturated_fraction")(window) and not _has_kind(frozenset({"Softmax"}))(window)
+    return _has_kind(SQUASHING)(window) or is_told
+
+
 def _is_deep(window: Window) -> bool:
     return not window.info or len(weighted(window)) >= DEPTH
 
@@ -129,8 +140,8 @@ RULES: Final[dict[str, Place]] = {
     "accumulation_unscaled": _settings(needs=(WEIGHTS,), steps=3),
     "gradients_not_zeroed": _inside(needs=(GRADIENTS,), steps=10),
     "layer_not_learning": _inside(needs=(UPDATES,), steps=10),
-    "dead_activations": _inside(needs=(OUTPUTS,), steps=5, concerns=_has_kind(RECTIFIERS)),
-    "saturated_activations": _inside(needs=(OUTPUTS, LOSS), steps=20, concerns=_has_kind(SQUASHING)),
+    "dead_activations": _inside(needs=(OUTPUTS,), steps=5, concerns=_rectifies),
+    "saturated_activations": _inside(needs=(OUTPUTS, LOSS), steps=20, concerns=_squashes),
     "activations_shrinking": _inside(needs=(OUTPUTS, LOSS), steps=20, concerns=_is_deep),
     "activations_growing": _inside(needs=(OUTPUTS, LOSS), steps=20, concerns=_is_deep),
     "training_in_evaluation_mode": _inside(needs=(MODES,), steps=2, concerns=_differs_by_mode),

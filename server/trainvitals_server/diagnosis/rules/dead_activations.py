@@ -1,4 +1,4 @@
-"""ReLU layers that give nothing but zeros."""
+"""Rectifiers that give nothing but zeros."""
 
 from __future__ import annotations
 
@@ -7,46 +7,47 @@ from collections.abc import Iterator
 import numpy as np
 
 from trainvitals.wire.messages import Evidence
+from trainvitals_server.diagnosis.called import NAMED, called_behind
 from trainvitals_server.diagnosis.median import median
-from trainvitals_server.diagnosis.reading import recent, since
+from trainvitals_server.diagnosis.reading import since
 from trainvitals_server.diagnosis.symptom import Symptom
 from trainvitals_server.diagnosis.window import Window
 
 RECTIFIERS = frozenset({"ReLU", "ReLU6", "Threshold"})
+OF_MODULES, OF_FUNCTIONS = "zero_fraction", "relu_zero_fraction"
 
 
 def dead_activations(window: Window, *, zeros: float = 0.995, samples: int = 5) -> Iterator[Symptom]:
-    """A rectifier whose outputs are zero in more than ``zeros`` of all places in each of the newest ``samples``
-    snapshots. 50 to 90 % of zeros are healthy, and only rectifiers are judged: dropout and pooling have zeros by
-    design.
+    """A rectifier, a layer or a function that is called behind one, whose outputs are zero in more than ``zeros`` of
+    all places in each of the newest ``samples`` snapshots. 50 to 90 % of zeros are healthy, and only rectifiers are
+    judged: dropout and pooling have zeros by design.
 
     Source: Lu et al., "Dying ReLU and Initialization", 2019; Glorot, Bordes & Bengio, AISTATS 2011 (healthy sparsity).
     """
-    fractions = recent(window, "zero_fraction", samples=samples)
-    if fractions is None:
+    if OF_MODULES not in window.stats or len(window.steps) < samples:
         return
-    judged = [
-        column
-        for column, name in enumerate(window.layers)
-        if name in window.info and window.info[name].kind in RECTIFIERS
-    ]
-    dead = np.array(judged, np.intp)[(fractions[:, judged] > zeros).all(axis=0)]
+    kinds = [window.info[name].kind if name in window.info else "" for name in window.layers]
+    called = called_behind(window, OF_FUNCTIONS)
+    judged = np.union1d(np.flatnonzero([kind in RECTIFIERS for kind in kinds]), called)
+    fractions = window.stats[OF_MODULES].copy()
+    fractions[:, called] = window.stats[OF_FUNCTIONS][:, called] if len(called) else 0
+    dead = judged[(fractions[-samples:, judged] > zeros).all(axis=0)]
     if not len(dead):
         return
-    worst = median(fractions[:, dead])
-    layers = tuple(window.layers[column] for column in dead)
-    begun = since(window, (window.stats["zero_fraction"][:, dead] > zeros).all(axis=1))
+    shut, worst = np.intersect1d(dead, called), median(fractions[-samples:, dead])
+    stat, shown = (OF_FUNCTIONS, shut) if len(shut) == len(dead) else (OF_MODULES, np.setdiff1d(dead, shut))
+    begun = since(window, (fractions[:, dead] > zeros).all(axis=1))
     yield Symptom(
         rule="dead_activations",
         severity="critical" if 2 * len(dead) >= len(judged) or worst == 1.0 else "warning",
-        summary=f"{len(dead)} of {len(judged)} rectifier layers give {worst:.1%} zeros: nothing passes, nothing learns "
-        "behind them",
+        summary=f"{len(dead)} of {len(judged)} rectifier layers{NAMED if len(shut) else ''} give {worst:.1%} zeros: "
+        "nothing passes, nothing learns behind them",
         first_step=begun,
         last_step=window.step,
-        layers=layers,
+        layers=tuple(window.layers[column] for column in dead),
         evidence=Evidence(
-            stat="zero_fraction",
-            layers=list(layers),
+            stat=stat,
+            layers=[window.layers[column] for column in shown],
             value=worst,
             threshold=zeros,
             comparison=">",

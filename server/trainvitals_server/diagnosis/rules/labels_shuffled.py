@@ -47,7 +47,8 @@ def labels_shuffled(
         return
     if not (nothing_learnt(window, after_steps=after_steps) and is_stuck(window, after_steps=after_steps)):
         return
-    if (zeros := recent(window, "zero_fraction")) is not None and np.nanmax(typical(zeros), initial=0.0) > dead:
+    shares = [recent(window, stat) for stat in ("zero_fraction", "relu_zero_fraction")]
+    if any(zeros is not None and np.nanmax(typical(zeros), initial=0.0) > dead for zeros in shares):
         return
     update = _median(ratios, weighted(window))
     if not least_update < update < most_update or accuracy.mean() > majority.mean() + gained or majority.mean() > 0.9:

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from trainvitals.wire.messages import Evidence
+from trainvitals_server.diagnosis.called import NAMED, called_behind, ends_of_parts
 from trainvitals_server.diagnosis.reading import loss_trend, recent, since, typical, weighted
 from trainvitals_server.diagnosis.symptom import Symptom
 from trainvitals_server.diagnosis.window import Window
@@ -18,32 +19,33 @@ def saturated_activations(
     window: Window, *, saturated: float = 0.5, loss_fallen: float = 0.3, samples: int = 5
 ) -> Iterator[Symptom]:
     """A hidden sigmoid or tanh of which more than ``saturated`` of the outputs lie at their ends, in the median of the
-    newest ``samples`` snapshots. A warning while less than ``loss_fallen`` of the loss is gone, else worth knowing.
+    newest ``samples`` snapshots. A warning while less than ``loss_fallen`` of the loss is gone, else worth knowing; so
+    are less than half of those that are called as functions.
 
     Source: Glorot & Bengio, AISTATS 2010 (saturation over layers); the share of one half is that of DeepDiagnosis
     (Wardat et al., ICSE 2022).
     """
-    shares, trend, columns = (
-        recent(window, "saturated_fraction", samples=samples),
-        loss_trend(window.loss),
-        weighted(window),
-    )
+    shares, trend = recent(window, "saturated_fraction", samples=samples), loss_trend(window.loss)
+    columns = weighted(window)
     if shares is None or trend is None or not len(columns):
         return
     middle = np.nan_to_num(typical(shares))
     kinds = [window.info[name].kind if name in window.info else "" for name in window.layers]
-    judged = np.array([kind in SQUASHING for kind in kinds]) & (np.arange(len(kinds)) < columns[-1])  # no output
-    ill = np.flatnonzero(judged & (middle > saturated))
-    if not len(ill):
+    modules = np.array([kind in SQUASHING for kind in kinds]) & (np.arange(len(kinds)) < columns[-1])  # no output
+    called = sorted({*called_behind(window, "saturated_fraction")} - ends_of_parts(window))
+    judged = modules | np.isin(np.arange(len(kinds)), called)
+    is_ill = judged & (middle > saturated)
+    if not len(ill := np.flatnonzero(is_ill)):
         return
+    is_common = is_ill[modules].any() or 2 * is_ill[called].sum() >= len(called)
     layers = tuple(window.layers[column] for column in ill)
     worst = float(middle[ill].max())
     begun = since(window, (np.nan_to_num(window.stats["saturated_fraction"][:, ill]) > saturated).any(axis=1))
     yield Symptom(
         rule="saturated_activations",
-        severity="warning" if trend.fallen < loss_fallen else "info",
-        summary=f"{len(ill)} of {int(judged.sum())} sigmoid or tanh layers are saturated, up to {worst:.0%} of their "
-        "outputs: hardly a gradient passes",
+        severity="warning" if trend.fallen < loss_fallen and is_common else "info",
+        summary=f"{len(ill)} of {int(judged.sum())} sigmoid or tanh layers{NAMED if is_ill[called].any() else ''} are "
+        f"saturated, up to {worst:.0%} of their outputs: hardly a gradient passes",
         first_step=begun,
         last_step=window.step,
         layers=layers,
