@@ -19,8 +19,9 @@ MAX_CALLS: Final = 50_000  # of layers in a step: an optimizer that never steps 
 @dataclass(frozen=True, slots=True)
 class Waiting:
     """Outputs of which equally many values were taken: all of each, or few, and then the least and the greatest of all
-    of them, too: one value is enough to ruin a training."""
+    of them, too: one value is enough to ruin a training. ``most``: how many are reduced together."""
 
+    most: int
     layers: list[int] = field(default_factory=list)
     sizes: list[int] = field(default_factory=list)
     values: list[Tensor] = field(default_factory=list)
@@ -47,7 +48,7 @@ class Activations:
         count, is_whole = values.numel(), few is output
         waiting = self._waiting.get((count, is_whole))
         if waiting is None:
-            waiting = self._waiting[count, is_whole] = Waiting()
+            waiting = self._waiting[count, is_whole] = Waiting(at_once(count, device=values.device))
         waiting.layers.append(layer)
         waiting.sizes.append(output.numel())
         waiting.values.append(values)
@@ -55,7 +56,7 @@ class Activations:
             least, greatest = activations.extremes(output, unit_peaks=unit_peaks)
             waiting.least.append(least)
             waiting.greatest.append(greatest)
-        if len(waiting.values) >= at_once(count, device=values.device):
+        if len(waiting.values) >= waiting.most:
             self._reduce(waiting)
             del self._waiting[count, is_whole]
 

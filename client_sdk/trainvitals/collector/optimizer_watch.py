@@ -60,7 +60,8 @@ class OptimizerWatch:
             if sample.in_depth:
                 group.take_after()
                 rows = self._gradient_rows[index]
-                self._add(sample, "weights", weights.reduce_rows(group.first, group.before, group.after, rows), group)
+                columns = weights.reduce_rows(group.first, group.before, group.after, rows, start=group.start)
+                self._add(sample, "weights", columns, group)
             if sample.with_histograms:
                 self._add(sample, HISTOGRAM + "weights", histograms.reduce_rows(group.before), group)
             moved = group.after.sub_(group.before) if sample.in_depth else group.moved()

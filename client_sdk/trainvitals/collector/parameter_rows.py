@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from trainvitals.collector.few import PARAMETERS, at_once
 from trainvitals.collector.parcel import at_device_of
+from trainvitals.collector.stats.weights import rms_of
 
 
 def local(tensor: Tensor) -> Tensor:
@@ -47,6 +48,7 @@ class ParameterRows:
         self._before, self._after, self._gradients = Rows(few), Rows(few), Rows(few)
         self.take_before()
         self.first = self.before.clone()
+        self.start = rms_of(self.first)
 
     def layers_of(self, places: Sequence[int]) -> tuple[Sequence[int], Sequence[int]]:
         """The layers, and the numbers of values, of what is in these places of the group, in order."""

@@ -3,6 +3,7 @@ parameters with more than 16,384 values a few stand for all."""
 
 from __future__ import annotations
 
+import math
 from typing import Final
 
 import torch
@@ -13,14 +14,19 @@ from trainvitals.collector.stats.norms import maxima_of_layers, means_of_layers,
 STATS: Final = ("weight_max", "init_distance", "lost_update_fraction", "unmoved_fraction")
 
 
-def reduce_rows(first: Tensor, before: Tensor, after: Tensor, gradients: Tensor) -> Tensor:
+def rms_of(rows: Tensor) -> Tensor:
+    """Root mean squares, [parameters, values] to [parameters]."""
+    norms: Tensor = torch.linalg.vector_norm(rows, dim=1)
+    return norms / math.sqrt(rows.shape[1])
+
+
+def reduce_rows(first: Tensor, before: Tensor, after: Tensor, gradients: Tensor, *, start: Tensor) -> Tensor:
     """Rows [parameters, values] of the same places – when watching began, before the step, after it, and gradients (NaN
-    where there is none) – to [6, parameters]: absolute maximum, root mean squares of the way from the start and of the
-    start, shares of values with a gradient, of values with one that the step left as they were, and of values that are
-    where they began."""
-    rms = before.shape[1] ** -0.5
+    where there is none) – and ``start``, the root mean squares of the first, to [6, parameters]: absolute maximum, root
+    mean squares of the way from the start and of the start, shares of values with a gradient, of values with one that
+    the step left as they were, and of values that are where they began."""
     scratch = before - first
-    way = torch.linalg.vector_norm(scratch, dim=1) * rms
+    way = rms_of(scratch)
     # comparisons give ones and zeros, not booleans, which take a CPU five times as long
     unmoved = torch.eq(before, first, out=scratch).mean(dim=1)
     pulled = gradients.abs().gt_(0)  # which NaN is not
@@ -29,7 +35,7 @@ def reduce_rows(first: Tensor, before: Tensor, after: Tensor, gradients: Tensor)
         (
             torch.maximum(before.amax(dim=1), -before.amin(dim=1)),
             way,
-            torch.linalg.vector_norm(first, dim=1) * rms,
+            start,
             pulled.mean(dim=1),
             lost,
             unmoved,
