@@ -1,11 +1,13 @@
-"""The same training in one process and in several that share its batches.
+"""The same training in one process and in several that share its batches, which train without being watched before.
 
-Run as: python -m tests.sdk.distributed_training HOW FOLDER, which gets folders "one" and "several". HOW: ddp, fsdp,
-hybrid, tensor, accumulating (ddp, each step's gradient from two passes), or clipping (fsdp).
+Run as: python -m tests.sdk.distributed_training HOW FOLDER, which gets folders "one" and "several", and "unwatched"
+with the losses of each rank. HOW: ddp, fsdp, hybrid, tensor, accumulating (ddp, each step's gradient from two passes),
+or clipping (fsdp).
 """
 
 from __future__ import annotations
 
+import json
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -63,7 +65,7 @@ def network(how: str) -> nn.Module:
 
 def train(
     called: nn.Module,
-    folder: Path,
+    folder: Path | None,
     *,
     rank: int,
     parts: int,
@@ -71,11 +73,13 @@ def train(
     every: int | None = 1,
     passes: int = 1,
     clips: bool = False,
-) -> None:
-    """``parts`` of each batch, of which this rank has its own."""
+) -> list[float]:
+    """The losses; ``parts`` of each batch, of which this rank has its own. Without a folder, nothing is watched."""
     optimizer = torch.optim.Adam(called.parameters(), lr=0.01)
-    run = tv.init(mode="offline", directory=folder, project="ranks")
-    run.watch(called, optimizer, every=every)
+    run = None if folder is None else tv.init(mode="offline", directory=folder, project="ranks")
+    if run is not None:
+        run.watch(called, optimizer, every=every)
+    losses = []
     batches = torch.Generator().manual_seed(1)
     for _ in range(steps):
         batch = torch.randn(BATCH, 4, generator=batches)
@@ -86,25 +90,27 @@ def train(
         if clips:
             nn.utils.clip_grad_norm_(called.parameters(), 1e-3)
         optimizer.step()
-        run.log({"loss": loss})
-    run.finish()
+        losses.append(loss.item())
+        if run is not None:
+            run.log({"loss": loss})
+    if run is not None:
+        run.finish()
+    return losses
 
 
 def one_of_several(rank: int, how: str, folder: Path, meeting: str) -> None:
     ranks, spread = WAYS[how]
     distributed.init_process_group("gloo", init_method=f"file://{meeting}", rank=rank, world_size=ranks)
-    train(
-        spread(network(how)),
-        folder / "several",
-        rank=rank,
-        parts=1 if how == "tensor" else ranks,
-        **loop(how),
-    )
+    parts = 1 if how == "tensor" else ranks
+    unwatched = train(spread(network(how)), None, rank=rank, parts=parts, **loop(how))
+    (folder / "unwatched" / str(rank)).write_text(json.dumps(unwatched))
+    train(spread(network(how)), folder / "several", rank=rank, parts=parts, **loop(how))
     distributed.barrier()
     distributed.destroy_process_group()
 
 
 if __name__ == "__main__":
     way, target = sys.argv[1], Path(sys.argv[2])
+    (target / "unwatched").mkdir()
     fork_ranks(one_of_several, way, target, ranks=WAYS[way][0])
     train(network(way), target / "one", rank=0, parts=1, **loop(way))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import json
 import math
 import os
 import subprocess
@@ -31,10 +32,12 @@ REPOSITORY = Path(__file__).parents[2]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Trained:
-    """What one process recorded, and what each of several did that shared its batches; what they said."""
+    """What one process recorded, and what each of several did that shared its batches; what they said. ``unwatched``:
+    the losses of each when nobody watched."""
 
     one: list[Frame]
     several: dict[int, list[Record]]
+    unwatched: dict[int, list[float]]
     said: str
 
 
@@ -61,7 +64,9 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Trained
     def train(how: str) -> Trained:
         folder = tmp_path_factory.mktemp(how)
         said = python("-m", "tests.sdk.distributed_training", how, folder)
-        return Trained(one=frames_of(folder / "one"), several=by_rank(folder / "several"), said=said)
+        several = by_rank(folder / "several")
+        unwatched = {rank: json.loads((folder / "unwatched" / str(rank)).read_text()) for rank in several}
+        return Trained(one=frames_of(folder / "one"), several=several, unwatched=unwatched, said=said)
 
     return train
 
@@ -159,6 +164,18 @@ def test_rank_0_tells_of_layers_what_one_process_would(trained: Callable[[str], 
     assert [norm for _, norm in metric_points(frames(several[0]), "grad_norm")] == pytest.approx(
         expected_norms, rel=CLOSE
     )
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("how", ["ddp", "fsdp", "hybrid", "tensor", "clipping"])
+def test_every_rank_s_losses_are_bit_identical_with_and_without_watching(
+    trained: Callable[[str], Trained], how: str
+) -> None:
+    of_all = trained(how)
+    assert len(of_all.several) == WAYS[how][0]
+    for rank, losses in of_all.unwatched.items():
+        assert metric_points(frames(of_all.several[rank]), "loss") == list(enumerate(losses))
+        assert len(set(losses)) == STEPS
 
 
 @pytest.mark.slow
