@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import math
 
+import pytest
+
 from trainvitals.collector.agreed_sampling import AgreedSampling
 from trainvitals.collector.plan import LEAD_SECONDS, Plan, Turn
+from trainvitals.collector.sampling import FIRST_DENSE, FIRST_INTERVAL, FIRST_SNAPSHOTS, FIRST_STEPS
 
 STEP_SECONDS = 0.1
 LEAD = math.ceil(LEAD_SECONDS / STEP_SECONDS)
 
 
-def sampling(plan: Plan, *, leads: bool = True, every: int | None = None) -> AgreedSampling:
-    return AgreedSampling(plan, leads=leads, every=every, budget=0.02, dense=None)
+def sampling(
+    plan: Plan, *, leads: bool = True, every: int | None = None, budget: float = 0.02, dense: int | None = None
+) -> AgreedSampling:
+    return AgreedSampling(plan, leads=leads, every=every, budget=budget, dense=dense)
 
 
 def taken(of: AgreedSampling, steps: range) -> list[int]:
@@ -94,6 +99,34 @@ def test_a_fixed_interval_stays() -> None:
         of.note(step, cost_seconds=STEP_SECONDS, step_seconds=STEP_SECONDS)
     assert steps == [*range(50), *range(50, 100, 5)]
     assert plan.turns == (Turn(0, 5),)
+
+
+@pytest.mark.parametrize("step_seconds", [1e-4, 0.01, 1.0, 60.0])
+@pytest.mark.parametrize("cost", [0.0, 0.14, 1000.0])
+@pytest.mark.parametrize("budget", [0.0001, 0.02])
+@pytest.mark.parametrize("dense", [None, 0])
+def test_a_thousand_steps_have_fifty_snapshots_of_all_ranks_however_dear(
+    step_seconds: float, cost: float, budget: float, dense: int | None
+) -> None:
+    plan = Plan(FIRST_INTERVAL)
+    ranks = [sampling(plan, leads=leads, budget=budget, dense=dense) for leads in (True, False)]
+    both: list[int] = []
+    for step in range(FIRST_STEPS):
+        if all(of.take(step) for of in ranks):
+            both.append(step)
+            for of in ranks:
+                of.note(step, cost_seconds=cost * step_seconds, step_seconds=step_seconds)
+    assert len(both) >= FIRST_SNAPSHOTS
+
+
+@pytest.mark.parametrize(("dense", "until"), [(0, 0), (25, 25), (None, FIRST_DENSE[0])])
+def test_as_many_of_the_first_steps_are_sampled_as_are_asked_for(dense: int | None, until: int) -> None:
+    steps = taken(sampling(Plan(FIRST_INTERVAL), dense=dense), range(50))
+    assert steps == [step for step in range(50) if step < until or step % FIRST_INTERVAL == 0]
+
+
+def test_no_dense_start_beside_a_fixed_interval_is_none() -> None:
+    assert taken(sampling(Plan(7), every=7, dense=0), range(30)) == [0, 7, 14, 21, 28]
 
 
 def test_captures_come_in_no_swarm() -> None:

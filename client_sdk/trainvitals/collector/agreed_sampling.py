@@ -12,7 +12,9 @@ class AgreedSampling(Sampling):
 
     def __init__(self, plan: Plan, *, leads: bool, every: int | None, budget: float, dense: int | None) -> None:
         least, most = FIRST_DENSE  # steps cannot be agreed upon one by one
-        super().__init__(every=every, budget=budget, dense=dense or (most if every else least))
+        if dense is None:
+            dense = least if every is None else most
+        super().__init__(every=every, budget=budget, dense=dense)
         self._plan = plan
         self._leads = leads
         self._in_depth = self._with_histograms = False
