@@ -34,6 +34,7 @@ METRICS: Final = "metrics"
 TIMES: Final = "times"
 OF_LAYERS: Final = [group for group in GROUPS if group not in (HISTOGRAMS, METRICS, TIMES)]
 TRUE: Final = "✓"
+NONE: Final = "–"
 UNSEEN: Final = "not seen, and the terminal says so"
 
 ACTIVATIONS, GRADIENTS, WEIGHTS, STATE = "activations", "gradients", "weights and updates", "optimizer state"
@@ -43,14 +44,15 @@ ACTIVATIONS, GRADIENTS, WEIGHTS, STATE = "activations", "gradients", "weights an
 class Setup:
     """A training, and what can be had of it. ``notes``: what a group's cell says beyond that all is measured.
     ``unseen``: groups that cannot be had, of which the terminal says ``told``; ``unseen_layers``: only in layers whose
-    names begin so. ``undefined``: stats and layers
-    that are left out. ``slow``: it compiles, or starts processes."""
+    names begin so. ``absent``: groups of which there is nothing to tell, and why. ``undefined``: stats and layers that
+    are left out. ``slow``: it compiles, or starts processes."""
 
     name: str
     train: Callable[[Observer], None]
     notes: Mapping[str, str] = field(default_factory=dict)
     unseen: tuple[str, ...] = ()
     unseen_layers: str = ""
+    absent: Mapping[str, str] = field(default_factory=dict)
     undefined: tuple[tuple[str, str], ...] = ()
     told: str = ""
     slow: bool = False
@@ -59,6 +61,8 @@ class Setup:
     def cell(self, group: str) -> str:
         """What the table says."""
         note = self.notes.get(group, "")
+        if group in self.absent:
+            return f"{NONE} {self.absent[group]}"
         if group in self.unseen and not (self.unseen_layers and group == ACTIVATIONS):
             return note or UNSEEN
         return f"{TRUE} {note}".strip()
@@ -177,7 +181,12 @@ SETUPS: Final = [
         },
         undefined=(("lost_update_fraction", "0"), ("adam_rms", "0")),
     ),
-    Setup(name="closures (L-BFGS)", train=loops.closures, notes={GRADIENTS: "those that the step itself makes"}),
+    Setup(
+        name="closures (L-BFGS)",
+        train=loops.closures,
+        notes={GRADIENTS: "those that the step itself makes"},
+        absent={STATE: "it has no second moments"},
+    ),
     Setup(
         name="RNN and attention",
         train=partial(models.trained, make=models.Recurrent),

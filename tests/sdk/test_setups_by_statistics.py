@@ -26,7 +26,18 @@ from tests.sdk import setups_of_loops as loops
 from tests.sdk.conftest import frames_of, histograms_at, metric_points, stats_at
 from tests.sdk.plain_histograms import same
 from tests.sdk.plain_reference import Histograms, Models, Observer, Plain, Stats
-from tests.sdk.setups import ACTIVATIONS, GROUPS, HISTOGRAMS, METRICS, OF_LAYERS, SETUPS, TIMES, Setup, table
+from tests.sdk.setups import (
+    ACTIVATIONS,
+    GROUPS,
+    HISTOGRAMS,
+    METRICS,
+    OF_LAYERS,
+    OPTIMIZER_ALONE,
+    SETUPS,
+    TIMES,
+    Setup,
+    table,
+)
 from trainvitals.wire.frame import Frame
 from trainvitals.wire.histograms import CELLS
 
@@ -162,7 +173,30 @@ def test_stats_are_those_of_plain_pytorch_or_said_to_be_missing(name: str, group
             continue
         assert alike(ours, theirs), (step, stat, layer, ours, theirs)
         compared += not math.isnan(theirs)
-    assert compared or not outcome.plain_stats or group in setup.unseen or group == "optimizer state"
+    assert bool(compared) == (group not in setup.absent) or group in setup.unseen
+
+
+def told_of(outcome: Outcome) -> dict[str, set[str]]:
+    """What there is a number of, by group."""
+    seen: set[str] = set()
+    for step in {step for frame in outcome.frames if frame.layer_stats for step in frame.layer_stats.steps}:
+        of_step = stats_at(outcome.frames, step)
+        seen |= {stat for stat, layers in of_step.items() if not all(map(math.isnan, layers.values()))}
+    kinds = {part.kind for frame in outcome.frames if frame.histograms for part in frame.histograms.parts}
+    metrics = {points.metric for frame in outcome.frames for points in frame.metrics}
+    told = {HISTOGRAMS: kinds, METRICS: metrics, TIMES: metrics}
+    return {group: told.get(group, seen) & set(names) for group, names in GROUPS.items()}
+
+
+@pytest.mark.parametrize("name", ROWS)
+def test_nothing_is_told_of_what_is_not_seen_and_something_of_all_else(name: str) -> None:
+    setup, told = SETUP_BY_NAME[name], told_of(outcome_of(name))
+    if OPTIMIZER_ALONE in setup.notes.get(TIMES, ""):
+        assert told.pop(TIMES) == {"seconds/optimizer"}
+    if METRICS in setup.unseen:
+        assert told.pop(METRICS) == {"loss"}  # which the script logs
+    nowhere = () if setup.unseen_layers else setup.unseen
+    assert {group for group, names in told.items() if not names} == {*nowhere, *setup.absent} & told.keys()
 
 
 @pytest.mark.parametrize("name", ROWS)
