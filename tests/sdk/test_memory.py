@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 import torch
-from torch import nn
+from torch import Tensor, nn
 from torch.profiler import ProfilerActivity, profile
 
 import trainvitals
@@ -17,6 +17,7 @@ COPIES, MORE_FOR_A_MOMENT = 4, 2
 PARAMETER_BYTES = 64 * 1024  # of a copy, at most
 OUTPUT_BYTES = 32 * 1024  # of a layer's output, at most …
 TIMES_WHILE_REDUCED = 4
+BATCH_BYTES = 4 * 1024 * 1024  # of a batch in two dimensions, at most
 WAY_BYTES = 2 * 1024  # of a layer, in each snapshot on its way
 BATCH = 64
 STEPS = 2  # the first with all stats and histograms
@@ -30,11 +31,38 @@ def many_small() -> nn.Sequential:
     return nn.Sequential(*(nn.Linear(16, 16) for _ in range(200)))
 
 
+class Changed(nn.Module):
+    """What it is given, in another order or with gaps: a view."""
+
+    def __init__(self, change: Callable[[Tensor], Tensor]) -> None:
+        super().__init__()
+        self.change = change
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        return self.change(inputs)
+
+
+def with_gaps() -> nn.Sequential:
+    """Outputs that copies without gaps would take megabytes of."""
+    return nn.Sequential(
+        Changed(lambda given: given[:, 5:-3]),
+        Changed(lambda given: given[:, ::2]),
+        Changed(lambda given: given.t()),
+        Changed(lambda given: given.t().unsqueeze(0).expand(32, -1, -1)),
+        Changed(lambda given: given[0, :, :1000]),
+        nn.Linear(1000, 1),
+    )
+
+
+def inputs_of(model: nn.Sequential) -> Tensor:
+    return torch.ones(BATCH, model[0].in_features if isinstance(model[0], nn.Linear) else 4096)
+
+
 def most_bytes(make: Callable[[], nn.Sequential], run: trainvitals.Run | None) -> int:
     """Held at the worst moment of a training, by PyTorch's own account, beyond the model's parameters."""
     model = make()
     optimizer = torch.optim.Adam(model.parameters(), lr=1e-4)
-    inputs = torch.ones(BATCH, model[0].in_features)
+    inputs = inputs_of(model)
     with profile(activities=[ProfilerActivity.CPU], profile_memory=True, acc_events=True) as profiled:
         if run is not None:
             run.watch(model, optimizer, every=1)
@@ -47,15 +75,17 @@ def most_bytes(make: Callable[[], nn.Sequential], run: trainvitals.Run | None) -
 
 
 def bytes_that_are_said(model: nn.Sequential) -> int:
-    layers = [module for module in model if isinstance(module, (nn.Linear, nn.ReLU))]
-    widths = [layer.out_features if isinstance(layer, nn.Linear) else model[0].out_features for layer in layers]
     copy = sum(min(4 * parameter.numel(), PARAMETER_BYTES) for parameter in model.parameters())
-    outputs = sum(min(4 * BATCH * width, OUTPUT_BYTES) for width in widths)
-    way = STEPS * WAY_BYTES * len(layers)
-    return COPIES * copy + max(MORE_FOR_A_MOMENT * copy, TIMES_WHILE_REDUCED * outputs) + way
+    hidden, outputs = inputs_of(model), 0
+    batch = min(4 * hidden.numel(), BATCH_BYTES)
+    for layer in model:
+        hidden = layer(hidden)
+        outputs += min(4 * hidden.numel(), OUTPUT_BYTES)
+    way = STEPS * WAY_BYTES * len(model)
+    return COPIES * copy + max(MORE_FOR_A_MOMENT * copy, TIMES_WHILE_REDUCED * outputs, batch) + way
 
 
-@pytest.mark.parametrize("make", [one_large, many_small])
+@pytest.mark.parametrize("make", [one_large, many_small, with_gaps])
 def test_watching_takes_no_more_memory_than_is_said(offline: Any, make: Callable[[], nn.Sequential]) -> None:
     bare = most_bytes(make, None)
     run = offline.init()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import math
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -222,6 +223,31 @@ def test_what_is_not_finite_is_counted(offline: Any) -> None:
     assert watched.stats["weight_max"]["0"] == math.inf
 
 
+class Changed(nn.Module):
+    """What it is given, as a view."""
+
+    def __init__(self, change: Callable[[Tensor], Tensor]) -> None:
+        super().__init__()
+        self.change = change
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        return self.change(inputs)
+
+
+CHANGES: dict[str, Callable[[Tensor], Tensor]] = {
+    "turned": lambda hidden: hidden.transpose(0, 2),
+    "cut out": lambda hidden: hidden[:, 1:-1, 3:77],
+    "few columns": lambda hidden: hidden[..., -20:-17],
+    "every other": lambda hidden: hidden[..., ::2],
+    "one column": lambda hidden: torch.cat([hidden] * 2)[..., 190],
+    "repeated rows": lambda hidden: hidden[0, :, None].expand(-1, 5, -1),
+    "repeated values": lambda hidden: hidden[0, ::10, :, None].expand(-1, -1, 50),
+    "one value": lambda hidden: hidden[0, 0, 0].expand(100, 100),
+    "overlapping": lambda hidden: hidden.flatten().unfold(0, 64, 3),
+    "turned, with gaps": lambda hidden: hidden.unflatten(2, (8, 25)).transpose(1, 2)[..., :20],
+}
+
+
 class TestLargeTensors:
     """Of more than 8,192 outputs, or 16,384 parameters, a few stand for all."""
 
@@ -279,3 +305,39 @@ class TestLargeTensors:
         true = ((after - before).norm() / before.norm()).item()
         assert watched.stats["update_ratio"]["0"] == pytest.approx(true, rel=0.05)
         assert watched.stats["lost_update_fraction"]["0"] == pytest.approx(0, abs=0.01)
+
+    @pytest.mark.parametrize("change", CHANGES.values(), ids=CHANGES.keys())
+    def test_outputs_in_another_order_or_with_gaps_are_measured_like_any_other(
+        self, offline: Any, change: Callable[[Tensor], Tensor]
+    ) -> None:
+        torch.manual_seed(0)
+        model = nn.Sequential(nn.Linear(8, 200), Changed(change))
+        with torch.no_grad():
+            model[0].bias += torch.linspace(-2, 2, 200)  # so that columns are unlike, and rows by their inputs
+        inputs = torch.randn(16, 300, 8) * torch.linspace(0.1, 2, 300).unsqueeze(1)
+        watched = Watched(offline, model, torch.optim.SGD(model.parameters(), lr=0.01), [inputs])
+        output = watched.before(inputs).detach()
+        stats = {stat: of_layers["1"] for stat, of_layers in watched.stats.items()}
+        spread = output.std().item()
+        assert stats["activation_mean"] == pytest.approx(output.mean().item(), abs=5 * spread / math.sqrt(8_192))
+        assert stats["activation_std"] == pytest.approx(spread, rel=0.03)
+        assert stats["activation_max"] == pytest.approx(output.abs().max().item(), rel=APPROXIMATELY)
+
+    @pytest.mark.parametrize("change", [Tensor.t, lambda weight: weight[:, :300], lambda weight: weight[:, ::2]])
+    def test_parameters_in_another_order_or_with_gaps_are_measured_like_any_other(
+        self, offline: Any, change: Callable[[Tensor], Tensor]
+    ) -> None:
+        torch.manual_seed(0)
+        layer = nn.Linear(8, 8, bias=False)
+        layer.weight = nn.Parameter(change(torch.randn(600, 600) * torch.linspace(0.5, 2, 600)))
+        inputs = torch.randn(32, layer.weight.shape[1]) * torch.linspace(0, 1, layer.weight.shape[1])
+        model = nn.Sequential(layer)
+        watched = Watched(offline, model, torch.optim.SGD(model.parameters(), lr=1e-4), [inputs] * 6)
+        before, after = (watched.weights(model, "0") for model in (watched.before, watched.model))
+        gradient, moved = watched.gradient("0"), after - before
+        share = (moved == 0)[gradient != 0].float().mean().item()
+        stats = {stat: of_layers["0"] for stat, of_layers in watched.stats.items()}
+        assert stats["weight_norm"] == pytest.approx(before.norm().item(), rel=0.02)
+        assert stats["update_ratio"] == pytest.approx((moved.norm() / before.norm()).item(), rel=0.02)
+        assert stats["grad_mean"] == pytest.approx(gradient.mean().item(), abs=0.03 * gradient.std().item())
+        assert stats["lost_update_fraction"] == pytest.approx(share, abs=0.01)

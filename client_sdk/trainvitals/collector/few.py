@@ -25,19 +25,41 @@ class Few:
     most: int
     block: int
 
-    def of(self, tensor: Tensor) -> Tensor:
-        """A view of the values; the tensor itself where it has no more than ``most``. Same places for same strides."""
+    def of(self, tensor: Tensor, *, like: Tensor | None = None) -> Tensor:
+        """The values, [runs, block]; the tensor itself where it has no more than ``most``. Same places for same
+        strides, or those that are taken of a tensor of the same shape that it is ``like``.
+
+        A view where the places lie in memory at one distance, as they do without gaps; elsewhere, as of a slice, a copy
+        of these values alone, beside which their places take as much memory for a moment.
+        """
         size = tensor.numel()
         if size <= self.most:
             return tensor
-        if not _dense(tensor):
-            tensor = tensor.contiguous()
+        count = self.most // self.block
+        if like is None and tensor.is_contiguous():  # the rule, and sooner known
+            spread, first = self._spread(size, row=next(side for side in reversed(tensor.shape) if side > 1))
+            return tensor.as_strided((count, self.block), (spread, 1), tensor.storage_offset() + first)
+        axes = _in_order_of_memory(tensor if like is None else like, most=self.most)
+        sizes, strides = [tensor.shape[axis] for axis in axes], [tensor.stride(axis) for axis in axes]
+        spread, first = self._spread(math.prod(sizes), row=sizes[-1])
+        sizes, strides = _joined(sizes, strides)
+        if len(sizes) == 1:
+            start = tensor.storage_offset() + first * strides[0]
+            return tensor.as_strided((count, self.block), (spread * strides[0], strides[0]), start)
+        extent = 1 + sum((side - 1) * stride for side, stride in zip(sizes, strides, strict=True))
+        whole = torch.int32 if max(size, extent) <= torch.iinfo(torch.int32).max else torch.int64
+        runs = torch.arange(count, dtype=whole, device=tensor.device).mul_(spread).add_(first)
+        places = runs.unsqueeze(1) + torch.arange(self.block, dtype=whole, device=tensor.device)
+        taken = tensor.as_strided((extent,), (1,)).index_select(0, _in_memory(places, sizes, strides).view(-1))
+        return taken.view(count, self.block)
+
+    def _spread(self, size: int, *, row: int) -> tuple[int, int]:
+        """From one run to the next, and to the first: as many values lie before it as after the last."""
         count = self.most // self.block
         widest = (size - self.block) // (count - 1)
         # else a row's same columns would be taken every time
-        spread = next(way for way in range(widest, 0, -1) if math.gcd(way, tensor.shape[-1]) == 1)
-        left = size - self.block - spread * (count - 1)  # as much at the beginning as at the end
-        return tensor.as_strided((count, self.block), (spread, 1), tensor.storage_offset() + left // 2)
+        spread = next(way for way in range(widest, 0, -1) if math.gcd(way, row) == 1)
+        return spread, (size - self.block - spread * (count - 1)) // 2
 
 
 ACTIVATIONS: Final = Few(most=8_192, block=16)
@@ -50,9 +72,32 @@ def at_once(values: int, *, device: torch.device) -> int:
     return MOST_AT_ONCE if device.type != "cpu" else min(MOST_AT_ONCE, max(1, CACHED // values))
 
 
-def _dense(tensor: Tensor) -> bool:
-    """Whether the values lie in memory without gaps, in whatever order."""
-    if tensor.is_contiguous():
-        return True
-    form = {4: torch.channels_last, 5: torch.channels_last_3d}.get(tensor.dim())
-    return form is not None and tensor.is_contiguous(memory_format=form)
+def _in_order_of_memory(tensor: Tensor, *, most: int) -> list[int]:
+    """The dimensions along which values are counted, that of neighbours last. What is expanded, the same values over
+    and over, comes first, and is left out where there are more than enough without."""
+    strides = tensor.stride()
+    axes = [axis for axis, size in enumerate(tensor.shape) if size > 1]
+    axes.sort(key=lambda axis: (strides[axis] > 0, -strides[axis]))
+    distinct = [axis for axis in axes if strides[axis]]
+    return distinct if math.prod(tensor.shape[axis] for axis in distinct) > most else axes
+
+
+def _joined(sizes: list[int], strides: list[int]) -> tuple[list[int], list[int]]:
+    """As few dimensions as will do: one where the values lie in memory at one distance."""
+    joined = [(sizes[-1], strides[-1])]
+    for size, stride in zip(sizes[-2::-1], strides[-2::-1], strict=True):
+        inner, step = joined[-1]
+        if stride == inner * step:
+            joined[-1] = inner * size, step
+        else:
+            joined.append((size, stride))
+    return [size for size, _ in joined[::-1]], [stride for _, stride in joined[::-1]]
+
+
+def _in_memory(places: Tensor, sizes: list[int], strides: list[int]) -> Tensor:
+    """Places in the order of the dimensions to places in memory, with one more tensor like them for a moment."""
+    offsets = places * strides[-1]
+    for axis in range(len(sizes) - 1, 0, -1):
+        places.div_(sizes[axis], rounding_mode="floor")  # how often one has gone round
+        offsets.add_(places, alpha=strides[axis - 1] - sizes[axis] * strides[axis])
+    return offsets

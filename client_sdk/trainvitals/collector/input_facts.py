@@ -62,7 +62,7 @@ def facts_of_inputs(arguments: Iterable[object]) -> Facts:
     if real.dim() == 2 and min(real.shape) > 1:
         rows = real[:MOST_ROWS, :MOST_COLUMNS].float()
         rows = rows - rows[:1]  # whereby what is constant is exactly 0
-        squares = (rows - rows.mean(0)).square_().sum(0)  # not std: along columns it is 15 times slower on a CPU
+        squares = rows.sub_(rows.mean(0)).square_().sum(0)  # not std: along columns it is 15 times slower on a CPU
         moving = squares.masked_fill(squares == 0, torch.inf)
         found["input_column_ratio"] = (squares.amax() / moving.amin()).sqrt()
     return found

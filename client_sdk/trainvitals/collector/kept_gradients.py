@@ -85,7 +85,7 @@ class KeptGradients:
         if self._old is not None and is_plain(self._old) and is_plain(gradient):
             few = ACTIVATIONS.of(self._old.detach())
             kept = few.ne(0).any().float()
-            new = ACTIVATIONS.of(gradient.detach()).reshape(-1).float()
+            new = ACTIVATIONS.of(gradient.detach(), like=self._old).reshape(-1).float()
             self._added = torch.stack((few.reshape(-1).float() + new, new))
         self._kept = kept if self._kept is None else self._kept * kept
 
