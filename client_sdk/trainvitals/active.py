@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from trainvitals.preflight.report import Preflight
     from trainvitals.settings import Settings
     from trainvitals.wire.messages import Finding, Severity
+    from trainvitals.wire.preflight import PreflightReport
 
 UNKNOWN_RUN: Final = (
     "this rank cannot learn which run is rank 0's, and records nothing: call trainvitals.init() after "
@@ -42,6 +43,7 @@ _runs: list[Run] = []  # that have not ended
 _last: Run | None = None  # the newest of all
 _prepared = False
 _early = Values({}, told=lambda changes: None)  # settings from before a run begins
+_checked: Preflight | None = None  # by the newest preflight from before a run begins
 _giving_way: Callable[[], None] | None = None
 
 
@@ -115,12 +117,15 @@ def _begun(settings: Settings, wishes: Wishes, said: Mapping[str, Any]) -> Run: 
     )  # fmt: skip
     _prepare_process()
     _hold(run)
+    report = _taken_report()
     if pipeline is not None:
         start = beginning(
             project=settings.project, name=identity.name, started_at=identity.started_at, place=place,
             say=console.say, **said,
         )  # fmt: skip
         pipeline.start(start)
+        if place.leads and report is not None:
+            pipeline.report(report)
         if place.leads:
             console.say(f"run {run.run_id} at {run.url}" if settings.mode == "online" else f"run {run.run_id}, offline")
     return run
@@ -211,7 +216,8 @@ def preflight(
     quiet: bool = False,
 ) -> Preflight:
     """Check a training before its first epoch: can it learn a batch by heart, is the loss what it should be, does the
-    gradient arrive. Prints a checklist on stderr (unless ``quiet``), and keeps it with the latest run, if one goes on.
+    gradient arrive. Prints a checklist on stderr (unless ``quiet``), and keeps it with the latest run that goes on, or
+    else with the one that this process begins next.
 
     ``batch``: (inputs, targets), for ``loss_fn(model(inputs), targets)``, where inputs may be a tensor, a tuple or a
     mapping; or one mapping, for ``loss_fn(model(**batch), batch)``. ``forward(model, batch)`` returns the loss where
@@ -222,10 +228,11 @@ def preflight(
     from trainvitals.console import Console
     from trainvitals.preflight.running import run_preflight
 
+    global _checked
     arguments = (model, loss_fn, batch, optimizer, num_classes)
     if _runs:
         return _runs[-1].preflight(*arguments, forward=forward, seconds=seconds, quiet=quiet)
-    report = run_preflight(*arguments, forward=forward, seconds=seconds)
+    report = _checked = run_preflight(*arguments, forward=forward, seconds=seconds)
     if not quiet:
         Console().say(str(report))
     return report
@@ -280,6 +287,17 @@ def _taken_early() -> dict[str, Any]:
     global _early
     early, _early = _early, Values({}, told=lambda changes: None)
     return early.as_dict()
+
+
+def _taken_report() -> PreflightReport | None:
+    """What was checked before this run began, of which no other is told."""
+    global _checked
+    report, _checked = _checked, None
+    if report is None:
+        return None
+    from trainvitals.preflight.report import message
+
+    return message(report)
 
 
 def has_begun() -> bool:

@@ -51,13 +51,19 @@ def url(app: FastAPI) -> Iterator[str]:
     thread.join()
 
 
-def checked(url: str, folder: Path, *, mode: str = "online") -> tuple[str, Preflight]:
+def checked(url: str, folder: Path, *, mode: str = "online", before: bool = False) -> tuple[str, Preflight]:
+    """A run and its preflight, within it or ``before`` it."""
     torch.manual_seed(0)
     model = nn.Sequential(nn.Linear(6, 24), nn.ReLU(), nn.Linear(24, 3), nn.Softmax(-1))
     optimizer = torch.optim.Adam(model.parameters(), lr=1e-2)
     batch = torch.randn(24, 6), torch.arange(24) % 3
+
+    def check() -> Preflight:
+        return tv.preflight(model, nn.CrossEntropyLoss(), batch, optimizer, num_classes=3, quiet=True)
+
+    early = check() if before else None
     with tv.init(project="journey", name="checked", server_url=url, mode=mode, directory=folder) as run:
-        report = tv.preflight(model, nn.CrossEntropyLoss(), batch, optimizer, num_classes=3, quiet=True)
+        report = early or check()
     return run.run_id, report
 
 
@@ -65,8 +71,11 @@ def kept(app: FastAPI, run_id: str) -> list[PreflightCheck]:
     return asyncio.run(gather_run(Api(app), run_id, stat="update_ratio")).detail.preflight
 
 
-def test_a_preflight_travels_from_the_script_to_the_page(app: FastAPI, url: str, tmp_path: Path) -> None:
-    run_id, report = checked(url, tmp_path / "spool")
+@pytest.mark.parametrize("before", [False, True])
+def test_a_preflight_travels_from_the_script_to_the_page(
+    app: FastAPI, url: str, tmp_path: Path, *, before: bool
+) -> None:
+    run_id, report = checked(url, tmp_path / "spool", before=before)
 
     assert [check.name for check in report.failed] == ["softmax_before_loss"]
     assert kept(app, run_id) == list(report.checks)

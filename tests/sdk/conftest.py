@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 import trainvitals
 from tests.real_server import RealServer
 from tests.real_server import serving as really_serving
+from trainvitals import active
 from trainvitals.spool import Record, Spool
 from trainvitals.wire import coding
 from trainvitals.wire.floats import Floats
@@ -123,6 +124,12 @@ def serving() -> Iterator[Callable[[int], Receiver]]:
     for server in servers:
         server.shutdown()
         server.server_close()
+
+
+@pytest.fixture(autouse=True)
+def nothing_checked_before() -> None:
+    """A preflight of one test is not kept with the run of another."""
+    active._checked = None
 
 
 @pytest.fixture

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import functools
 import random
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -18,7 +19,7 @@ from tests.sdk.healthy_cases import HEALTHY, classifier, convolutional
 from tests.sdk.odd_cases import ODD
 from trainvitals.preflight.running import run_preflight
 from trainvitals.wire.coding import JSON, decode, encode
-from trainvitals.wire.preflight import PreflightReport
+from trainvitals.wire.preflight import PreflightCheck, PreflightReport
 
 CASES = HEALTHY | ODD
 
@@ -160,6 +161,35 @@ def test_the_report_is_kept_with_the_run_that_goes_on(offline: Any) -> None:
     assert decode(
         encode(PreflightReport(checks=list(report.checks)), media_type=JSON), PreflightReport, media_type=JSON
     )
+
+
+def checks_kept(offline: Any) -> list[list[PreflightCheck]]:
+    reports = [record.payload for record in offline.records if record.kind == "preflight"]
+    return [decode(report, PreflightReport).checks for report in reports]
+
+
+def test_the_newest_report_from_before_a_run_is_kept_with_it(offline: Any) -> None:
+    tv.preflight(**classifier(), quiet=True)
+    newest = tv.preflight(**convolutional(), quiet=True)
+    offline.init().finish()
+
+    assert checks_kept(offline) == [list(newest.checks)]
+
+
+def test_a_report_from_before_a_run_is_not_kept_with_the_one_after_it(offline: Any, tmp_path: Path) -> None:
+    tv.preflight(**classifier(), quiet=True)
+    tv.init(mode="offline", directory=tmp_path / "first").finish()
+    offline.init().finish()
+
+    assert checks_kept(offline) == []
+
+
+def test_one_made_within_a_run_takes_the_place_of_that_before(offline: Any) -> None:
+    tv.preflight(**classifier(), quiet=True)
+    with offline.init():
+        within = tv.preflight(**convolutional(), quiet=True)
+
+    assert checks_kept(offline)[-1] == list(within.checks)
 
 
 def test_the_checklist_is_printed_by_stage(capsys: pytest.CaptureFixture[str]) -> None:
