@@ -60,6 +60,7 @@ class Recorder:
         self._newest_step = 0
         self._snapshots = 0  # worked on, and the seconds of this thread that it took
         self._seconds = 0.0
+        self._has_begun = False  # with anything: a run that records nothing tells nothing of its machine
         self.steps: StepCounter | None = None  # the training's, if it is known
         self._reported: Counter[str] = Counter()
         self._model: bytes | None = None
@@ -135,7 +136,10 @@ class Recorder:
         self._newest_step = max((self._newest_step, *(point.step for point in points)))
         steps = self.steps
         at = steps.current if steps is not None and steps.driven else None
-        beside = self._system.look() | self._pauses.look(at, calls=steps.calls if steps is not None else 0)
+        if measured or points:
+            self._has_begun = True
+        system = self._system.look() if self._has_begun else {}
+        beside = system | self._pauses.look(at, calls=steps.calls if steps is not None else 0)
         points += [Point(name, self._newest_step, value) for name, value in beside.items()]
         metrics, failed = metric_points(points)
         if failed:

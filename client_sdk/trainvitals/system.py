@@ -22,24 +22,26 @@ class SystemMeter:
         self._gpus = GpuMeter()
 
     def look(self) -> dict[str, float]:
-        """Empty until it is time; else of this process ``system/cpu_percent`` (100 is one core, since the look before)
-        and ``system/memory_bytes`` (resident), of the machine ``system/machine_cpu_percent`` (100 is all cores) and
-        ``system/machine_memory_percent``; of GPUs what ``GpuMeter`` tells."""
+        """Empty until it is time; else of this process ``system/memory_bytes`` (resident) and ``system/cpu_percent``
+        (100 is one core), of the machine ``system/machine_memory_percent`` and ``system/machine_cpu_percent`` (100 is
+        all cores); of GPUs what ``GpuMeter`` tells. Shares of processors are of the time since the look before, and so
+        not told by the first."""
         if self._clock() < self._next_at:
             return {}
         self._next_at = self._clock() + self._seconds
         import psutil
 
-        machine = psutil.cpu_percent(interval=None)
-        if self._process is None:
+        is_first = self._process is None
+        if is_first:
             self._process = psutil.Process()
-            self._process.cpu_percent(interval=None)
-            return {}  # shares are of the time between two looks
         with self._process.oneshot():
-            return {
+            busy = {
                 "system/cpu_percent": self._process.cpu_percent(interval=None),
+                "system/machine_cpu_percent": psutil.cpu_percent(interval=None),
+            }
+            return {
+                **({} if is_first else busy),
                 "system/memory_bytes": float(self._process.memory_info().rss),
-                "system/machine_cpu_percent": machine,
                 "system/machine_memory_percent": psutil.virtual_memory().percent,
                 **self._gpus.look(),
             }

@@ -25,6 +25,7 @@ from tests.sdk.forked_ranks import fork_ranks
 
 STEPS = 6
 BATCH = 8
+MORE_OF_EACH = 100_000_000  # bytes that a rank holds beyond the one before it
 
 
 def sharded(model: nn.Module) -> nn.Module:
@@ -101,10 +102,12 @@ def train(
 def one_of_several(rank: int, how: str, folder: Path, meeting: str) -> None:
     ranks, spread = WAYS[how]
     distributed.init_process_group("gloo", init_method=f"file://{meeting}", rank=rank, world_size=ranks)
+    weight = b"1" * (rank * MORE_OF_EACH)
     parts = 1 if how == "tensor" else ranks
     unwatched = train(spread(network(how)), None, rank=rank, parts=parts, **loop(how))
     (folder / "unwatched" / str(rank)).write_text(json.dumps(unwatched))
     train(spread(network(how)), folder / "several", rank=rank, parts=parts, **loop(how))
+    del weight
     distributed.barrier()
     distributed.destroy_process_group()
 

@@ -19,7 +19,7 @@ from torch import Tensor
 
 import trainvitals
 from tests.sdk.conftest import frames_of, histograms_at, metric_points, records_in, stats_at
-from tests.sdk.distributed_training import BATCH, STEPS, WAYS, network
+from tests.sdk.distributed_training import BATCH, MORE_OF_EACH, STEPS, WAYS, network
 from tests.sdk.plain_histograms import parts
 from tests.sdk.small_models import CLOSE
 from trainvitals.spool import Record
@@ -202,6 +202,16 @@ def test_all_ranks_are_one_run_and_each_tells_what_is_its_own(trained: Callable[
     if how == "ddp":
         norms = [[norm for _, norm in metric_points(found, "grad_norm")] for found in own.values()]
         assert norms[0] == pytest.approx(norms[1], rel=CLOSE)
+
+
+@pytest.mark.slow
+def test_every_rank_tells_the_memory_that_it_holds_itself(trained: Callable[[str], Trained]) -> None:
+    held: dict[int, float] = {}
+    for rank, records in trained("fsdp").several.items():
+        (_, most), *_ = metric_points(frames(records), "system/memory_bytes")
+        assert {frame.rank for frame in frames(records)} == {rank}
+        held[rank] = most
+    assert held[1] - held[0] > MORE_OF_EACH / 2
 
 
 @pytest.mark.slow

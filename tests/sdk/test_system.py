@@ -20,9 +20,11 @@ from trainvitals.system import SystemMeter
 def test_looks_as_often_as_it_should() -> None:
     ticks = itertools.count(start=1)
     meter = SystemMeter(seconds=4, clock=lambda: float(next(ticks)))
-    looks = [bool(meter.look()) for _ in range(20)]
-    assert not looks[0]  # a share is of the time between two looks
-    assert 2 < sum(looks) < 8
+    looks = [{name for name in meter.look() if "gpu" not in name} for _ in range(20)]
+    assert 2 < sum(map(bool, looks)) < 8
+    memory = {"system/memory_bytes", "system/machine_memory_percent"}
+    assert looks[0] == memory  # a share is of the time between two looks
+    assert all(seen == memory | {"system/cpu_percent", "system/machine_cpu_percent"} for seen in looks[1:] if seen)
 
 
 def test_tells_of_work_and_memory() -> None:
