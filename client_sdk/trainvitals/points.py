@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import operator
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
@@ -41,6 +41,7 @@ class Intake:
     def __init__(self, *, say: Callable[..., None]) -> None:
         self._say = say
         self._known: set[str] = set()
+        self._newest: dict[str, int] = {}  # step of what is logged with one
 
     def take(self, metrics: Metrics) -> dict[str, float | Tensor]:
         """What is there to be recorded, mappings within flattened."""
@@ -59,6 +60,19 @@ class Intake:
             pairs = (self._checked(*pair) for pair in _flat({name: value}, depth=MAX_DEPTH))
             found.update(filter(None, pairs))
         return found
+
+    def place(self, names: Iterable[str], *, step: int) -> None:
+        """These have come for a step that the script names."""
+        for name in names:
+            newest = self._newest.setdefault(name, step)
+            if step >= newest:
+                self._newest[name] = step
+                continue
+            self._say(
+                f"{name!r} came for step {newest:,} and now for step {step:,}: of a step that comes again the later "
+                "value takes the place of the earlier one. Count steps on over all epochs, or leave step= out",
+                once="steps go back",
+            )
 
     def _checked(self, name: object, value: object) -> tuple[str, float | Tensor] | None:
         try:

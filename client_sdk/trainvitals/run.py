@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping, Sequence
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 from trainvitals.collector.options import WatchOptions, check_models, read_options
 from trainvitals.collector.steps import StepCounter
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
 EndStatus = Literal["finished", "failed", "stopped"]
 SHUTDOWN_SECONDS = 5.0
+OVER: Final = "log() after the run has ended records nothing: call finish() last, or init() for another run"
 
 
 class NoActiveRun(RuntimeError):
@@ -67,6 +68,7 @@ class Run(Noting, Shown):
         self.outcome: tuple[EndStatus, str | None] | None = None
         self.presumed: tuple[EndStatus, str | None] = ("finished", None)  # if nothing else is known in the end
         self._pipeline = pipeline
+        self._is_over = False  # it was recorded, and has ended
         self._on_end = on_end
         self._reactions = reactions
         self._joint_end = joint_end
@@ -103,11 +105,13 @@ class Run(Noting, Shown):
         """Record values at a step (None: the current one). One-element tensors are taken without waiting for the
         device; of a mapping within, the values are called "outer/inner". What is no number is left out, and the
         terminal says so: a training does not end for a log line. ``commit`` is wandb's, and changes nothing: the
-        optimizer counts the steps, or a metric that comes again."""
+        optimizer counts the steps, or a metric that comes again. After the run has ended nothing is recorded."""
         if wandb:
             ignore(wandb, of="log", own=("metrics", "step", "commit"))
         pipeline = self._pipeline
         if pipeline is None:
+            if self._is_over:
+                self._console.say(OVER, once=OVER)
             return
         started = time.perf_counter()
         try:
@@ -115,6 +119,8 @@ class Run(Noting, Shown):
             values = self._intake.take(metrics)
             if at is None:
                 at = self._steps.for_log(values, tell=self._console.say)
+            else:
+                self._intake.place(values, step=at)
             pipeline.outbox.put_points(at, values)
         except Exception as error:  # noqa: BLE001  # the border: no error of ours may reach the training
             self._console.say(f"log() left values out: {error}", once=f"log {type(error).__name__}")
@@ -230,7 +236,7 @@ class Run(Noting, Shown):
         self._watching.end()
         if self._joint_end is not None:
             self._joint_end.stop()
-        pipeline, self._pipeline = self._pipeline, None
+        pipeline, self._pipeline, self._is_over = self._pipeline, None, True
         self._on_end(self)
         if isinstance(status, int):  # in wandb's first place stands the exit code
             status, exit_code = None, status
