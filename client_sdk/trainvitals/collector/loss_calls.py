@@ -18,6 +18,8 @@ from torch.nn import functional
 from trainvitals.collector.replaced import Replaced
 from trainvitals.wire.facts import LOSS_FUNCTIONS
 
+# Frames of files whose names have both words in them are passed over by warnings that are to show the caller's line.
+_PASSED_OVER: Final = f"{__file__} (by warnings as importlib._bootstrap)"
 _HANDLE: Final = "handle_torch_function"
 
 
@@ -92,6 +94,7 @@ def _reporting(name: str, original: Callable[..., Any]) -> Callable[..., Any]:
                     listener.lost(lambda: _call(name, signature, arguments, named, answer))
         return answer
 
+    loss.__code__ = loss.__code__.replace(co_filename=_PASSED_OVER)  # else they would show this one
     # so that TorchScript compiles what calls it as it always did
     loss.__prepare_scriptable__ = lambda: original  # type: ignore[attr-defined]  # TorchScript's own
     return loss
