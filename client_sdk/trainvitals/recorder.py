@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Final, TypeVar
 
@@ -63,7 +63,7 @@ class Recorder:
         self._has_begun = False  # with anything: a run that records nothing tells nothing of its machine
         self.steps: StepCounter | None = None  # the training's, if it is known
         self._reported: Counter[str] = Counter()
-        self._model: bytes | None = None
+        self._models: deque[bytes] = deque()
         self._preflight: bytes | None = None
         self._end: bytes | None = None
         self._start: Callable[[], bytes] | None = None
@@ -76,7 +76,7 @@ class Recorder:
 
     def introduce(self, model: bytes) -> None:
         """The record that describes the layers of the snapshots from now on."""
-        self._model = model
+        self._models.append(model)
 
     def report(self, preflight: bytes) -> None:
         """The record of what the newest preflight found."""
@@ -123,9 +123,8 @@ class Recorder:
             self._tell("recorder", f"a record could not be made ({type(error).__name__}: {error})")
 
     def _record(self, batch: Batch) -> None:
-        model, self._model = self._model, None
-        if model is not None:
-            self.write("model", model)
+        while self._models:
+            self.write("model", self._models.popleft())
         preflight, self._preflight = self._preflight, None
         if preflight is not None:
             self.write("preflight", preflight)

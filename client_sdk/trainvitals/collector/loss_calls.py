@@ -85,8 +85,7 @@ def _functions() -> Iterator[tuple[str, Callable[..., Any]]]:
 def _reporting(name: str, original: Callable[..., Any]) -> Callable[..., Any]:
     signature: Final = inspect.signature(original)
 
-    @functools.wraps(original)
-    def loss(*arguments: Any, **named: Any) -> Any:
+    def reporting(*arguments: Any, **named: Any) -> Any:
         answer = original(*arguments, **named)
         if not torch.compiler.is_compiling() and isinstance(answer, Tensor):
             for listener in list(_listeners):
@@ -94,7 +93,8 @@ def _reporting(name: str, original: Callable[..., Any]) -> Callable[..., Any]:
                     listener.lost(lambda: _call(name, signature, arguments, named, answer))
         return answer
 
-    loss.__code__ = loss.__code__.replace(co_filename=_PASSED_OVER)  # else they would show this one
+    reporting.__code__ = reporting.__code__.replace(co_filename=_PASSED_OVER)  # else they would show this one
+    loss = functools.wraps(original)(reporting)
     # so that TorchScript compiles what calls it as it always did
     loss.__prepare_scriptable__ = lambda: original  # type: ignore[attr-defined]  # TorchScript's own
     return loss
