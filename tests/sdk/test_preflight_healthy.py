@@ -140,9 +140,13 @@ def test_a_loss_that_reaches_for_the_model_leaves_no_gradient_and_no_buffer_behi
     assert all(map(torch.equal, model.buffers(), before))
 
 
-def test_a_watched_model_records_nothing_of_its_preflight(offline: Any) -> None:
+@pytest.mark.parametrize("copyable", [True, False])
+def test_a_watched_model_records_nothing_of_its_preflight(offline: Any, *, copyable: bool) -> None:
     arguments = classifier()
     model, optimizer = arguments["model"], arguments["optimizer"]
+    if not copyable:
+        model = arguments["model"] = Uncopyable(model)
+        model(arguments["batch"][0])
     run = offline.init()
     run.watch(model, optimizer)
     tv.preflight(**arguments, quiet=True)

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.sdk.conftest import records
 from tests.sdk.scripts import Recorded, python, recorded
 
 pytestmark = pytest.mark.slow
@@ -367,3 +368,22 @@ def test_a_process_that_does_not_find_the_others_of_its_training_records_nothing
     assert done.returncode == 0
     assert "cannot learn which run is rank 0's" in done.stderr
     assert not (tmp_path / "spool").exists()
+
+
+def test_a_preflight_within_the_script_is_no_training_and_is_kept_with_the_one_that_follows(tmp_path: Path) -> None:
+    body = """
+import trainvitals as tv
+
+model = net()
+optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+tv.preflight(model, cross_entropy, batch(), optimizer, quiet=True, seconds=10)
+for _ in range(7):
+    inputs, labels = batch()
+    optimizer.zero_grad()
+    cross_entropy(model(inputs), labels).backward()
+    optimizer.step()
+"""
+    kept = watched(tmp_path, body)
+    assert [step for step, _ in kept.points("loss")] == [step for step, _ in kept.points("grad_norm")] == [*range(7)]
+    kinds = [record.kind for record in records(tmp_path / "spool")]
+    assert [kind for kind in kinds if kind != "frame"] == ["start", "model", "preflight", "end"]

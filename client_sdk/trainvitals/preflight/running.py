@@ -39,10 +39,11 @@ def run_preflight(
     _check_arguments(model, loss_fn, batch, forward, num_classes=num_classes, seconds=seconds)
     begun = clock()
     modules = [part for part in (inner(model), loss_fn, forward) if isinstance(part, nn.Module)]
-    with same_random_numbers(), untouched(modules), torch.inference_mode(False), torch.enable_grad():
+    optimizers = _listed(optimizer)
+    with same_random_numbers(), untouched(modules, optimizers), torch.inference_mode(False), torch.enable_grad():
         case = Case(
             model, loss_fn, batch,
-            optimizers=_listed(optimizer), num_classes=num_classes, forward=forward, clock=clock,
+            optimizers=optimizers, num_classes=num_classes, forward=forward, clock=clock,
         )  # fmt: skip
         checks = all_checks() if checks is None else checks
         with warnings.catch_warnings():

@@ -10,11 +10,20 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.nn.modules import module as modules_of_torch
 from torch.optim import Optimizer
+from torch.optim import optimizer as optimizers_of_torch
 
 OURS = "trainvitals"
 HOOKS = ("_forward_pre_hooks", "_forward_hooks", "_backward_hooks", "_backward_pre_hooks")
+OF_OPTIMIZERS = ("_optimizer_step_pre_hooks", "_optimizer_step_post_hooks")
 
+OF_ALL = (  # by which a script that names neither model nor optimizer is watched
+    modules_of_torch._global_forward_pre_hooks,
+    modules_of_torch._global_forward_hooks,
+    optimizers_of_torch._global_optimizer_pre_hooks,
+    optimizers_of_torch._global_optimizer_post_hooks,
+)
 MEMBERS = ("_parameters", "_buffers", *HOOKS)
 
 
@@ -46,7 +55,7 @@ def seed(number: int) -> None:
 
 
 @contextlib.contextmanager
-def untouched(modules: Sequence[nn.Module]) -> Iterator[None]:
+def untouched(modules: Sequence[nn.Module], optimizers: Sequence[Optimizer]) -> Iterator[None]:
     """Checks work on copies, but a loss may reach the originals by itself, for a penalty or a second opinion. Their
     gradients, buffers and modes are restored, and hooks of ours stay silent meanwhile."""
     parameters = {id(part): part for module in modules for part in module.parameters()}.values()
@@ -56,7 +65,7 @@ def untouched(modules: Sequence[nn.Module]) -> Iterator[None]:
     for parameter, _ in grads:
         parameter.grad = None
     try:
-        with _silenced(modules):
+        with _silenced(modules, optimizers):
             yield
     finally:
         for parameter, grad in grads:
@@ -69,15 +78,16 @@ def untouched(modules: Sequence[nn.Module]) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def _silenced(modules: Sequence[nn.Module]) -> Iterator[None]:
+def _silenced(modules: Sequence[nn.Module], optimizers: Sequence[Optimizer]) -> Iterator[None]:
     removed: list[tuple[dict[int, Any], list[tuple[int, Any]]]] = []  # Any: hooks
-    for module in modules:
-        for part in module.modules():
-            for hooks in (getattr(part, name) for name in HOOKS):
-                if any(type(hook).__module__.startswith(OURS) for hook in hooks.values()):
-                    removed.append((hooks, list(hooks.items())))
-                    for number in [n for n, hook in hooks.items() if type(hook).__module__.startswith(OURS)]:
-                        del hooks[number]
+    of_parts = (getattr(part, name) for module in modules for part in module.modules() for name in HOOKS)
+    of_optimizers = (getattr(optimizer, name, {}) for optimizer in optimizers for name in OF_OPTIMIZERS)
+    for hooks in (*OF_ALL, *of_parts, *of_optimizers):
+        ours = [number for number, hook in hooks.items() if type(hook).__module__.startswith(OURS)]
+        if ours:
+            removed.append((hooks, list(hooks.items())))
+        for number in ours:
+            del hooks[number]
     try:
         yield
     finally:
