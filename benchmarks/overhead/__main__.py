@@ -1,7 +1,8 @@
 """What watching costs a training step, ours beside peers: ratios to the bare loop in one run, interleaved, medians.
 
-Run as ``python -m benchmarks.overhead [--quick | --rounds 5] [--device cpu]``; on CUDA where there is one. Peers
-that are not installed are said to be missing: ``make bench-peers`` brings them.
+Run as ``python -m benchmarks.overhead [--quick | --rounds 5] [--device cpu] [--alone]``; on CUDA where there is one.
+Peers that are not installed are said to be missing: ``make bench-peers`` brings them. Peers that write much slow
+whoever runs beside them, so that differences of one hundredth are told ``--alone``.
 """
 
 from __future__ import annotations
@@ -18,23 +19,26 @@ from benchmarks.overhead.device import chosen, described
 from benchmarks.overhead.networks import NETWORKS
 from benchmarks.overhead.racing import race
 
-MODULES: Final = ("bare", "ours", "wandb_watch", "tensorboard_histograms", "trainscope_steps")
+OWN: Final = ("bare", "ours")
+PEERS: Final = ("wandb_watch", "tensorboard_histograms", "trainscope_steps")
 ROUNDS: Final = 9
 QUICK_ROUNDS: Final = 3
 BARE: Final = "bare"
 AGAIN: Final = "bare, again"
 DEFAULTS: Final = "trainvitals, defaults"
+LATER: Final = "trainvitals, defaults, later"
 EVERY_STEP: Final = "trainvitals, every step"
 PROMISED: Final = {  # by contestant, then by network
     DEFAULTS: dict.fromkeys(NETWORKS, 1.02),
+    LATER: dict.fromkeys(NETWORKS, 1.02),
     EVERY_STEP: {"small CNN": 1.25, "small GPT": 1.15, "200 small layers": 1.6},
 }
 
 
-def present() -> list[Contestant]:
-    """All whose packages are installed."""
+def present(*, alone: bool = False) -> list[Contestant]:
+    """All whose packages are installed, or ours ``alone`` and the bare loop."""
     found: list[Contestant] = []
-    for name in MODULES:
+    for name in OWN if alone else (*OWN, *PEERS):
         try:
             found += import_module(f"benchmarks.overhead.contestants.{name}").CONTESTANTS
         except ImportError as error:
@@ -56,10 +60,11 @@ def main() -> None:
     parser.add_argument("--quick", action="store_true", help="fewer rounds, noisier figures")
     parser.add_argument("--rounds", type=int, help=f"of each network; default: {ROUNDS}, or {QUICK_ROUNDS} if quick")
     parser.add_argument("--network", action="append", choices=NETWORKS, help="this one alone; may be repeated")
+    parser.add_argument("--alone", action="store_true", help="without peers")
     parser.add_argument("--device", help="cpu, cuda, cuda:1 …; default: cuda where there is one, else cpu")
     asked = parser.parse_args()
     torch.set_num_threads(1)
-    contestants = present()
+    contestants = present(alone=asked.alone)
     networks = {name: make for name, make in NETWORKS.items() if not asked.network or name in asked.network}
     device = chosen(asked.device, has_cuda=torch.cuda.is_available())
     print(f"on {described(device)}")

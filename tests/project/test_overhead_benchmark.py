@@ -54,6 +54,11 @@ def test_steps_of_a_contestant_are_seen_before_and_after_the_optimizer() -> None
     assert len(seen) == 20
 
 
+def test_peers_stay_out_where_ours_is_to_be_alone(capsys: pytest.CaptureFixture[str]) -> None:
+    assert [one.name for one in present(alone=True)] == [one.name for one in (*bare.CONTESTANTS, *ours.CONTESTANTS)]
+    assert "missing" not in capsys.readouterr().out
+
+
 def test_peers_that_are_not_installed_are_said_to_be_missing(capsys: pytest.CaptureFixture[str]) -> None:
     names = {one.name for one in present()}
     said = capsys.readouterr().out
@@ -61,6 +66,7 @@ def test_peers_that_are_not_installed_are_said_to_be_missing(capsys: pytest.Capt
         "bare",
         "bare, again",
         "trainvitals, defaults",
+        "trainvitals, defaults, later",
         "trainvitals, every step",
         "trainvitals, between samples",
     } <= names

@@ -1,5 +1,6 @@
-"""trainvitals, offline: at its defaults, which keep to a budget, at every step, and at none of those that are timed,
-which tells what a step costs that is not sampled."""
+"""trainvitals, offline: at its defaults, which keep to a budget, in the first thousand steps, of which fifty are
+sampled whatever that costs, and in later ones; at every step; and at none of those that are timed, which tells what a
+step costs that is not sampled."""
 
 from __future__ import annotations
 
@@ -15,6 +16,7 @@ import trainvitals as tv
 from benchmarks.overhead.contestant import Calls, Contestant
 
 BEYOND_DENSE_START = 67  # steps; the first fifty may be sampled densely
+BEYOND_FIRST_THOUSAND = 1067
 NEVER_AGAIN = 10**9  # steps between snapshots: none once the dense start is over
 
 
@@ -32,6 +34,7 @@ def watched(*, every: int | None) -> Callable[[nn.Module, Optimizer, Path], Abst
 
 CONTESTANTS = [
     Contestant(name="trainvitals, defaults", attach=watched(every=None), warm_up=BEYOND_DENSE_START),
+    Contestant(name="trainvitals, defaults, later", attach=watched(every=None), warm_up=BEYOND_FIRST_THOUSAND),
     Contestant(name="trainvitals, every step", attach=watched(every=1), warm_up=BEYOND_DENSE_START),
     Contestant(name="trainvitals, between samples", attach=watched(every=NEVER_AGAIN), warm_up=BEYOND_DENSE_START),
 ]
