@@ -118,7 +118,8 @@ class Run(Noting, Shown):
             at = None if step is None else checked_step(step)
             values = self._intake.take(metrics)
             if at is None:
-                at = self._steps.for_log(values, tell=self._console.say)
+                put = pipeline.outbox.put_points
+                at = self._steps.for_log(values, tell=self._console.say, replay=put)
             else:
                 self._intake.place(values, step=at)
             pipeline.outbox.put_points(at, values)

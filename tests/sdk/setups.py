@@ -135,9 +135,9 @@ SETUPS: Final = [
         name="`torch.compile` of the training step",
         train=loops.compiled_step,
         unseen=tuple(GROUPS),
-        notes={METRICS: "what is logged, which counts the steps from its 64th on, and the terminal says so"},
-        told="the watched optimizer's steps are not seen (is its step compiled, or another model trained?): from now "
-        "on log() counts the steps",
+        notes={METRICS: "what is logged, which counts the steps, and the terminal says so"},
+        told="the watched optimizer's steps are not seen (is its step compiled, or another model trained?): log() "
+        "counts the steps",
         slow=True,
     ),
     Setup(name="several optimizers of one model", train=models.several_optimizers),

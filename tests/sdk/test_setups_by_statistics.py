@@ -204,8 +204,7 @@ def test_metrics_are_those_of_plain_pytorch_or_said_to_be_missing(name: str) -> 
     setup, outcome = SETUP_BY_NAME[name], outcome_of(name)
     if METRICS in setup.unseen:
         ours, theirs = points(outcome, "loss")
-        assert [value for _, value in ours] == pytest.approx([value for _, value in theirs])
-        assert ours[-1][0] > ours[0][0]
+        assert dict(ours) == pytest.approx(dict(theirs))  # the later of a step counts
         assert f"trainvitals: {setup.told}" in outcome.told
         return
     for metric in GROUPS[METRICS]:

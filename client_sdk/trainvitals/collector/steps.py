@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
-from typing import Final
+from collections.abc import Callable, Mapping
+from typing import Any, Final
+
+Values = Mapping[str, Any]  # Any: numbers, or tensors that are read later
 
 MOST_REPEATS: Final = 64  # of one metric before the first step: more than gradients are accumulated over
 
@@ -22,7 +24,7 @@ class StepCounter:
         self.driven = False  # by an optimizer
         self.is_taken = False  # the optimizer has stepped in the current step
         self._ever_taken = False
-        self._repeats = 0
+        self._early: list[dict[str, Any]] = []  # what was logged before the first step, by repeats
         self._logged: set[str] = set()
         self._by_log = False  # the current step was begun by a metric
 
@@ -49,31 +51,43 @@ class StepCounter:
     def take(self) -> None:
         """The optimizer has stepped."""
         self.is_taken = self._ever_taken = True
+        if self._early:
+            self._early.clear()
 
     @property
     def upcoming(self) -> int:
         """The step that the next forward belongs to."""
         return self.current + 1 if self.is_taken else self.current
 
-    def for_log(self, metrics: Collection[str], *, tell: Callable[[str], None]) -> int:
+    def for_log(self, metrics: Values, *, tell: Callable[[str], None], replay: Callable[[int, Values], object]) -> int:
         """The step that metrics logged now belong to. An optimizer that never steps, because a compiler or a CUDA graph
-        steps in its place, is given up in time, and ``tell`` told."""
+        steps in its place, is given up in time: ``tell`` is told, and ``replay`` called with the steps to which what
+        was logged until then belonged."""
         if self.driven and self._ever_taken:
             self._logged.update(metrics)
             return self.current
-        again = not self._logged.isdisjoint(metrics)
         if self.driven:
-            self._repeats = self._repeats + 1 if again else 0
-            if self._repeats < MOST_REPEATS:
+            if not self._early or not self._early[-1].keys().isdisjoint(metrics):
+                self._early.append({})
+            self._early[-1].update(metrics)
+            if len(self._early) <= MOST_REPEATS:
                 self._logged.update(metrics)
                 return self.current
-            self.driven = False
-            tell(
-                "the watched optimizer's steps are not seen (is its step compiled, or another model trained?): from "
-                "now on log() counts the steps"
-            )
-        if again:
+            self._give_up(tell, replay)
+        elif not self._logged.isdisjoint(metrics):
             self.advance()
             self._by_log = True
         self._logged.update(metrics)
         return self.current
+
+    def _give_up(self, tell: Callable[[str], None], replay: Callable[[int, Values], object]) -> None:
+        self.driven = False
+        tell(
+            "the watched optimizer's steps are not seen (is its step compiled, or another model trained?): log() "
+            "counts the steps"
+        )
+        for values in self._early[:-1]:
+            replay(self.current, values)
+            self.advance()
+        self._early.clear()
+        self._by_log = True
