@@ -20,6 +20,7 @@ from trainvitals_dashboard.conventions import LOSSES, VALIDATION_LOSSES, pick
 DECAY: Final = "weight_decay_penalty"
 OWN_METRICS: Final = ("lr", "grad_norm", "elapsed_seconds", "overhead_fraction", "dropped_snapshots", DECAY)
 LOOP_METRICS: Final = (
+    "seconds/step",
     "seconds/data",
     "seconds/forward",
     "seconds/backward",

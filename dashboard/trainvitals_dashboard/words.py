@@ -45,6 +45,7 @@ METRIC_WORDS: Final[dict[str, str]] = {
     "lr": "Learning rate",
     "overhead_fraction": "Overhead",
     "elapsed_seconds": "Elapsed",
+    "seconds/step": "Whole step (s)",
     "seconds/data": "Waiting for data (s a step)",
     "seconds/forward": "Forward pass (s a step)",
     "seconds/backward": "Backward pass (s a step)",

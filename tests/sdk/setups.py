@@ -27,7 +27,10 @@ GROUPS: Final[dict[str, tuple[str, ...]]] = {
         "loss", "lr", "lr/1", "grad_norm", "grad_norm_before_clipping", "clipped_fraction", "loss_scale",
         "skipped_steps", "gradient_noise_scale",
     ),
-    "times": ("seconds/data", "seconds/forward", "seconds/backward", "seconds/optimizer", "examples_per_second"),
+    "times": (
+        "seconds/step", "seconds/data", "seconds/forward", "seconds/backward", "seconds/optimizer",
+        "examples_per_second",
+    ),
 }  # fmt: skip
 HISTOGRAMS: Final = "histograms"
 METRICS: Final = "metrics"
@@ -80,7 +83,7 @@ def compiled(name: str, train: Callable[[Observer], None], told: str, *, is_call
     )
 
 
-OPTIMIZER_ALONE: Final = "the optimizer's alone"
+OPTIMIZER_ALONE: Final = "the whole step's and the optimizer's alone"
 COMPILED: Final = "outputs of layers are not seen, for the model is compiled"
 UNHEARD: Final = "outputs of layers are not seen, for their hooks do not run"
 

@@ -42,7 +42,7 @@ class Trained:
 
 
 OF_THE_OUTPUTS = ("activation_mean", "activation_std", "activation_max", "zero_fraction", "saturated_fraction")
-TIMES = {f"seconds/{phase}" for phase in ("data", "forward", "backward", "optimizer")}
+TIMES = {f"seconds/{phase}" for phase in ("step", "data", "forward", "backward", "optimizer")}
 
 
 def python(*arguments: str | Path, **environment: str) -> str:

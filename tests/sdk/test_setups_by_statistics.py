@@ -192,7 +192,7 @@ def told_of(outcome: Outcome) -> dict[str, set[str]]:
 def test_nothing_is_told_of_what_is_not_seen_and_something_of_all_else(name: str) -> None:
     setup, told = SETUP_BY_NAME[name], told_of(outcome_of(name))
     if OPTIMIZER_ALONE in setup.notes.get(TIMES, ""):
-        assert told.pop(TIMES) == {"seconds/optimizer"}
+        assert told.pop(TIMES) == {"seconds/step", "seconds/optimizer"}
     if METRICS in setup.unseen:
         assert told.pop(METRICS) == {"loss"}  # which the script logs
     nowhere = () if setup.unseen_layers else setup.unseen
@@ -234,16 +234,22 @@ def test_histograms_are_those_of_plain_pytorch_or_said_to_be_missing(name: str) 
 @pytest.mark.parametrize("name", ROWS)
 def test_times_are_told_of_every_step_and_of_all_its_examples_or_not_at_all(name: str) -> None:
     setup, outcome = SETUP_BY_NAME[name], outcome_of(name)
-    phases, rate = GROUPS[TIMES][:-1], GROUPS[TIMES][-1]
+    (whole, *phases), rate = GROUPS[TIMES][:-1], GROUPS[TIMES][-1]
     told = {metric: dict(points(outcome, metric)[0]) for metric in GROUPS[TIMES]}
-    if TIMES in setup.unseen:
-        assert not any(told[metric] for metric in GROUPS[TIMES] if metric != "seconds/optimizer")
+    if METRICS in setup.unseen:
+        assert not any(told.values())
         return
-    assert 0 < sum(sum(told[phase].values()) for phase in phases) <= outcome.seconds
+    steps = [step for step, _ in outcome.plain_metrics["examples"]]
+    assert sorted(told[whole]) == sorted(told["seconds/optimizer"]) == steps
+    assert sum(told[whole].values()) <= outcome.seconds
+    if TIMES in setup.unseen:
+        assert all(0 < told["seconds/optimizer"][step] < told[whole][step] for step in steps)
+        return
     for step, examples in outcome.plain_metrics["examples"]:
         seconds = [told[phase][step] for phase in phases]
         assert min(seconds) > 0
-        assert told[rate][step] * sum(seconds) == pytest.approx(examples, rel=1e-3)
+        assert told[whole][step] == pytest.approx(sum(seconds), rel=1e-5)
+        assert told[rate][step] * told[whole][step] == pytest.approx(examples, rel=1e-3)
 
 
 @pytest.mark.parametrize("name", ROWS)

@@ -97,6 +97,7 @@ class Timed:
         return [value for _, value in self.offline.points(metric)]
 
     def seconds(self, phase: str) -> float:
+        """Of a phase, or "step"."""
         return self.every * sum(self.told(f"seconds/{phase}"))
 
 
@@ -135,6 +136,12 @@ def test_watching_s_own_time_is_left_out(timed: Timed) -> None:
     own = timed.clock.waited["watching"]
     assert own >= IN_WATCHING * STEPS * (1 + 1 / timed.every)
     assert sum(map(timed.seconds, PHASES)) <= timed.clock.whole - own + ROUNDING
+
+
+def test_a_step_lasts_from_the_optimizer_s_last_to_its_next_without_watching_s_own_time(timed: Timed) -> None:
+    clock = timed.clock
+    assert timed.seconds("step") >= sum(clock.waited[phase] for phase in PHASES) * (1 - ROUNDING)
+    assert timed.seconds("step") <= clock.whole - clock.waited["watching"] + ROUNDING
 
 
 def test_examples_per_second_are_those_of_the_training_s_own_time(timed: Timed) -> None:

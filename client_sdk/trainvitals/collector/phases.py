@@ -26,6 +26,7 @@ class Phases:
 
     def __init__(self) -> None:
         self._seconds = dict.fromkeys(PHASES, 0.0)
+        self._is_whole = False  # what was added up began at the end of a step, and not in the midst of the first
         self._examples: dict[int, int] = {}  # by root
         self._steps = 0
         self._waits: list[float] = []  # seconds before each step
@@ -53,21 +54,23 @@ class Phases:
         self._steps += 1
 
     def metrics(self) -> dict[str, float]:
-        """Of an average step since the last call: ``seconds/<phase>``, and ``examples_per_second`` where the model's
-        first tensor has a batch dimension; of several models, one of which may feed another, it is that of the one to
-        which most are given; ``facts/usual_wait``, the seconds of waiting for data without the longest one of each
-        ``PAUSE_EVERY`` waits, in which something else may have been done. Empty where no whole step has gone by; the
-        optimizer's alone where no forward pass was seen, as of what is compiled: the rest would all seem to be waiting
-        for data."""
+        """Of an average step since the last call: ``seconds/step``, from the end of the optimizer's step to that of the
+        next, and of it ``seconds/<phase>``; ``examples_per_second`` where the model's first tensor has a batch
+        dimension; of several models, one of which may feed another, it is that of the one to which most are given;
+        ``facts/usual_wait``, the seconds of waiting for data without the longest one of each ``PAUSE_EVERY`` waits, in
+        which something else may have been done. Empty where no whole step has gone by; of phases the optimizer's alone
+        where no forward pass was seen, as of what is compiled: the rest would all seem to be waiting for data."""
         seconds, steps, examples = self._seconds, self._steps, max(self._examples.values(), default=0)
         waits, self._waits = sorted(self._waits), []
         self._seconds, self._steps, self._examples = dict.fromkeys(PHASES, 0.0), 0, {}
+        was_whole, self._is_whole = self._is_whole, True
         whole = sum(seconds.values())
-        if not steps or not whole:
+        if not steps or not whole or not was_whole:
             return {}
+        found = {"seconds/step": whole / steps, "seconds/optimizer": seconds["optimizer"] / steps}
         if not seconds["forward"]:
-            return {"seconds/optimizer": seconds["optimizer"] / steps}
-        found = {f"seconds/{phase}": spent / steps for phase, spent in seconds.items()}
+            return found
+        found |= {f"seconds/{phase}": spent / steps for phase, spent in seconds.items()}
         if len(waits) >= FEWEST_WAITS:
             usual = waits[: -math.ceil(len(waits) / PAUSE_EVERY)]
             # a critic's step is followed by a wait of its own
