@@ -38,6 +38,7 @@ STATS: Final = (
 STATS_IN_DEPTH: Final = (
     "grad_mean", "grad_zero_fraction", "grad_nonfinite", "weight_max", "init_distance", "lost_update_fraction",
     "unmoved_fraction", "second_moment_rms", "adam_rms", "epsilon_fraction", "dead_fraction", "running_drift",
+    "running_variance_drift",
 )  # fmt: skip
 NOUGHT: Final = frozenset({"activation_nonfinite", "grad_nonfinite"})
 PROMISED_MS_PER_FRAME: Final = 5.0

@@ -35,6 +35,7 @@ STAT_WORDS: Final[dict[str, str]] = {
     "adam_rms": "Gradient ∕ √second moment (RMS)",
     "epsilon_fraction": "Ruled by ε",
     "running_drift": "Drift of running means",
+    "running_variance_drift": "Drift of running variances (RMS of ln)",
     "attention_logit_max": "Attention: largest logit",
     "attention_entropy": "Attention: entropy (share of ln keys)",
 }

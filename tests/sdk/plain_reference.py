@@ -121,7 +121,7 @@ class Plain(Observer):
         self._trace = self._signal = 0.0  # of the gradient's noise, and of the gradient
         self._is_plain = isinstance(models, nn.Module) and len(optimizers) == 1
         self._fired: dict[str, Tensor] = {}
-        self._running: dict[str, Tensor] = {}
+        self._running: dict[str, tuple[Tensor, Tensor]] = {}
         for prefix, wrapped in named.items():
             is_wrapper = isinstance(wrapped, (DataParallel, DistributedDataParallel))
             model = wrapped.module if is_wrapper else wrapped
@@ -303,16 +303,18 @@ class Plain(Observer):
             self._fired[name] = fired | self._fired.get(name, fired)
         if in_depth:
             found["dead_fraction"] = 1 - float(self._fired[name].double().mean()) if name in self._fired else NAN
-            found["running_drift"] = self._drift(name, module)
+            found["running_drift"], found["running_variance_drift"] = self._drift(name, module)
         return found
 
-    def _drift(self, name: str, module: nn.Module) -> float:
+    def _drift(self, name: str, module: nn.Module) -> tuple[float, float]:
         if not isinstance(module, nn.BatchNorm1d) or module.running_mean is None or module.running_var is None:
-            return NAN
-        earlier, self._running[name] = self._running.get(name), module.running_mean.clone()
+            return NAN, NAN
+        now = module.running_mean.double().clone(), module.running_var.double().clone()
+        earlier, self._running[name] = self._running.get(name), now
         if earlier is None:
-            return NAN
-        return float(((module.running_mean - earlier) / module.running_var.sqrt()).square().mean().sqrt())
+            return NAN, NAN
+        way, change = (now[0] - earlier[0]) / now[1].sqrt(), now[1].log() - earlier[1].log()
+        return float(way.square().mean().sqrt()), float(change.square().mean().sqrt())
 
     def _of_parameters(self, name: str, *, in_depth: bool) -> dict[str, float]:
         own = self._own[name]

@@ -14,7 +14,7 @@ from tests.sdk.plain_reference import Observer
 GROUPS: Final[dict[str, tuple[str, ...]]] = {
     "activations": (
         "activation_mean", "activation_std", "activation_max", "zero_fraction", "activation_nonfinite",
-        "saturated_fraction", "dead_fraction", "running_drift",
+        "saturated_fraction", "dead_fraction", "running_drift", "running_variance_drift",
     ),
     "gradients": ("grad_norm", "grad_max", "grad_mean", "grad_zero_fraction", "grad_nonfinite"),
     "weights and updates": (

@@ -181,15 +181,29 @@ def test_second_moments_of_adam(watched: Watched) -> None:
 def test_running_statistics_drift(watched: Watched) -> None:
     model = copy.deepcopy(watched.first)
     optimizer = torch.optim.Adam(model.parameters(), lr=0.01)
-    means = []
+    means, variances = [], []
     for batch in six_batches():
         optimizer.zero_grad()
         model(batch).square().sum().backward()
         optimizer.step()
         means.append(model[1].running_mean.clone())
-    way = (means[5] - means[0]) / model[1].running_var.sqrt()
+        variances.append(model[1].running_var.clone())
+    way = (means[5] - means[0]) / variances[5].sqrt()
+    factors = [now / before for now, before in zip(variances[5].tolist(), variances[0].tolist(), strict=True)]
+    change = math.sqrt(sum(math.log(factor) ** 2 for factor in factors) / len(factors))
     assert watched.stats["running_drift"]["1"] == pytest.approx(way.square().mean().sqrt().item(), rel=1e-3)
+    assert watched.stats["running_variance_drift"]["1"] == pytest.approx(change, rel=1e-3)
+    assert change > 0.1
     assert math.isnan(watched.stats["running_drift"]["0"])
+    assert math.isnan(watched.stats["running_variance_drift"]["0"])
+
+
+def test_a_variance_of_nothing_drifts_by_a_number(offline: Any) -> None:
+    model = nn.Sequential(nn.Linear(6, 4), nn.BatchNorm1d(4, momentum=1.0))
+    still = [torch.ones(8, 6)] * 5
+    found = Watched(offline, model, torch.optim.SGD(model.parameters(), lr=0.0), [*six_batches()[:1], *still])
+    assert found.stats["running_variance_drift"]["1"] > math.log(1e6)
+    assert math.isfinite(found.stats["running_variance_drift"]["1"])
 
 
 def test_updates_are_lost_in_half_precision(offline: Any) -> None:

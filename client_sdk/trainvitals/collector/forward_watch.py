@@ -50,7 +50,7 @@ class ForwardWatch:
             modules, faults=faults, device=device, note_fired=self._note_fired, counts=self._counts
         )
         self._norms = [index for index, module in enumerate(modules) if drift.drifts(module)]
-        self._running_means: dict[int, Tensor] = {}
+        self._running: dict[int, tuple[Tensor, Tensor]] = {}  # means and variances at the look before
         self._hooks = Switch(
             (module, Hook(partial(self._record, layer), faults)) for layer, module in enumerate(modules)
         )
@@ -164,8 +164,8 @@ class ForwardWatch:
             mean, variance = module.running_mean, module.running_var
             if not isinstance(mean, Tensor) or not isinstance(variance, Tensor):
                 continue
-            earlier = self._running_means.get(layer)
-            if earlier is not None:
-                way = drift.reduce(mean, earlier, variance).reshape(1, 1)
+            if layer in self._running:
+                earlier_mean, earlier_variance = self._running[layer]
+                way = drift.reduce(mean, variance, earlier_mean=earlier_mean, earlier_variance=earlier_variance)
                 sample.add("drift", way, owners=[layer], sizes=[mean.numel()])
-            self._running_means[layer] = mean.detach().clone()
+            self._running[layer] = mean.detach().clone(), variance.detach().clone()
