@@ -39,6 +39,7 @@ LOOP_METRICS: Final = (
     "system/memory_bytes",
     "system/machine_cpu_percent",
     "system/machine_memory_percent",
+    "system/cpu_temperature_celsius",
 )
 SPLITS: Final = frozenset({"train", "training", "val", "valid", "validation", "eval", "test"})  # no parts of a loss
 MOST_PARTS: Final = 4  # of the loss: with weight decay as many as there are colours

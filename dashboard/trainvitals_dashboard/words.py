@@ -66,6 +66,7 @@ METRIC_WORDS: Final[dict[str, str]] = {
     "system/memory_bytes": "Memory (bytes)",
     "system/machine_cpu_percent": "Machine's processor (%)",
     "system/machine_memory_percent": "Machine's memory (%)",
+    "system/cpu_temperature_celsius": "Processor's temperature (°C)",
 }
 LOST: Final = (
     "Nothing is heard from the training any more: its process probably died, or the network is away. If it is heard "

@@ -9,12 +9,27 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
+import psutil
 import pytest
 import torch
 
 from trainvitals.gpus import Gpu, GpuMeter, gpus_in_use
-from trainvitals.system import SystemMeter
+from trainvitals.system import CPU_SENSORS, SystemMeter
+
+TEMPERATURE = "system/cpu_temperature_celsius"
+
+
+def its_own_sensors() -> list[float]:
+    """What this machine's processor tells, if anything."""
+    found = getattr(psutil, "sensors_temperatures", dict)()
+    return [one.current for chip in CPU_SENSORS for one in found.get(chip, ())]
+
+
+def sensors(**celsius: list[float]) -> dict[str, list[SimpleNamespace]]:
+    """By chip, as psutil gives them."""
+    return {chip: [SimpleNamespace(label="", current=one) for one in found] for chip, found in celsius.items()}
 
 
 def test_looks_as_often_as_it_should() -> None:
@@ -22,9 +37,9 @@ def test_looks_as_often_as_it_should() -> None:
     meter = SystemMeter(seconds=4, clock=lambda: float(next(ticks)))
     looks = [{name for name in meter.look() if "gpu" not in name} for _ in range(20)]
     assert 2 < sum(map(bool, looks)) < 8
-    memory = {"system/memory_bytes", "system/machine_memory_percent"}
-    assert looks[0] == memory  # a share is of the time between two looks
-    assert all(seen == memory | {"system/cpu_percent", "system/machine_cpu_percent"} for seen in looks[1:] if seen)
+    always = {"system/memory_bytes", "system/machine_memory_percent", *(TEMPERATURE for _ in its_own_sensors())}
+    assert looks[0] == always  # a share is of the time between two looks
+    assert all(seen == always | {"system/cpu_percent", "system/machine_cpu_percent"} for seen in looks[1:] if seen)
 
 
 def test_tells_of_work_and_memory() -> None:
@@ -41,6 +56,26 @@ def test_tells_of_work_and_memory() -> None:
     assert found["system/memory_bytes"] > len(waste)
     assert 0 < found["system/machine_memory_percent"] < 100
     assert found["system/machine_cpu_percent"] == pytest.approx(50, abs=50)
+
+
+def test_tells_the_temperature_where_the_machine_has_a_sensor_for_it() -> None:
+    found = SystemMeter().look()
+    assert (TEMPERATURE in found) == bool(its_own_sensors())
+
+
+def test_the_hottest_of_the_processor_s_sensors_counts_and_no_disk_s() -> None:
+    readings = sensors(nvme=[91.0], coretemp=[61.0, 72.5, 0.0], acpitz=[16.8])
+    assert SystemMeter(temperatures=lambda: readings).look()[TEMPERATURE] == 72.5
+    assert TEMPERATURE not in SystemMeter(temperatures=lambda: sensors(nvme=[91.0], coretemp=[])).look()
+
+
+def test_a_sensor_that_cannot_be_read_leaves_out_the_temperature_alone() -> None:
+    def gone() -> dict[str, list[SimpleNamespace]]:
+        raise OSError("no such device")
+
+    found = SystemMeter(temperatures=gone).look()
+    assert TEMPERATURE not in found
+    assert found["system/memory_bytes"] > 0
 
 
 MANAGEMENT_LIBRARY = """
