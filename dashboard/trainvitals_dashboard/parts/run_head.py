@@ -13,22 +13,23 @@ from trainvitals_dashboard import words
 from trainvitals_dashboard.gathering import RunView
 from trainvitals_dashboard.parts.cards import Piece, pill
 from trainvitals_dashboard.parts.health import health_ring
+from trainvitals_dashboard.parts.optimizers import optimizers
 
 
 def head(view: RunView) -> list[Piece]:
-    """Name, status, what is known of the run in one line, progress; health to the right."""
+    """Name, status, what is known of the run in one line, optimizers, progress; health to the right."""
     summary, now = view.detail.summary, time.time()
     facts: list[Piece] = [
         html.Span(["step ", html.B(f"{summary.last_step or 0:,}", **{"data-live": "step"}), _of(view)])
     ]
     facts.append(html.Span(f"{_parameters(view.detail)} parameters")) if view.detail.layers else None
     facts += [html.Span(f"{summary.ranks} ranks")] if summary.ranks > 1 else []
-    facts += [html.Span(opt.kind) for opt in view.detail.optimizers]
     facts.append(_duration(summary, now=now))
     facts += [html.Span(tag, className="tv-tag") for tag in summary.tags]
     facts.append(html.Span(summary.run_id, className="tv-id", title="The run's id"))
     title = [html.H1(summary.name, className="tv-h1"), pill(summary.status), _quiet(summary)]
     left = [html.Div(title, className="tv-title"), html.Div(facts, className="tv-meta")]
+    left += optimizers(view.detail.optimizers)
     if summary.status == "lost":
         left.append(html.Div(words.LOST, className="tv-explained"))
     if view.detail.planned_steps:
