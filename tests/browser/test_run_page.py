@@ -42,6 +42,17 @@ def test_a_logged_accuracy_is_drawn_and_grows(page: Page, address: str) -> None:
     page.wait_for_function(f"({LAST})() === 149")
 
 
+def test_what_watching_costs_is_told_and_kept_up(page: Page, address: str) -> None:
+    training = Training(address, "costly", more={"overhead_fraction": lambda step: (step + 1) / 4000})
+    training.train(30)
+    page.goto(f"{address}/runs/costly")
+    tile = page.locator(".tv-kpi", has_text="Overhead")
+    expect(tile.locator(".tv-kpi-row")).to_have_text("0.75%")
+    expect(page.locator("#live-word")).to_have_text("Live")
+    training.train(30)
+    expect(tile.locator(".tv-kpi-row")).to_have_text("1.50%")
+
+
 def test_a_page_opened_before_the_first_metric_fills_itself(page: Page, address: str) -> None:
     start(address, "early")
     page.goto(f"{address}/runs/early")

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import torch
 from torch import nn
 
@@ -23,15 +21,10 @@ def described(*optimizers: torch.optim.Optimizer, model: nn.Module) -> list[Opti
 
 
 def lines(optimizers: list[OptimizerInfo]) -> list[str]:
-    """As they are read, with what the stylesheet puts between spans."""
     summary = RunSummary(run_id="r", project="p", name="n", status="running", created_at=0, heartbeat_at=0)
     pieces = head(RunView(detail=RunDetail(summary=summary, optimizers=optimizers)))
-    found = [div for piece in pieces for div in piece._traverse() if "tv-optimizer" in classes(div)]
-    return [" · ".join(span.children for span in div._traverse() if type(span).__name__ == "Span") for div in found]
-
-
-def classes(piece: Any) -> list[str]:
-    return str(getattr(piece, "className", "")).split()
+    everything = [div for piece in pieces for div in piece._traverse()]
+    return [div.children for div in everything if getattr(div, "className", "") == "tv-optimizer"]
 
 
 def layers(count: int = 2) -> nn.Sequential:

@@ -34,12 +34,10 @@ def _of_optimizer(optimizer: OptimizerInfo) -> Iterator[html.Div]:
     for told, groups in list(alike.items())[:MOST_LINES]:
         layers = list(dict.fromkeys(layer for group in groups for layer in group.layers))
         count = [f"{len(layers)} {'layer' if len(layers) == 1 else 'layers'}"] if len(alike) > 1 else []
-        yield html.Div(
-            [html.Span(part) for part in (*told, *count)], className="tv-meta tv-optimizer", title=_title(layers)
-        )
+        yield html.Div(" · ".join([*told, *count]), className="tv-optimizer", title=_title(layers))
     if len(alike) > MOST_LINES:
         more = f"{optimizer.kind}: {len(alike) - MOST_LINES} more groups that differ"
-        yield html.Div(html.Span(more), className="tv-meta tv-optimizer")
+        yield html.Div(more, className="tv-optimizer")
 
 
 def _told(settings: Settings) -> Iterator[str]:
