@@ -2,7 +2,9 @@
 
 Run as: python -m tests.sdk.distributed_training HOW FOLDER, which gets folders "one" and "several", and "unwatched"
 with the losses of each rank. HOW: ddp, fsdp, hybrid, tensor, accumulating (ddp, each step's gradient from two passes),
-or clipping (fsdp).
+clipping (fsdp), or large and late (fsdp, with a norm, two passes a step, and parameters of which a rank holds more
+values than are looked at; late reduces gradients after the last pass alone). Where a norm is, all ranks have the same
+batch: of parts each would norm by its own.
 """
 
 from __future__ import annotations
@@ -11,12 +13,12 @@ import json
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import torch
 from torch import distributed, nn
 from torch.distributed.device_mesh import init_device_mesh
-from torch.distributed.fsdp import fully_shard
+from torch.distributed.fsdp import FSDPModule, fully_shard
 from torch.distributed.tensor.parallel import ColwiseParallel, RowwiseParallel, parallelize_module
 from torch.nn.parallel import DistributedDataParallel
 
@@ -51,17 +53,38 @@ WAYS: dict[str, tuple[int, Callable[[nn.Module], nn.Module]]] = {
     "clipping": (2, sharded),
     "hybrid": (4, hybrid),
     "tensor": (2, tensor_parallel),
+    "large": (2, sharded),
+    "late": (2, sharded),
 }
+UNSHARED: Final = ("tensor", "large", "late")  # batches
+WIDTH: Final = 257  # its square halved, unevenly, is more than the 16,384 values that are looked at
+LARGE: Final = "3"  # the layer of so many
+DEAD: Final = 10  # of its units, rectified
 
 
 def loop(how: str) -> dict[str, Any]:
-    return {"passes": 2 if how == "accumulating" else 1, "clips": how == "clipping"}
+    return {
+        "passes": 2 if how in ("accumulating", "large", "late") else 1,
+        "clips": how == "clipping",
+        "syncs_late": how == "late",
+    }
 
 
 def network(how: str) -> nn.Module:
     torch.manual_seed(0)
+    if how in ("large", "late"):
+        return normed()
     hidden = 8 if how == "tensor" else 9  # which two ranks cannot share evenly
     return nn.Sequential(nn.Linear(4, hidden), nn.Tanh(), nn.Linear(hidden, 1))
+
+
+def normed() -> nn.Module:
+    model = nn.Sequential(
+        nn.Linear(4, WIDTH), nn.BatchNorm1d(WIDTH), nn.ReLU(), nn.Linear(WIDTH, WIDTH), nn.ReLU(), nn.Linear(WIDTH, 1)
+    )
+    with torch.no_grad():
+        model[3].bias[:: WIDTH // DEAD] = -3.0
+    return model
 
 
 def train(
@@ -74,6 +97,7 @@ def train(
     every: int | None = 1,
     passes: int = 1,
     clips: bool = False,
+    syncs_late: bool = False,
 ) -> list[float]:
     """The losses; ``parts`` of each batch, of which this rank has its own. Without a folder, nothing is watched."""
     optimizer = torch.optim.Adam(called.parameters(), lr=0.01)
@@ -85,7 +109,9 @@ def train(
     for _ in range(steps):
         batch = torch.randn(BATCH, 4, generator=batches)
         optimizer.zero_grad()
-        for micro_batch in batch.chunk(parts)[rank % parts].chunk(passes):
+        for number, micro_batch in enumerate(batch.chunk(parts)[rank % parts].chunk(passes), start=1):
+            if syncs_late and isinstance(called, FSDPModule):
+                called.set_requires_gradient_sync(number == passes)
             loss = called(micro_batch).square().mean()
             (loss / passes).backward()
         if clips:
@@ -103,7 +129,7 @@ def one_of_several(rank: int, how: str, folder: Path, meeting: str) -> None:
     ranks, spread = WAYS[how]
     distributed.init_process_group("gloo", init_method=f"file://{meeting}", rank=rank, world_size=ranks)
     weight = b"1" * (rank * MORE_OF_EACH)
-    parts = 1 if how == "tensor" else ranks
+    parts = 1 if how in UNSHARED else ranks
     unwatched = train(spread(network(how)), None, rank=rank, parts=parts, **loop(how))
     (folder / "unwatched" / str(rank)).write_text(json.dumps(unwatched))
     train(spread(network(how)), folder / "several", rank=rank, parts=parts, **loop(how))
