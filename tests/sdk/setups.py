@@ -246,6 +246,11 @@ SETUPS: Final = [
 ]
 
 
+def groups() -> list[str]:
+    """What each group holds, as docs/setups.md has it."""
+    return [f"| {group} | {', '.join(f'`{name}`' for name in names)} |" for group, names in GROUPS.items()]
+
+
 def table() -> list[str]:
     """The rows as docs/setups.md has them."""
     head = ["set-up", *GROUPS]

@@ -199,7 +199,9 @@ def test_rank_0_tells_of_norms_rectifiers_large_and_accumulated_gradients_what_o
     assert last["running_drift"]["1"] > 0.1
     assert last["running_variance_drift"]["1"] > 0.1
     assert last["dead_fraction"]["4"] >= DEAD / WIDTH
-    assert last["grad_norm"][LARGE] > 0
+    norms, of_one = (metric_points(found, "grad_norm") for found in (several, one))
+    assert norms == [(step, pytest.approx(norm, rel=CLOSE)) for step, norm in of_one]
+    assert len(norms) == STEPS
     expected_cells, cells = histograms_at(one, 0), histograms_at(several, 0)
     for kind, of_layers in expected_cells.items():
         for layer in of_layers.keys() - {LARGE}:

@@ -36,6 +36,7 @@ from tests.sdk.setups import (
     SETUPS,
     TIMES,
     Setup,
+    groups,
     table,
 )
 from trainvitals.wire.frame import Frame
@@ -284,8 +285,12 @@ def test_replicas_of_data_parallel_train_as_without_and_their_gradients_are_thos
         assert norm > 0
 
 
-def test_the_table_in_the_documents_is_that_of_the_tests() -> None:
+@pytest.mark.parametrize(
+    ("first", "expected"),
+    [("| set-up | activations", table()), ("| activations | ", groups())],
+    ids=["table", "groups"],
+)
+def test_the_tables_in_the_documents_are_those_of_the_tests(first: str, expected: list[str]) -> None:
     lines = DOCUMENT.read_text().splitlines()
-    start = next(place for place, line in enumerate(lines) if line.startswith("| set-up | activations"))
-    expected = table()
+    start = next(place for place, line in enumerate(lines) if line.startswith(first))
     assert lines[start : start + len(expected) + 1] == [*expected, ""], "\n".join(["the table is:", *expected])

@@ -53,7 +53,8 @@ def of_layers(reduced: Tensor, *, owners: Tensor, sizes: Tensor, layers: int) ->
 
     ``owners``: the layer of each call; ``sizes``: its number of values, of which few may have been looked at. Layers
     that were not called are NaN. Mean, standard deviation (the population's) and absolute maximum in units of the
-    output, then a share, then a count.
+    output, then a share, then a count. Mean and deviation by layer, over the course of a training: Glorot & Bengio,
+    "Understanding the difficulty of training deep feedforward neural networks" (AISTATS 2010, section 3).
     """
     mean, variance, peak, zeros, nonfinite = reduced.double().unbind()
     # where one of those that were not counted is not finite, the maximum still tells

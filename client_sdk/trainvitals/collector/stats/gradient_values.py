@@ -32,7 +32,8 @@ def reduce_sparse(gradient: Tensor) -> Tensor:
 
 def of_layers(reduced: Tensor, *, owners: Tensor, sizes: Tensor, layers: int) -> Tensor:
     """[3, gradients] to [3 stats, layers] (order of STATS): mean in units of the loss by those of the
-    weight, share, count; NaN where there is no gradient."""
+    weight, share, count; NaN where there is no gradient. How a gradient's elements are distributed, as an instrument of
+    its own: Schneider et al., "Cockpit" (arXiv:2102.06604)."""
     mean, zeros, _ = means_of_layers(reduced, owners=owners, weights=sizes, layers=layers).unbind(0)
     counts = torch.zeros(layers, dtype=torch.float64).index_add_(0, owners, reduced[2].double() * sizes)
     counts = torch.where(owned(owners, layers=layers), counts.round(), torch.nan)

@@ -29,7 +29,12 @@ def reduce_each(gradients: Sequence[Tensor]) -> Tensor:
 
 def of_layers(reduced: Tensor, *, owners: Tensor, sizes: Tensor, layers: int) -> Tensor:
     """[2, gradients] to [2 stats, layers] (order of STATS); NaN where a layer has no gradient. Both in units of the
-    loss by those of the weight."""
+    loss by those of the weight.
+
+    By layer they tell how far gradients fade or grow on their way down (Glorot & Bengio, AISTATS 2010, section 4); by
+    the norm of all of them clipping goes (Pascanu et al., "On the difficulty of training recurrent neural networks",
+    arXiv:1211.5063).
+    """
     norms = norms_of_layers(reduced[0], owners=owners, layers=layers)
     return torch.stack((norms, maxima_of_layers(reduced[1], owners=owners, layers=layers))).float()
 

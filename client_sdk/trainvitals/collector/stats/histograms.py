@@ -43,7 +43,9 @@ def reduce_sparse(gradient: Tensor) -> Tensor:
 
 def of_layers(reduced: Tensor, *, owners: Tensor, sizes: Tensor, layers: int) -> Tensor:
     """[65, tensors] to int32 [layers, 65]: parts of 65,535, tensors of one layer together; what holds any value holds 1
-    at the least, and layers without one hold nothing."""
+    at the least, and layers without one hold nothing. Of activations and gradients by layer, as by Glorot & Bengio
+    (AISTATS 2010), and in CS231n's notes ("Activation / gradient distributions per layer").
+    """
     shares = means_of_layers(reduced, owners=owners, weights=sizes, layers=layers).nan_to_num_(nan=0.0)
     parts = (shares * WHOLE).round().to(torch.int32)
     return torch.where((parts == 0) & (shares > 0), 1, parts).t().contiguous()
