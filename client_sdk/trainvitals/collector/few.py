@@ -15,7 +15,7 @@ CACHED: Final = 131_072  # values: half a megabyte
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Few:
-    """At most ``most`` values of a tensor, in runs of ``block`` neighbours, spread evenly.
+    """At most ``most`` values of a tensor, in groups of runs of ``block`` neighbours, spread evenly.
 
     The share of the values that are zero, a mean or a root mean square is then off by about ``1 / sqrt(most)`` of a
     standard deviation where the values are alike, and by more where they sit in few rows, as the updates of a sparsely
@@ -26,7 +26,7 @@ class Few:
     block: int
 
     def of(self, tensor: Tensor, *, like: Tensor | None = None) -> Tensor:
-        """The values, [runs, block]; the tensor itself where it has no more than ``most``. Same places for same
+        """The values, [groups, runs, block]; the tensor itself where it has no more than ``most``. Same places for same
         strides, or those that are taken of a tensor of the same shape that it is ``like``.
 
         A view where the places lie in memory at one distance, as they do without gaps; elsewhere, as of a slice, a copy
@@ -35,31 +35,37 @@ class Few:
         size = tensor.numel()
         if size <= self.most:
             return tensor
-        count = self.most // self.block
         if like is None and tensor.is_contiguous():  # the rule, and sooner known
-            spread, first = self._spread(size, row=next(side for side in reversed(tensor.shape) if side > 1))
-            return tensor.as_strided((count, self.block), (spread, 1), tensor.storage_offset() + first)
+            way, first = self._spread(size, row=next(side for side in reversed(tensor.shape) if side > 1))
+            return tensor.as_strided(self._shape, (*way, 1), tensor.storage_offset() + first)
         axes = _in_order_of_memory(tensor if like is None else like, most=self.most)
         sizes, strides = [tensor.shape[axis] for axis in axes], [tensor.stride(axis) for axis in axes]
-        spread, first = self._spread(math.prod(sizes), row=sizes[-1])
+        way, first = self._spread(math.prod(sizes), row=sizes[-1])
         sizes, strides = _joined(sizes, strides)
         if len(sizes) == 1:
             start = tensor.storage_offset() + first * strides[0]
-            return tensor.as_strided((count, self.block), (spread * strides[0], strides[0]), start)
+            return tensor.as_strided(self._shape, [one * strides[0] for one in (*way, 1)], start)
         extent = 1 + sum((side - 1) * stride for side, stride in zip(sizes, strides, strict=True))
         whole = torch.int32 if max(size, extent) <= torch.iinfo(torch.int32).max else torch.int64
-        runs = torch.arange(count, dtype=whole, device=tensor.device).mul_(spread).add_(first)
-        places = runs.unsqueeze(1) + torch.arange(self.block, dtype=whole, device=tensor.device)
+        groups, runs, block = (torch.arange(side, dtype=whole, device=tensor.device) for side in self._shape)
+        places = groups.mul_(way[0]).add_(first).view(-1, 1, 1) + (runs.mul_(way[1]).view(-1, 1) + block)
         taken = tensor.as_strided((extent,), (1,)).index_select(0, _in_memory(places, sizes, strides).view(-1))
-        return taken.view(count, self.block)
+        return taken.view(self._shape)
 
-    def _spread(self, size: int, *, row: int) -> tuple[int, int]:
-        """From one run to the next, and to the first: as many values lie before it as after the last."""
-        count = self.most // self.block
-        widest = (size - self.block) // (count - 1)
-        # else a row's same columns would be taken every time
-        spread = next(way for way in range(widest, 0, -1) if math.gcd(way, row) == 1)
-        return spread, (size - self.block - spread * (count - 1)) // 2
+    @property
+    def _shape(self) -> tuple[int, int, int]:
+        runs = self.most // self.block
+        groups = 1 << (runs.bit_length() - 1) // 2
+        return groups, runs // groups, self.block
+
+    def _spread(self, size: int, *, row: int) -> tuple[tuple[int, int], int]:
+        """From one group to the next, and from one run to the next, and to the first: as many values lie before it as
+        after the last. What runs leave over, as they are whole steps apart, lies between groups."""
+        groups, runs, block = self._shape
+        way = _without_common_factor((size - block) // (groups * runs - 1), row)
+        room = size - block - way * (runs - 1)
+        between = _without_common_factor(room // (groups - 1), row)
+        return (between, way), (room - between * (groups - 1)) // 2
 
 
 ACTIVATIONS: Final = Few(most=8_192, block=16)
@@ -70,6 +76,11 @@ def at_once(values: int, *, device: torch.device) -> int:
     """How many tensors of so many values are best reduced together. A CPU's caches hold few, and memory that is taken
     and given back for more costs it more than all that is computed; elsewhere few large kernels are best."""
     return MOST_AT_ONCE if device.type != "cpu" else min(MOST_AT_ONCE, max(1, CACHED // values))
+
+
+def _without_common_factor(most: int, row: int) -> int:
+    """The greatest distance, of ``most`` at the most, by which a row's same columns are not met every time."""
+    return next(way for way in range(most, 0, -1) if math.gcd(way, row) == 1)
 
 
 def _in_order_of_memory(tensor: Tensor, *, most: int) -> list[int]:
