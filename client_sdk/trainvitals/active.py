@@ -249,10 +249,16 @@ def alert(title: str, text: str = "", level: str = "warning", **wandb: Any) -> N
 
 
 def define_metric(
-    name: str, step_metric: str | None = None, *, summary: str | None = None, goal: str | None = None, **wandb: Any
+    name: str,
+    step_metric: str | None = None,
+    *,
+    summary: str | None = None,
+    goal: str | None = None,
+    role: str | None = None,
+    **wandb: Any,
 ) -> None:
     """``Run.define_metric`` of the latest run. Raises NoActiveRun."""
-    newest("define_metric").define_metric(name, step_metric, summary=summary, goal=goal, **wandb)
+    newest("define_metric").define_metric(name, step_metric, summary=summary, goal=goal, role=role, **wandb)
 
 
 def finish(exit_code: int | None = None, **wandb: Any) -> None:

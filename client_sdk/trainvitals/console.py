@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from trainvitals.wire.notes import Alert
 
 SEVERITIES: Final = ("critical", "warning", "info")
+LOSS_UNKNOWN: Final = 'no metric is known as the loss: log it as "loss", or run.define_metric("…", role="loss")'
 
 
 class Console:
@@ -88,7 +89,7 @@ class Console:
         ended = "ended" if status == "finished" else f"{status},"
         doubt = ""
         if not ending.has_loss:
-            doubt = ', but no metric is known as the loss: log it as "loss"'
+            doubt = f", but {LOSS_UNKNOWN}"
         elif 2 * ending.in_the_dark > ending.rules:
             doubt = f", but {ending.in_the_dark} of {ending.rules} rules had too little to go by"
         if not found and (doubt or status == "failed"):  # a full health would say too much

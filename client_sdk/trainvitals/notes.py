@@ -10,7 +10,7 @@ from trainvitals.plain import plain, text, title
 
 if TYPE_CHECKING:
     from trainvitals.wire.messages import Severity
-    from trainvitals.wire.notes import Alert, Goal, MetricDefinition
+    from trainvitals.wire.notes import Alert, Goal, MetricDefinition, Role
 
 MOST_ALERTS: Final = 100  # between two sendings: an alert at every step is no alert
 MAX_BYTES: Final = 1024 * 1024  # of one note, the server's limit for all settings
@@ -21,6 +21,7 @@ LEVELS: Final[dict[str, Severity]] = {
 GOALS: Final[dict[str, Goal]] = {
     "minimize": "minimize", "maximize": "maximize", "min": "minimize", "max": "maximize"
 }  # fmt: skip
+ROLES: Final[dict[str, Role]] = {"loss": "loss", "validation_loss": "validation_loss"}
 MAX_WORD: Final = 64
 MAX_ALERT_TEXT: Final = 4000  # the server's limit
 
@@ -107,17 +108,23 @@ def alert_of(name: object, words: object, level: object, *, step: int, at: float
     )
 
 
-def definition_of(summary: object, goal: object, step_metric: object, *, say: Say) -> MetricDefinition:
-    """A definition of whatever people give; a goal that there is not is left out."""
+def definition_of(
+    summary: object, goal: object, step_metric: object, role: object = None, *, say: Say
+) -> MetricDefinition:
+    """A definition of whatever people give; a goal, or a role, that there is not is left out."""
     from trainvitals.wire.notes import MetricDefinition
 
     known = None if goal is None else GOALS.get(str(plain(goal)).lower())
     if goal is not None and known is None:
         say(f"goal {plain(goal)!r} is left out: it is minimize or maximize")
+    played = None if role is None else ROLES.get(str(plain(role)).lower())
+    if role is not None and played is None:
+        say(f"role {plain(role)!r} is left out: it is {' or '.join(ROLES)}")
     return MetricDefinition(
         summary=None if summary is None else text(plain(summary), longest=MAX_WORD),
         goal=known,
         step_metric=None if step_metric is None else title(plain(step_metric)),
+        role=played,
     )
 
 

@@ -51,16 +51,18 @@ class Noting:
         *,
         summary: str | None = None,
         goal: str | None = None,
+        role: str | None = None,
         **wandb: Any,  # Any: what scripts written for wandb say besides
     ) -> None:
         """Say which value of a metric counts in the end (``summary``: "min", "max", "best", "mean", "last") and which
-        way is better (``goal``: "minimize", "maximize"). ``name`` may end in "*". ``step_metric`` is kept with it."""
-        ignore(wandb, of="define_metric", own=("name", "step_metric", "summary", "goal"))
+        way is better (``goal``: "minimize", "maximize"). ``role`` ("loss", "validation_loss") has rules and pages take
+        it for that, whatever it is called. ``name`` may end in "*". ``step_metric`` is kept with it."""
+        ignore(wandb, of="define_metric", own=("name", "step_metric", "summary", "goal", "role"))
         if not self.active:
             return
         from trainvitals.notes import definition_of
 
-        self._notes.define(name, definition_of(summary, goal, step_metric, say=self._console.say))
+        self._notes.define(name, definition_of(summary, goal, step_metric, role, say=self._console.say))
 
     def __getattr__(self, name: str) -> Any:  # Any: whatever wandb's run has under that name
         if name.startswith("_"):

@@ -9,13 +9,13 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from trainvitals.wire.answers import Curve, Heatmap, RunDetail, Snapshot
+from trainvitals.wire.definitions import Definitions
 from trainvitals.wire.facts import is_fact
 from trainvitals.wire.floats import Floats
 from trainvitals.wire.messages import Finding
 from trainvitals.wire.rules import ProjectRules
 from trainvitals_dashboard import words
 from trainvitals_dashboard.api import Api, ApiError
-from trainvitals_dashboard.conventions import LOSSES, VALIDATION_LOSSES, pick
 
 DECAY: Final = "weight_decay_penalty"
 OWN_METRICS: Final = ("lr", "grad_norm", "elapsed_seconds", "overhead_fraction", "dropped_snapshots", DECAY)
@@ -41,7 +41,6 @@ LOOP_METRICS: Final = (
     "system/machine_memory_percent",
     "system/cpu_temperature_celsius",
 )
-SPLITS: Final = frozenset({"train", "training", "val", "valid", "validation", "eval", "test"})  # no parts of a loss
 MOST_PARTS: Final = 4  # of the loss: with weight decay as many as there are colours
 MOST_OTHERS: Final = 24
 OTHER_POINTS: Final = 300
@@ -80,8 +79,9 @@ async def gather_run(api: Api, run_id: str, *, stat: str, follow: bool = False) 
     """Everything at once; ``follow``: the page will follow what comes after. Raises ApiError if there is no such run;
     what has no values yet is left out."""
     detail = await api.run(run_id, follow=follow)
-    validation = pick(detail.metrics, VALIDATION_LOSSES)
-    wanted = [name for name in (loss_metric(detail), validation, *OWN_METRICS) if name in detail.metrics]
+    wanted = [
+        name for name in (loss_metric(detail), validation_loss_metric(detail), *OWN_METRICS) if name in detail.metrics
+    ]
     parts = parts_of_loss(detail)
     wanted += [name for name in parts if name not in wanted]
     rest = [name for name in detail.metrics if name not in wanted and not is_own(name)]
@@ -136,15 +136,20 @@ def _of_gpus(metrics: Iterable[str]) -> list[str]:
 
 def loss_metric(detail: RunDetail) -> str:
     """The training loss, else the first metric of the user's own."""
-    return pick(detail.metrics, LOSSES) or next((name for name in detail.metrics if not is_own(name)), "loss")
+    known = Definitions(detail.notes.metrics).metric("loss", detail.metrics)
+    return known or next((name for name in detail.metrics if not is_own(name)), "loss")
+
+
+def validation_loss_metric(detail: RunDetail) -> str | None:
+    """The loss of a validation, if one was logged."""
+    return Definitions(detail.notes.metrics).metric("validation_loss", detail.metrics)
 
 
 def parts_of_loss(detail: RunDetail) -> list[str]:
-    """What is logged under the loss's name, as "loss/data", and weight decay; with the whole where only that is known.
-    Empty where neither is."""
-    whole = loss_metric(detail)
-    below = {name: name.removeprefix(f"{whole}/") for name in detail.metrics if name.startswith(f"{whole}/")}
-    named = [name for name, part in below.items() if part not in SPLITS][:MOST_PARTS]
+    """What is logged under the loss's name, as "loss/data", but for other losses ("loss/val"), and weight decay; with
+    the whole where only that is known. Empty where neither is."""
+    whole, role = loss_metric(detail), Definitions(detail.notes.metrics).role
+    named = [name for name in detail.metrics if name.startswith(f"{whole}/") and role(name) is None][:MOST_PARTS]
     decay = [DECAY] if DECAY in detail.metrics else []
     if not named and whole not in detail.metrics:
         return []

@@ -10,7 +10,9 @@ import pytest
 from numpy.typing import NDArray
 
 from trainvitals.wire.answers import Curve, RankCurves, RunDetail, RunSummary
+from trainvitals.wire.definitions import Definitions
 from trainvitals.wire.floats import Floats
+from trainvitals.wire.notes import MetricDefinition
 from trainvitals_dashboard.comparison import compare
 from trainvitals_dashboard.figures.lines import ranks
 from trainvitals_dashboard.gathering import RunView
@@ -159,12 +161,19 @@ def test_says_of_how_many_ranks_something_is_there() -> None:
 
 
 def test_the_loss_is_offered_first_and_the_users_own_last() -> None:
-    offered = choices(["mine", "system/memory_bytes", "seconds/data", "grad_norm", "loss"])
+    offered = choices(["mine", "system/memory_bytes", "seconds/data", "grad_norm", "loss"], Definitions())
     assert [one["value"] for one in offered] == ["loss", "grad_norm", "seconds/data", "system/memory_bytes", "mine"]
 
 
+def test_the_loss_that_a_script_defines_is_offered_first() -> None:
+    said = Definitions({"mine": MetricDefinition(role="loss")})
+    assert choices(["loss", "grad_norm", "mine"], said)[0]["value"] == "mine"
+
+
 def test_gpus_of_ranks_are_offered_as_one_whatever_their_numbers() -> None:
-    offered = choices(["loss", "system/gpu1_power_watts", "system/gpu2_power_watts", "system/gpu1_memory_bytes"])
+    offered = choices(
+        ["loss", "system/gpu1_power_watts", "system/gpu2_power_watts", "system/gpu1_memory_bytes"], Definitions()
+    )
     assert offered[1:] == [
         {"value": "system/gpu*_memory_bytes", "label": "GPU: memory held by the training (bytes)"},
         {"value": "system/gpu*_power_watts", "label": "GPU: power (W)"},

@@ -109,6 +109,13 @@ def test_without_a_loss_the_first_metric_of_the_users_own_stands_in() -> None:
     assert loss_metric(detail()) == "loss"
 
 
+def test_losses_are_what_the_script_says_before_what_names_say() -> None:
+    said = {"objective": MetricDefinition(role="loss"), "*/unseen": MetricDefinition(role="validation_loss")}
+    view = gathered(detail("loss", "val_loss", "objective", "my/unseen", notes=Notes(metrics=said)))
+    lines = {line["metric"] for line in loss_figure(view).layout.meta["live"]["lines"]}
+    assert (view.loss, lines) == ("objective", {"objective", "my/unseen"})
+
+
 def test_too_many_metrics_are_named_with_the_way_to_them() -> None:
     names = [f"m{index:02d}" for index in range(MOST_OTHERS + 2)]
     view = gathered(detail("loss", *names))
@@ -144,7 +151,7 @@ class TestPartsOfTheLoss:
         assert gathered(detail("loss", "weight_decay_penalty")).parts == ["loss", "weight_decay_penalty"]
 
     def test_no_card_where_the_loss_is_one_thing(self) -> None:
-        assert parts_card(gathered(detail("loss", "loss/train", "loss/val", "lossy/a"))) is None
+        assert parts_card(gathered(detail("loss", "loss/train", "loss/val", "loss/total", "lossy/a"))) is None
         assert parts_card(gathered(detail("weight_decay_penalty"))) is None
 
     def test_more_parts_than_colours_have_charts_of_their_own(self) -> None:

@@ -80,6 +80,49 @@ def test_that_nothing_can_be_judged_is_no_clean_bill_of_health(
     assert "only my_loss" in capsys.readouterr().err
 
 
+def table(folder: Path, *names: str) -> str:
+    """What another tracker recorded: metrics that end in NaN."""
+    rows = [",".join(["step", *names])]
+    rows += [",".join([str(step), *(["0.5" if step < 40 else "nan"] * len(names))]) for step in range(50)]
+    (folder / "run.csv").write_text("\n".join(rows))
+    return str(folder / "run.csv")
+
+
+@pytest.mark.parametrize("option", ["--loss", "--validation-loss"])
+def test_a_loss_of_another_name_is_judged_where_it_is_named(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], option: str
+) -> None:
+    file = table(tmp_path, "my_loss")
+    assert main(["diagnose", file]) == 1
+    assert "--loss NAME" in capsys.readouterr().err
+
+    assert main(["diagnose", option, "my_loss", file]) == (3 if option == "--loss" else 0)
+    assert ("non_finite_values" in capsys.readouterr().out) == (option == "--loss")
+
+
+def test_a_loss_that_is_not_there_is_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["diagnose", table(tmp_path, "loss"), "--loss", "lost"]) == 1
+    assert "no metric 'lost', only loss" in capsys.readouterr().err
+
+
+def test_the_loss_of_a_run_on_a_server_is_named_by_its_script(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["diagnose", "0mwst38c94253q", "--loss", "mine"]) == 1
+    assert 'run.define_metric("mine", role=…)' in capsys.readouterr().err
+
+
+def test_a_spool_is_judged_by_what_its_script_said_of_metrics(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with tv.init(mode="offline", directory=tmp_path, project="tests") as run:
+        run.define_metric("objective", role="loss")
+        for value in LOSSES["sick"]:
+            run.log({"objective": value})
+    (spool,) = tmp_path.rglob("*.spool")
+
+    assert main(["diagnose", str(spool)]) == 3
+    assert "non_finite_values" in capsys.readouterr().out
+
+
 def test_what_is_no_recorded_run_is_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     file = tmp_path / "odd.run.zst"
     file.write_bytes(b"not compressed at all")

@@ -91,14 +91,16 @@ def test_a_summary_a_definition_and_an_alert_are_kept(
 def test_words_that_are_none_cost_nothing_but_a_line(offline: Any, capsys: pytest.CaptureFixture[str]) -> None:
     with offline.init() as run:
         run.alert("odd", level="dreadful")
-        run.define_metric("loss", goal="up")
+        run.define_metric("loss", goal="up", role="boss")
         run.summary["huge"] = "x" * 1000
         run.summary["\ud800"] = object()
     (note,) = notes_of(offline.directory)
-    assert (note.alerts[0].level, note.metrics["loss"].goal) == ("warning", None)
+    defined = note.metrics["loss"]
+    assert (note.alerts[0].level, defined.goal, defined.role) == ("warning", None, None)
     said = capsys.readouterr().err
     assert "alert level 'dreadful' is none" in said
     assert "goal 'up' is left out" in said
+    assert "role 'boss' is left out: it is loss or validation_loss" in said
 
 
 def test_what_is_noted_at_every_step_is_sent_together(offline: Any) -> None:

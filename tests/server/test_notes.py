@@ -8,8 +8,10 @@ import msgspec
 import pytest
 from starlette.testclient import TestClient
 
-from tests.server.sending import MSGPACK, RUN
+from tests.server.sending import MSGPACK, RUN, send
 from trainvitals.wire import coding
+from trainvitals.wire.floats import Floats
+from trainvitals.wire.frame import Frame, MetricPoints
 from trainvitals.wire.notes import Alert, MetricDefinition, Note
 
 PATH = f"/api/v1/runs/{RUN}"
@@ -64,6 +66,35 @@ def test_only_the_newest_alerts_are_kept(client: TestClient) -> None:
         post(client, Note(writer=1, seq=seq, alerts=[Alert(title=f"{seq} {index}") for index in range(100)]))
     alerts = client.get(PATH).json()["notes"]["alerts"]
     assert (len(alerts), alerts[0]["title"], alerts[-1]["title"]) == (200, "1 0", "2 99")
+
+
+def test_the_loss_that_a_script_defines_is_known_to_all_that_ask_for_one(client: TestClient) -> None:
+    post(client, Note(writer=1, seq=0, metrics={"objective": MetricDefinition(role="loss")}))
+    points = MetricPoints(metric="objective", steps=list(range(30)), values=Floats.of([1.0] * 29 + [float("nan")]))
+    send(client, Frame(run_id=RUN, writer=1, seq=0, metrics=[points]))
+    ended = client.put(f"{PATH}/end", json={"status": "finished", "ended_at": 2000.0}).json()
+
+    lines = {
+        line["name"]: line for stage in client.get(f"{PATH}/checklist").json()["stages"] for line in stage["lines"]
+    }
+    assert (ended["has_loss"], [one["rule"] for one in ended["findings"]]) == (True, ["non_finite_values"])
+    assert client.get("/api/v1/runs").json()["runs"][0]["loss"] == "objective"
+    assert (lines["training_loss"]["status"], lines["loss_spike"]["status"]) == ("passed", "unknown")
+
+
+def test_a_run_without_a_known_loss_is_told_how_to_say_which_it_is(client: TestClient) -> None:
+    ended = client.put(f"{PATH}/end", json={"status": "finished", "ended_at": 2000.0}).json()
+    lines = {
+        line["name"]: line for stage in client.get(f"{PATH}/checklist").json()["stages"] for line in stage["lines"]
+    }
+    assert (ended["has_loss"], lines["training_loss"]["summary"]) == (False, "no metric is known as the loss")
+    assert 'run.define_metric("name", role="loss")' in lines["training_loss"]["advice"][0]
+
+
+@pytest.mark.parametrize("role", ["boss", 3])
+def test_a_role_that_there_is_not_is_refused(client: TestClient, role: object) -> None:
+    note = {"writer": 1, "seq": 0, "metrics": {"objective": {"role": role}}}
+    assert client.post(f"{PATH}/notes", json=note).status_code == 422
 
 
 def test_an_unknown_run_is_not_noted_of(client: TestClient) -> None:

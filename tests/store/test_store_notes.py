@@ -6,9 +6,9 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from tests.store.sample_frames import RUN, start
+from tests.store.sample_frames import RUN, metric_frame, start
 from trainvitals.wire.notes import Alert, MetricDefinition, Note
-from trainvitals_server.store.interface import NotesFull, RunNotFound, Store
+from trainvitals_server.store.interface import NotesFull, RunNotFound, RunQuery, Store
 
 
 def test_newer_notes_change_what_older_ones_said_and_leave_the_rest(store: Store) -> None:
@@ -54,3 +54,30 @@ def test_what_would_be_too_much_leaves_what_there_was(store: Store) -> None:
 def test_nothing_is_noted_of_a_run_that_is_not_there(store: Store) -> None:
     with pytest.raises(RunNotFound):
         store.note("nobody", Note(writer=1, seq=0))
+
+
+def test_the_loss_of_the_table_is_what_the_script_defines_whenever_it_does(store: Store) -> None:
+    start(store)
+    store.append([metric_frame(0, [0, 1], [9.0, 8.0]), metric_frame(1, [0, 1], [0.5, 0.25], metric="objective")])
+    assert (store.run(RUN).summary.loss, store.run(RUN).summary.sparkline.tolist()) == ("loss", [9.0, 8.0])
+
+    store.note(RUN, Note(writer=1, seq=0, metrics={"objective": MetricDefinition(role="loss")}))
+    store.append([metric_frame(2, [2], [7.0]), metric_frame(3, [2], [0.125], metric="objective")])
+
+    (row,) = store.runs(RunQuery()).runs
+    assert (row.loss, row.sparkline.tolist()) == ("objective", [0.5, 0.25, 0.125])
+
+
+def test_a_definition_that_comes_before_the_first_point_counts(store: Store) -> None:
+    start(store)
+    metrics = {"*/objective": MetricDefinition(role="loss"), "loss": MetricDefinition(role="validation_loss")}
+    store.note(RUN, Note(writer=1, seq=0, metrics=metrics))
+    store.append([metric_frame(0, [0], [9.0]), metric_frame(1, [0], [0.5], metric="my/objective")])
+    assert (store.run(RUN).summary.loss, store.run(RUN).summary.sparkline.tolist()) == ("my/objective", [0.5])
+
+
+def test_what_is_defined_as_something_else_is_the_loss_no_more(store: Store) -> None:
+    start(store)
+    store.append([metric_frame(0, [0], [9.0])])
+    store.note(RUN, Note(writer=1, seq=0, metrics={"loss": MetricDefinition(role="validation_loss")}))
+    assert (store.run(RUN).summary.loss, store.run(RUN).summary.sparkline.tolist()) == (None, [])

@@ -25,7 +25,8 @@ class RunSummary(msgspec.Struct, frozen=True, kw_only=True):
     """A row of the runs table. ``health``: 0 to 100; None before anything was judged. ``little_known``: most rules that
     concern the run have too little to go by, so that finding nothing says little. ``heartbeat_at``: when the training
     was last heard of, ``data_at`` when its last frame came, None before the first since it was last started;
-    ``data_every``: how many seconds apart frames usually come."""
+    ``data_every``: how many seconds apart frames usually come. ``loss``: the metric that is known as the training
+    loss; the sparkline is of it."""
 
     run_id: str
     project: str
@@ -43,6 +44,7 @@ class RunSummary(msgspec.Struct, frozen=True, kw_only=True):
     little_known: bool = False
     open_findings: dict[str, int] = {}  # severity → how many are open
     last: dict[str, MetricLast] = {}
+    loss: str | None = None
     sparkline: Floats = msgspec.field(default_factory=Floats)
     ranks: int = 1  # processes that train together
 

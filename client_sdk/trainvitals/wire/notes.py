@@ -9,15 +9,18 @@ import msgspec
 from trainvitals.wire.messages import Severity
 
 Goal = Literal["minimize", "maximize"]
+Role = Literal["loss", "validation_loss"]
 
 
 class MetricDefinition(msgspec.Struct, frozen=True, kw_only=True):
     """What a script says of a metric, or of all whose names match ("val/*"). ``summary``: which of its values counts in
-    the end ("min", "max", "best", "mean", "last", or several with commas). ``step_metric`` is kept as it was given."""
+    the end ("min", "max", "best", "mean", "last", or several with commas). ``step_metric`` is kept as it was given.
+    ``role``: what rules and pages take the metric for, whatever it is called."""
 
     summary: str | None = None
     goal: Goal | None = None
     step_metric: str | None = None
+    role: Role | None = None
 
 
 class Alert(msgspec.Struct, frozen=True, kw_only=True):

@@ -12,6 +12,7 @@ from trainvitals.wire import coding
 from trainvitals.wire.errors import Malformed
 from trainvitals.wire.frame import Frame, decode_frame
 from trainvitals.wire.messages import ModelInfo, RunEnd, RunStart
+from trainvitals.wire.notes import Note
 
 SUFFIX: Final = ".run.zst"
 LEVEL: Final = 19
@@ -25,12 +26,12 @@ class _File(msgspec.Struct, frozen=True):
 
 
 class Recording(msgspec.Struct, frozen=True, kw_only=True):
-    """A run as it came: ``messages`` are descriptions of the model and frames, in their order; of several ranks each
-    writer's one after another."""
+    """A run as it came: ``messages`` are descriptions of the model, notes and frames, in their order; of several ranks
+    each writer's one after another."""
 
     run_id: str
     start: RunStart
-    messages: list[ModelInfo | Frame]
+    messages: list[ModelInfo | Note | Frame]
     end: RunEnd | None = None
 
     @property
@@ -54,12 +55,14 @@ def unpack(data: bytes) -> Recording:
     except (zstandard.ZstdError, msgspec.MsgspecError) as error:
         raise Malformed(f"it is no recorded run: {error}") from error
     found: dict[str, RunStart | RunEnd] = {}
-    messages: list[ModelInfo | Frame] = []
+    messages: list[ModelInfo | Note | Frame] = []
     for kind, payload in file.records:
         if kind == "frame":
             messages.append(decode_frame(payload))
         elif kind == "model":
             messages.append(coding.decode(payload, ModelInfo))
+        elif kind == "note":
+            messages.append(coding.decode(payload, Note))
         elif kind == "start":
             found.setdefault(kind, coding.decode(payload, RunStart))
         elif kind == "end":

@@ -26,7 +26,7 @@
     const s = Math.max(0, Date.now() / 1000 - seconds);
     return s < 60 ? 'just now' : s < 3600 ? `${Math.floor(s / 60)} min ago` : s < 86400 ? `${Math.floor(s / 3600)} h ago` : `${Math.floor(s / 86400)} d ago`;
   };
-  const loss = run => { const name = ['loss', 'train_loss', 'train/loss'].find(key => run.last[key]); return name ? run.last[name].value : null; };
+  const loss = run => run.last[run.loss] ? run.last[run.loss].value : null;
   functions.tvRow = {
     name: run => [run.name, run.project, ...run.tags].join(' '), status: run => run.status, health: run => run.health === 100 && (run.little_known || run.status === 'failed' || run.status === 'lost') ? null : run.health, loss,
     findings: run => Object.values(run.open_findings).reduce((sum, count) => sum + count, 0),

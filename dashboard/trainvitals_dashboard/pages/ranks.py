@@ -7,6 +7,7 @@ from typing import Any
 
 from dash import Dash, Input, Output, State, no_update
 
+from trainvitals.wire.definitions import Definitions
 from trainvitals_dashboard.api import Api
 from trainvitals_dashboard.comparison import compare
 from trainvitals_dashboard.figures.lines import ranks
@@ -30,8 +31,8 @@ def register_ranks(app: Dash, api: Api) -> None:
     )
     async def redraw_ranks(chosen: str | None, _told: Any, _reload: Any, live: dict[str, Any]) -> tuple[Any, ...]:
         detail, found = await asyncio.gather(api.run(live["run"]), api.rank_curves(live["run"], chosen or "loss"))
-        offered = choices(found.metrics)
-        if chosen is None and offered and found.metric not in found.metrics:
+        offered = choices(found.metrics, Definitions(detail.notes.metrics))
+        if chosen is None and offered and found.metric != offered[0]["value"]:
             found = await api.rank_curves(live["run"], offered[0]["value"])
         compared = compare(found.curves)
         return (

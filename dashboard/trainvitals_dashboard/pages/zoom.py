@@ -11,9 +11,8 @@ import plotly.graph_objects as go
 
 from trainvitals.wire.answers import Curve
 from trainvitals_dashboard.api import Api
-from trainvitals_dashboard.conventions import VALIDATION_LOSSES, pick
 from trainvitals_dashboard.figures.lines import loss
-from trainvitals_dashboard.gathering import empty_curve, loss_metric
+from trainvitals_dashboard.gathering import empty_curve, loss_metric, validation_loss_metric
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,7 +42,7 @@ async def zoomed(api: Api, run_id: str, zoom: Zoom) -> go.Figure:
     """The loss chart over the zoom. A chart that ends in the past does not grow."""
     detail, found = await asyncio.gather(api.run(run_id), api.findings(run_id))
     train = await _curve(api, run_id, loss_metric(detail), detail.metrics, zoom)
-    name = pick(detail.metrics, VALIDATION_LOSSES)
+    name = validation_loss_metric(detail)
     validation = await _curve(api, run_id, name, detail.metrics, zoom) if name else None
     live = zoom.last is None or zoom.last >= (detail.summary.last_step or 0)
     last = detail.summary.last_step

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 import dash_mantine_components as dmc
@@ -10,16 +10,16 @@ import plotly.graph_objects as go
 from dash import html
 
 from trainvitals.wire.answers import RankCurves, RunDetail
+from trainvitals.wire.definitions import Definitions
 from trainvitals_dashboard import words
 from trainvitals_dashboard.comparison import FEWEST_RANKS, Comparison
-from trainvitals_dashboard.conventions import LOSSES
 from trainvitals_dashboard.figures.lines import OTHERS, colours_of_ranks
 from trainvitals_dashboard.gathering import LOOP_METRICS
 from trainvitals_dashboard.parts.cards import Piece, card, graph, legend
 
 HEIGHT_PX: Final = 240
 MOST_NAMED: Final = 6
-ORDER: Final = (*LOSSES, "grad_norm", *LOOP_METRICS)  # of the chooser; the user's own come last
+ORDER: Final = ("grad_norm", *LOOP_METRICS)  # of the chooser, after the loss; the user's own come last
 GPU_METRICS: Final = {f"system/gpu*_{name}": f"GPU: {word}" for name, word in words.GPU_WORDS.items()}
 GIBIBYTE: Final = 2**30
 
@@ -47,10 +47,11 @@ def ranks_card(detail: RunDetail) -> Piece:
     )
 
 
-def choices(metrics: Iterable[str]) -> list[dict[str, str]]:
+def choices(metrics: Sequence[str], definitions: Definitions) -> list[dict[str, str]]:
     """What the chooser offers: the loss, the gradient's norm, times, memory and GPUs, then what else is told. Each rank
     has a GPU of its own: they are compared whatever their numbers are."""
-    known = {name: place for place, name in enumerate((*ORDER, *GPU_METRICS))}
+    loss = definitions.metric("loss", metrics)
+    known = {name: place for place, name in enumerate((loss, *ORDER, *GPU_METRICS))}
     ordered = sorted(dict.fromkeys(map(_of_any_gpu, metrics)), key=lambda name: known.get(name, len(known)))
     return [{"value": name, "label": GPU_METRICS.get(name) or words.metric(name)} for name in ordered]
 

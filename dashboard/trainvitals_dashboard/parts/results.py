@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
-from fnmatch import fnmatchcase
+from collections.abc import Iterator
 from typing import Final
 
 from trainvitals.wire.answers import Curve
+from trainvitals.wire.definitions import Definitions
 from trainvitals.wire.notes import MetricDefinition
 from trainvitals_dashboard import words
 from trainvitals_dashboard.gathering import RunView
@@ -22,15 +22,10 @@ def results(view: RunView) -> list[tuple[str, str]]:
     return [*flat(view.detail.notes.summary), *_defined(view)]
 
 
-def definition_of(metric: str, definitions: Mapping[str, MetricDefinition]) -> MetricDefinition | None:
-    """What the script says of a metric: by its name, else by the longest pattern that matches it."""
-    patterns = sorted((name for name in definitions if fnmatchcase(metric, name)), key=len)
-    return definitions.get(metric) or (definitions[patterns[-1]] if patterns else None)
-
-
 def _defined(view: RunView) -> Iterator[tuple[str, str]]:
+    definitions = Definitions(view.detail.notes.metrics)
     for metric in view.detail.metrics:
-        definition, curve = definition_of(metric, view.detail.notes.metrics), view.curves.get(metric)
+        definition, curve = definitions.of(metric), view.curves.get(metric)
         if definition is not None and curve is not None:
             yield from ((f"{metric} · {word}", words.number(_value(curve, word))) for word in _asked(definition))
 

@@ -12,10 +12,9 @@ from dash import html
 from trainvitals.wire.answers import Curve, Heatmap, RunDetail
 from trainvitals.wire.floats import Floats
 from trainvitals_dashboard import words
-from trainvitals_dashboard.conventions import VALIDATION_LOSSES, pick
 from trainvitals_dashboard.figures.heat import heat, scale
 from trainvitals_dashboard.figures.lines import loss, single
-from trainvitals_dashboard.gathering import RunView
+from trainvitals_dashboard.gathering import RunView, validation_loss_metric
 from trainvitals_dashboard.parts.cards import Piece, card, graph, legend
 from trainvitals_dashboard.parts.colorbar import colorbar
 
@@ -64,8 +63,8 @@ def loss_figure(view: RunView, *, live: bool = True) -> go.Figure:
 
 def validation_beside(view: RunView) -> Curve | None:
     """The validation loss, unless it is the only loss there is."""
-    name = pick(list(view.curves), VALIDATION_LOSSES)
-    return view.curves[name] if name and name != view.loss else None
+    name = validation_loss_metric(view.detail)
+    return view.curves.get(name) if name and name != view.loss else None
 
 
 def small_figure(view: RunView, metric: str) -> go.Figure:

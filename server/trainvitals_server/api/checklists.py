@@ -10,13 +10,13 @@ from starlette.responses import Response
 
 from trainvitals.wire.answers import Curve, RunDetail
 from trainvitals.wire.checklist import Changes, Checklist, Parting
+from trainvitals.wire.definitions import Definitions
 from trainvitals_server.api.answers import answer, answers
 from trainvitals_server.api.checks import existing
 from trainvitals_server.api.services import Given
 from trainvitals_server.diagnosis.changes import BATCH_FACTS, changes, first_batch
 from trainvitals_server.diagnosis.checklist.telling import checklist
 from trainvitals_server.diagnosis.parting import parting
-from trainvitals_server.diagnosis.window import LOSS_NAMES
 from trainvitals_server.store.interface import RunQuery, Span, Store
 
 EXISTING: Final = [Depends(existing)]
@@ -73,7 +73,8 @@ def _first_facts(store: Store, run: RunDetail) -> dict[str, float]:
 
 
 def _parting(store: Store, now: RunDetail, before: RunDetail) -> Parting | None:
-    metric = next((name for name in LOSS_NAMES if name in now.metrics and name in before.metrics), None)
+    in_both = set(now.metrics).intersection(before.metrics)
+    metric = Definitions(now.notes.metrics).metric("loss", in_both)
     if metric is None:
         return None
 

@@ -30,7 +30,6 @@ from trainvitals_server.api.problems import Refused
 from trainvitals_server.api.rulebook import muting_known
 from trainvitals_server.api.services import Given, Services
 from trainvitals_server.diagnosis.checklist.telling import checklist, reach
-from trainvitals_server.diagnosis.window import LOSS_NAMES
 from trainvitals_server.store.interface import ReceivedFrame, Store
 
 LARGE_BYTES: Final = 256 * 1024  # decoding more takes milliseconds, in which the event loop has better things to do
@@ -67,6 +66,8 @@ async def take_note(run_id: str, request: Request, services: Given) -> Response:
     note = await read_message(request, Note, services.settings)
     check_note(note)
     if await run_in_threadpool(services.store.note, run_id, note):
+        if note.metrics:
+            services.evaluator.defined(run_id, note.metrics)
         services.hub.noted(run_id)
     return Response(status_code=NO_CONTENT)
 
@@ -114,7 +115,7 @@ async def end_run(run_id: str, request: Request, services: Given) -> Response:
         findings=still_open,
         rules=rules,
         in_the_dark=in_the_dark,
-        has_loss=any(name in detail.metrics for name in LOSS_NAMES),
+        has_loss=detail.summary.loss is not None,
     )
     return answer(request, ended)
 

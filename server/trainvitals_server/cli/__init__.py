@@ -23,6 +23,7 @@ from trainvitals_server.cli.diagnosing import (
     as_json,
     as_text,
     checklist_of,
+    defined,
     findings_of,
     is_sick,
     stages_as_text,
@@ -194,13 +195,18 @@ def diagnose(
     option: Annotated[
         list[str] | None, typer.Option(help="rule.option=value, for a run in a file; may be repeated.")
     ] = None,
+    loss: Annotated[str | None, typer.Option(help="The metric that is the training loss, for a run in a file.")] = None,
+    validation_loss: Annotated[
+        str | None, typer.Option(help="The metric that is the validation's loss, for a run in a file.")
+    ] = None,
     server_url: ServerUrl = None,
 ) -> None:
     """Tell what is wrong with a run. Exit 0: nothing beyond what is worth knowing; 3: something; 1: not known."""
     server = Server.of(os.environ, url=server_url)
     with _errors_told():
         options = project_rules.read_options(option or ())
-        findings = findings_of(what, server, mute=mute or (), options=options)
+        definitions = defined(loss=loss, validation_loss=validation_loss)
+        findings = findings_of(what, server, mute=mute or (), options=options, definitions=definitions)
         stages = None if output == "json" else checklist_of(what, server)
     typer.echo(as_json(findings) if output == "json" else as_text(findings))
     if stages is not None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Final, TypeVar
 from urllib.parse import quote
@@ -13,22 +13,23 @@ import msgspec
 from trainvitals.wire import coding
 from trainvitals.wire.answers import FindingList
 from trainvitals.wire.checklist import Checklist, StageOutcome
+from trainvitals.wire.definitions import CONVENTIONS, NONE, Definitions
 from trainvitals.wire.errors import WireError
 from trainvitals.wire.frame import Frame
 from trainvitals.wire.messages import Finding, Severity
+from trainvitals.wire.notes import MetricDefinition, Note, Role
 from trainvitals.wire.preflight import CheckStatus
 from trainvitals.wire.recording import Recording, unpack
 from trainvitals_server.cli.asking import NoAnswer, Server
 from trainvitals_server.diagnosis.catalogue import rules
 from trainvitals_server.diagnosis.options import Options, configured, fitting, named
-from trainvitals_server.diagnosis.window import LOSS_NAMES, VALIDATION_LOSS_NAMES
 from trainvitals_server.evaluator.health import layer_health
 from trainvitals_server.evaluator.replaying import replay
 
 GRAVITY: Final[dict[Severity, int]] = {"critical": 2, "warning": 1, "info": 0}
 MARKS: Final[dict[CheckStatus, str]] = {"failed": "✗", "unknown": "?", "passed": "✓"}
-JUDGED: Final = frozenset({*LOSS_NAMES, *VALIDATION_LOSS_NAMES})
-MOST_NAMES: Final = 8  # of metrics, to be told
+MOST_NAMES: Final = 8  # of metrics, to be told, …
+MOST_NAMED: Final = 3  # … and of names that are usual
 T = TypeVar("T")
 
 
@@ -36,9 +37,23 @@ class CannotDiagnose(Exception):
     """There is nothing to tell; the text says why and what to do."""
 
 
-def findings_of(what: str, server: Server, *, mute: Iterable[str] = (), options: Options) -> list[Finding]:
-    """Of a recorded run in a file, judged now, with ``options`` in place of defaults; or of a run on a server, as it
-    was judged there. None of a rule that is to be mute. Raises CannotDiagnose, RuleRefused."""
+def defined(*, loss: str | None, validation_loss: str | None) -> dict[str, MetricDefinition]:
+    """What metrics of these names mean."""
+    named: tuple[tuple[str | None, Role], ...] = ((loss, "loss"), (validation_loss, "validation_loss"))
+    return {name: MetricDefinition(role=role) for name, role in named if name}
+
+
+def findings_of(
+    what: str,
+    server: Server,
+    *,
+    mute: Iterable[str] = (),
+    options: Options,
+    definitions: Mapping[str, MetricDefinition] = NONE,
+) -> list[Finding]:
+    """Of a recorded run in a file, judged now, with ``options`` in place of defaults and ``definitions`` of its
+    metrics; or of a run on a server, as it was judged there. None of a rule that is to be mute. Raises CannotDiagnose,
+    RuleRefused."""
     path = Path(what)
     if path.is_file():
         known = rules()
@@ -46,33 +61,59 @@ def findings_of(what: str, server: Server, *, mute: Iterable[str] = (), options:
         judging = configured(known, muted=muted, options=fitting(known, options))
         try:
             recording = unpack(path.read_bytes())
-            found = replay(recording, judging)
+            _expect_metrics(recording, definitions)
+            found = replay(recording, judging, definitions=definitions)
         except (OSError, WireError) as error:
             raise CannotDiagnose(f"{what} cannot be read: {error}") from error
         if not found:
-            _expect_something_to_judge(recording)
+            _expect_something_to_judge(recording, definitions)
         return arranged(found)
     if path.suffix or "/" in what:
         raise CannotDiagnose(f"there is no file {what}")
     if options:
         raise CannotDiagnose("a run on a server is judged there: set options of its project with `trainvitals rules`")
+    if definitions:
+        raise CannotDiagnose(
+            "a run on a server is judged there: its script says what a metric is, "
+            f'run.define_metric("{next(iter(definitions))}", role=…)'
+        )
     muted = [rule.replace("-", "_") for rule in mute]
     findings = _asked(what, "findings", FindingList, server).findings
     return arranged([finding for finding in findings if finding.rule not in muted])
 
 
-def _expect_something_to_judge(recording: Recording) -> None:
+def _expect_metrics(recording: Recording, definitions: Mapping[str, MetricDefinition]) -> None:
+    """Those that are defined. Raises CannotDiagnose."""
+    metrics = _metrics(recording)
+    for name, given in definitions.items():
+        if not any(map(Definitions({name: given}).of, metrics)):
+            raise CannotDiagnose(f"this run has no metric {name!r}, only {_listed(metrics)}")
+
+
+def _expect_something_to_judge(recording: Recording, definitions: Mapping[str, MetricDefinition]) -> None:
     """Else that nothing was found says nothing. Raises CannotDiagnose."""
-    frames = [message for message in recording.messages if isinstance(message, Frame)]
-    metrics = dict.fromkeys(points.metric for frame in frames for points in frame.metrics)
-    has_loss = not JUDGED.isdisjoint(metrics)
-    if has_loss or any(frame.layer_stats is not None for frame in frames):
+    noted = [message.metrics for message in recording.messages if isinstance(message, Note)]
+    known = Definitions({name: given for one in (*noted, definitions) for name, given in one.items()})
+    metrics = _metrics(recording)
+    if any(known.role(metric) is not None for metric in metrics) or any(
+        isinstance(message, Frame) and message.layer_stats is not None for message in recording.messages
+    ):
         return
-    names = ", ".join(list(metrics)[:MOST_NAMES]) + (", …" if len(metrics) > MOST_NAMES else "")
     raise CannotDiagnose(
-        f"no rule can say anything of this run: it has no loss that goes by a known name ({', '.join(LOSS_NAMES)}) and "
-        f"no layers, only {names or 'no metrics at all'}"
+        "no rule can say anything of this run: it has no layers, and no loss that goes by a known name "
+        f"({', '.join(CONVENTIONS['loss'][:MOST_NAMED])}, …), only {_listed(metrics)}. "
+        "Say which is the loss: --loss NAME, or --validation-loss NAME"
     )
+
+
+def _metrics(recording: Recording) -> list[str]:
+    frames = [message for message in recording.messages if isinstance(message, Frame)]
+    return list(dict.fromkeys(points.metric for frame in frames for points in frame.metrics))
+
+
+def _listed(metrics: Sequence[str]) -> str:
+    named = ", ".join(metrics[:MOST_NAMES]) + (", …" if len(metrics) > MOST_NAMES else "")
+    return named or "no metrics at all"
 
 
 def checklist_of(what: str, server: Server) -> Checklist | None:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
+from trainvitals.wire.definitions import is_of_validation
 from trainvitals.wire.facts import FACTS, LOSS_FUNCTIONS
 from trainvitals.wire.messages import LayerInfo
 from trainvitals_server.diagnosis.median import median
@@ -26,7 +26,6 @@ MARGIN: Final = 0.5  # … nats on top: where PyTorch's own initialisation never
 LEARNT: Final = 0.2  # of chance
 KNOWS_NOTHING: Final = 0.9  # of chance
 NO_BETTER: Final = 0.02  # share of the loss of knowing nothing, within which one is no better
-_VALIDATION: Final = re.compile(r"(^|[/_.\-])(val|valid|validation|eval|test)([/_.\-]|$)")
 
 
 def fact(window: Window, name: str) -> Series | None:
@@ -168,14 +167,16 @@ def rests_at_nothing(window: Window, loss: float) -> bool:
 
 
 def validation_metrics(window: Window) -> list[str]:
-    """Metrics that a validation has logged, by their names."""
-    return [name for name in window.metrics if _VALIDATION.search(name)]
+    """Metrics that a validation has logged, by their definitions and names."""
+    roles = {name: window.definitions.role(name) for name in window.metrics}
+    return [name for name, role in roles.items() if role == "validation_loss" or (not role and is_of_validation(name))]
 
 
 def validation_loss(window: Window) -> float | None:
-    """The newest loss of a validation."""
-    found = [window.metrics[name].values for name in validation_metrics(window) if "loss" in name]
-    return float(found[0][-1]) if found and len(found[0]) else None
+    """The newest loss of a validation; where none is known, what it calls a loss of another name."""
+    others = (window.metrics[name] for name in validation_metrics(window) if "loss" in name.lower())
+    found = window.validation_loss or next(others, None)
+    return float(found.values[-1]) if found is not None and len(found.values) else None
 
 
 def validation_lags(window: Window) -> bool:

@@ -9,16 +9,12 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from trainvitals.wire.definitions import Definitions
 from trainvitals.wire.messages import LayerInfo, OptimizerInfo
 
 Floats32 = NDArray[np.float32]
 Steps = NDArray[np.int64]
 
-LOSS_NAMES: Final = ("loss", "train_loss", "train/loss")
-VALIDATION_LOSS_NAMES: Final = (
-    *("val_loss", "val/loss", "validation_loss", "validation/loss", "valid_loss", "valid/loss"),
-    *("eval_loss", "eval/loss", "test_loss", "test/loss"),
-)
 LEARNING_RATE: Final = "lr"
 LOSS_SCALE: Final = "loss_scale"
 SKIPPED_STEPS: Final = "skipped_steps"
@@ -55,7 +51,8 @@ class Window:
     whole, older ones thinned evenly to at most 32. ``metrics``: the losses, the learning rate, what a GradScaler does,
     and of others those that were logged first, 32 in all; each with its newest 512 points, and 512 of the past. Where
     several ranks recorded a loss it is their mean, and ``ranks`` has what each said of the metrics that tell ranks
-    apart.
+    apart. ``loss_name`` and ``validation_loss_name`` are what these were logged as, by the script's ``definitions``
+    and by usual names; "loss" and "val_loss" where none was.
     """
 
     run_id: str
@@ -69,25 +66,23 @@ class Window:
     info: Mapping[str, LayerInfo] = field(default_factory=dict)
     optimizers: tuple[OptimizerInfo, ...] = ()
     planned_steps: int | None = None
+    definitions: Definitions = field(default_factory=Definitions)
+    loss_name: str = field(init=False)
+    validation_loss_name: str = field(init=False)
 
-    @property
-    def loss_name(self) -> str:
-        """What the training loss was logged as; "loss" where it was not."""
-        return next((name for name in LOSS_NAMES if name in self.metrics), LOSS_NAMES[0])
-
-    @property
-    def validation_loss_name(self) -> str:
-        """What a validation's loss was logged as; "val_loss" where it was not."""
-        return next((name for name in VALIDATION_LOSS_NAMES if name in self.metrics), VALIDATION_LOSS_NAMES[0])
+    def __post_init__(self) -> None:  # once: most rules ask
+        of = self.definitions.metric
+        object.__setattr__(self, "loss_name", of("loss", self.metrics) or "loss")
+        object.__setattr__(self, "validation_loss_name", of("validation_loss", self.metrics) or "val_loss")
 
     @property
     def loss(self) -> Series | None:
-        """The training loss: the metric called ``loss``, else ``train_loss`` or ``train/loss``."""
+        """The training loss."""
         return self.metrics.get(self.loss_name)
 
     @property
     def validation_loss(self) -> Series | None:
-        """The first of the usual names of a validation loss that was logged."""
+        """The loss of a validation."""
         return self.metrics.get(self.validation_loss_name)
 
     @property

@@ -11,6 +11,7 @@ from typing import Final
 from trainvitals.wire.frame import Frame
 from trainvitals.wire.histograms import data_of
 from trainvitals.wire.messages import Finding, ModelInfo
+from trainvitals.wire.notes import MetricDefinition
 from trainvitals_server.evaluator.asked_acts import AskedAct
 from trainvitals_server.evaluator.history import History
 from trainvitals_server.evaluator.lifecycle import Life
@@ -37,6 +38,7 @@ class WatchedRun:
     leading: int = 0  # of rank 0 among them
     waiting_bytes: int = 0
     model: ModelInfo | None = None
+    definitions: dict[str, MetricDefinition] = field(default_factory=dict)
     acts: deque[AskedAct] = field(default_factory=deque)
     has_ended: bool = False
     is_stale: bool = False  # there is more in the store than was fed
@@ -67,7 +69,12 @@ class WatchedRun:
     @property
     def has_news(self) -> bool:
         """Whether there is anything to judge."""
-        return bool(self.waiting or self.acts) or self.model is not None or self.has_ended or self.is_stale
+        return (
+            bool(self.waiting or self.acts or self.definitions)
+            or self.model is not None
+            or self.has_ended
+            or self.is_stale
+        )
 
     @property
     def is_urgent(self) -> bool:
@@ -86,6 +93,7 @@ class Turn:
     run: WatchedRun
     frames: list[Frame]
     model: ModelInfo | None
+    definitions: dict[str, MetricDefinition]
     acts: list[AskedAct]
     is_stale: bool
     is_last: bool
@@ -179,10 +187,11 @@ class Desk:
         run.waiting_bytes -= sum(map(_size, frames))
         is_last = run.has_ended and not run.waiting
         turn = Turn(
-            run=run, frames=frames, model=run.model, acts=list(run.acts), is_stale=is_stale, is_last=is_last
+            run=run, frames=frames, model=run.model, definitions=run.definitions, acts=list(run.acts),
+            is_stale=is_stale, is_last=is_last,
         )  # fmt: skip
         run.acts.clear()
-        run.model, run.has_ended = None, run.has_ended and not is_last
+        run.model, run.definitions, run.has_ended = None, {}, run.has_ended and not is_last
         return turn
 
     def _pass_over(self, run: WatchedRun) -> None:

@@ -12,6 +12,7 @@ from typing import Final
 
 from trainvitals.wire.frame import Frame
 from trainvitals.wire.messages import Finding, FindingAct, ModelInfo
+from trainvitals.wire.notes import MetricDefinition
 from trainvitals_server.diagnosis.catalogue import rules as all_rules
 from trainvitals_server.diagnosis.checklist.knowing import is_little_known
 from trainvitals_server.diagnosis.symptom import Rule
@@ -92,6 +93,12 @@ class Evaluator:
             self._desk.run(run_id).model = model
             self._state.notify_all()
 
+    def defined(self, run_id: str, metrics: Mapping[str, MetricDefinition]) -> None:
+        """What the run's script says of its metrics."""
+        with self._state:
+            self._desk.run(run_id).definitions |= metrics
+            self._state.notify_all()
+
     def ended(self, run_id: str) -> None:
         """The run has ended: judge it a last time."""
         with self._state:
@@ -151,7 +158,9 @@ class Evaluator:
 
     def _work(self) -> None:
         while (turn := self._next_turn()) is not None:
-            self._give_way()
+            deadline = time.monotonic() + LONGEST_YIELD_SECONDS
+            while self._busy() and time.monotonic() < deadline and not self._stopping:
+                time.sleep(0.001)
             self._take(turn)
 
     def _next_turn(self) -> Turn | None:
@@ -168,11 +177,6 @@ class Evaluator:
                 self._state.wait(self._desk.patience())
             self._tell_of_settled()
             return None
-
-    def _give_way(self) -> None:
-        deadline = time.monotonic() + LONGEST_YIELD_SECONDS
-        while self._busy() and time.monotonic() < deadline and not self._stopping:
-            time.sleep(0.001)
 
     def _take(self, turn: Turn) -> None:
         run, is_over = turn.run, turn.is_last
@@ -203,6 +207,8 @@ class Evaluator:
         history, life = run.history, run.life
         if turn.model is not None:
             history.describe(turn.model)
+        if turn.definitions:
+            history.define(turn.definitions)
         before = {id_: (finding.state, finding.severity) for id_, finding in life.findings.items()}
         changed = self._judges.of(history.project).take(
             history, life, turn.frames, now=self._now(), is_moment=turn.is_stale, is_last=turn.is_last

@@ -3,24 +3,17 @@ comes."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Final
 
 import numpy as np
 
+from trainvitals.wire.definitions import Definitions
 from trainvitals.wire.facts import is_fact
 from trainvitals.wire.frame import Frame, LayerStats, matrix_of
 from trainvitals.wire.messages import LayerInfo, ModelInfo
-from trainvitals_server.diagnosis.window import (
-    LEARNING_RATE,
-    LOSS_NAMES,
-    LOSS_SCALE,
-    SKIPPED_STEPS,
-    VALIDATION_LOSS_NAMES,
-    Floats32,
-    Series,
-    Window,
-)
+from trainvitals.wire.notes import MetricDefinition
+from trainvitals_server.diagnosis.window import LEARNING_RATE, LOSS_SCALE, SKIPPED_STEPS, Floats32, Series, Window
 from trainvitals_server.evaluator.lineup import Lineup, Recorded
 from trainvitals_server.evaluator.rank_points import RankPoints, series_of
 from trainvitals_server.evaluator.snapshots import Snapshots
@@ -35,8 +28,9 @@ SOONEST_MOMENT: Final = 8  # … earlier while the run is young, that ills of it
 MOMENT_SHARE: Final = 5  # … after a fifth of the steps so far
 FAR_BEHIND_STEPS: Final = 200  # when a run is recalled: a rank so far behind may never come
 NEVER: Final = 2**62  # a step beyond all steps
-ALWAYS_KEPT: Final = frozenset({*LOSS_NAMES, *VALIDATION_LOSS_NAMES, LEARNING_RATE, LOSS_SCALE, SKIPPED_STEPS})
+ALWAYS_KEPT: Final = frozenset({LEARNING_RATE, LOSS_SCALE, SKIPPED_STEPS})
 MOST_METRICS: Final = 32
+MOST_WITH_LOSSES: Final = 64  # a pattern may call any number of metrics a loss
 FACT_POINTS: Final = 64  # the newest, and as many of the past
 
 
@@ -53,6 +47,7 @@ class History:
         self.planned_steps = planned_steps
         self.attempt = 0
         self._hidden_from: int | None = None  # what older attempts recorded there and after
+        self.definitions = Definitions()
         self._model = ModelInfo(layers=[])
         self._info: dict[str, LayerInfo] = {}
         self._snapshots = Snapshots()
@@ -70,6 +65,12 @@ class History:
         self._model = model
         self._info = {layer.name: layer for layer in model.layers}
         self._snapshots.describe(self._info, since=model.since_step)
+        self.has_news = True
+
+    def define(self, metrics: Mapping[str, MetricDefinition]) -> None:
+        """Learn what the script says of metrics, beside or in place of what it said before. What was passed over until
+        now, for it was one of many, is known from here on."""
+        self.definitions = self._ranks.definitions = Definitions({**self.definitions.given, **metrics})
         self.has_news = True
 
     def resume(self, attempt: int, step: int, *, forget: bool = True) -> None:
@@ -155,7 +156,7 @@ class History:
         """Take a metric's point in, if it is one that rules read, or there is room for it."""
         self._step = max(self._step, step)
         if metric not in self._metrics:
-            if not is_kept(metric) and self._others >= MOST_METRICS:
+            if not self._has_room_for(metric):
                 return
             of_fact = is_fact(metric)
             self._others += not of_fact
@@ -163,6 +164,11 @@ class History:
             self._metrics[metric] = Thinned(newest=newest, past=past, first=FIRST_POINTS)
         self._metrics[metric].add(step, value)
         self._series.pop(metric, None)
+
+    def _has_room_for(self, metric: str) -> bool:
+        if self._others < MOST_METRICS or metric in ALWAYS_KEPT or is_fact(metric):
+            return True
+        return self._others < MOST_WITH_LOSSES and self.definitions.role(metric) is not None
 
     def add_snapshot(self, step: int, layers: tuple[str, ...], stats: dict[str, Floats32]) -> None:
         """Take a snapshot in: stat → float32 [layers]. Other layers than before begin the layer history anew."""
@@ -197,12 +203,12 @@ class History:
             info=self._info,
             optimizers=tuple(self._model.optimizers),
             planned_steps=self.planned_steps,
+            definitions=self.definitions,
         )
 
-
-def is_kept(metric: str) -> bool:
-    """Whether rules read it, however many others there are."""
-    return metric in ALWAYS_KEPT or is_fact(metric)
+    def is_kept(self, metric: str) -> bool:
+        """Whether rules look for it by name or role."""
+        return metric in ALWAYS_KEPT or is_fact(metric) or self.definitions.role(metric) is not None
 
 
 def _recorded(frame: Frame) -> list[Recorded]:

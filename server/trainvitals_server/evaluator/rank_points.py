@@ -9,11 +9,13 @@ from typing import Final
 
 import numpy as np
 
-from trainvitals_server.diagnosis.window import LOSS_NAMES, RankSeries, Series
+from trainvitals.wire.definitions import Definitions
+from trainvitals_server.diagnosis.window import RankSeries, Series
 from trainvitals_server.evaluator.thinning import Thinned
 
-TOLD_BY_RANKS: Final = frozenset({*LOSS_NAMES, "grad_norm", "seconds/data", "seconds/forward"})
+TOLD_BY_RANKS: Final = frozenset({"grad_norm", "seconds/data", "seconds/forward"})  # beside losses
 MOST_RANKS: Final = 64
+MOST_COMPARED: Final = 16  # metrics: a pattern may call any number of them a loss
 NEWEST_STEPS: Final = 512  # of a metric, as of rank 0's
 PAST_STEPS: Final = 512
 MOST_AHEAD: Final = 200_000  # points at steps that rank 0 has not come to
@@ -22,9 +24,10 @@ OPEN: Final = 2**62  # a horizon beyond all steps
 
 class RankPoints:
     """Points of metrics by which ranks differ, of at most 64 ranks. A rank that tells of its loss is waited for, unless
-    it is left behind: until it has caught up."""
+    it is left behind: until it has caught up. ``definitions`` tell which metrics are a loss."""
 
     def __init__(self) -> None:
+        self.definitions = Definitions()
         self._points: dict[str, dict[int, Thinned[float]]] = {}
         self._reached: dict[int, int] = {}  # rank → its last step with a loss
         self._left: set[int] = set()
@@ -34,9 +37,9 @@ class RankPoints:
 
     def add(self, metric: str, rank: int, step: int, value: float) -> None:
         """Take a point in, if it is of a metric that is compared."""
-        if metric not in TOLD_BY_RANKS or rank >= MOST_RANKS:
+        if rank >= MOST_RANKS or not is_compared(metric, self.definitions):
             return
-        if metric in LOSS_NAMES:
+        if metric not in TOLD_BY_RANKS:
             self._reached[rank] = max(step, self._reached.get(rank, -1))
         heapq.heappush(self._ahead, (step, next(self._arrived), metric, rank, value))
         while self._ahead and (self._ahead[0][0] <= self._step or len(self._ahead) > MOST_AHEAD):
@@ -49,6 +52,8 @@ class RankPoints:
             self._keep(*heapq.heappop(self._ahead))
 
     def _keep(self, step: int, _: int, metric: str, rank: int, value: float) -> None:
+        if metric not in self._points and len(self._points) >= MOST_COMPARED:
+            return
         of_ranks = self._points.setdefault(metric, {})
         if rank not in of_ranks:
             of_ranks[rank] = Thinned(newest=NEWEST_STEPS, past=PAST_STEPS)
@@ -95,12 +100,17 @@ class RankPoints:
 
     def mean(self, metric: str, own: Series) -> Series:
         """A loss as the mean over all ranks, up to rank 0's last step; any other metric is rank 0's."""
-        of_ranks = self._points.get(metric) if metric in LOSS_NAMES else None
+        of_ranks = self._points.get(metric) if metric not in TOLD_BY_RANKS else None
         if not of_ranks or not len(own.steps):
             return own
         others = [series_of(points) for _, points in sorted(of_ranks.items())]
         last = int(own.steps[-1])
         return mean_over_ranks([own, *(_until(series, last) for series in others)])
+
+
+def is_compared(metric: str, definitions: Definitions) -> bool:
+    """Whether ranks are told apart by it: a loss, the gradient's norm, or where time goes."""
+    return metric in TOLD_BY_RANKS or definitions.role(metric) == "loss"
 
 
 def mean_over_ranks(of_ranks: Sequence[Series]) -> Series:

@@ -13,17 +13,10 @@ from trainvitals.wire.answers import Curve, Heatmap, RunDetail
 from trainvitals.wire.facts import is_fact
 from trainvitals.wire.messages import ModelInfo
 from trainvitals_server.diagnosis.window import Floats32
-from trainvitals_server.evaluator.history import (
-    ALWAYS_KEPT,
-    FIRST_POINTS,
-    MOST_METRICS,
-    NEWEST_POINTS,
-    PAST_POINTS,
-    History,
-)
+from trainvitals_server.evaluator.history import FIRST_POINTS, MOST_METRICS, NEWEST_POINTS, PAST_POINTS, History
 from trainvitals_server.evaluator.lifecycle import Life
 from trainvitals_server.evaluator.lineup import Recorded
-from trainvitals_server.evaluator.rank_points import MOST_RANKS, TOLD_BY_RANKS
+from trainvitals_server.evaluator.rank_points import MOST_RANKS, is_compared
 from trainvitals_server.evaluator.snapshots import MOST_STATS, PAST
 from trainvitals_server.store.interface import SeriesNotFound, Span, Store
 
@@ -43,6 +36,7 @@ def remembered(store: Store, run_id: str) -> tuple[History, Life]:
     """All that the store has of the run, thinned, the newest as it was recorded; and its findings."""
     detail = store.run(run_id)
     history = History(run_id, planned_steps=detail.planned_steps, project=detail.summary.project, muted=detail.muted)
+    history.define(detail.notes.metrics)
     history.describe(ModelInfo(layers=detail.layers, optimizers=detail.optimizers, since_step=detail.since_step))
     if detail.summary.last_step is not None:
         _recall(store, history, detail, last=detail.summary.last_step)
@@ -57,12 +51,13 @@ def remembered(store: Store, run_id: str) -> tuple[History, Life]:
 def _recall(store: Store, history: History, detail: RunDetail, *, last: int) -> None:
     """Up to ``last``, so that questions asked one after another see the same although more arrives between them."""
     facts = [metric for metric in detail.metrics if is_fact(metric)]
-    others = sorted((one for one in detail.metrics if not is_fact(one)), key=lambda metric: metric not in ALWAYS_KEPT)
+    others = sorted((one for one in detail.metrics if not is_fact(one)), key=lambda one: not history.is_kept(one))
+    ranks = range(1, min(detail.summary.ranks, MOST_RANKS))
     points: dict[int, list[tuple[str, float]]] = defaultdict(list)
     for metric in [*others[:MOST_METRICS], *facts]:
         for step, value in _points(store, history.run_id, metric, rank=0, last=last):
             points[step].append((metric, value))
-        for rank in range(1, min(detail.summary.ranks, MOST_RANKS)) if metric in TOLD_BY_RANKS else ():
+        for rank in ranks if is_compared(metric, history.definitions) else ():
             for step, value in _points(store, history.run_id, metric, rank=rank, last=last):
                 history.add_point_of_rank(metric, rank, step, value)
     history.ranks_recalled(last=last)

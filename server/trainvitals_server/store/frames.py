@@ -211,9 +211,7 @@ def _progress(row: RunRow, new: list[ReceivedFrame]) -> dict[str, object]:
             is_resumed = frame.attempt > attempt or last_step is None
             attempt, last_step = frame.attempt, span[1] if is_resumed else max(last_step, span[1])
         if frame.rank == 0:
-            for points in frame.metrics:
-                if points.metric in sparkline.LOSS_NAMES:
-                    spark = sparkline.extended(spark, points.metric, points.values.tolist())
+            spark = sparkline.extended(spark, frame.metrics)
     data_at = max([row.data_at or 0.0, *(received.received_at for received in new)])
     return {
         "number": row.id,
@@ -223,7 +221,7 @@ def _progress(row: RunRow, new: list[ReceivedFrame]) -> dict[str, object]:
         "new_data_every": _usual_gap(row, data_at),
         "new_attempt": attempt,
         "new_last_step": last_step,
-        "new_spark": sparkline.dump(spark) if spark.metric else None,
+        "new_spark": sparkline.dump(spark),
     }
 
 

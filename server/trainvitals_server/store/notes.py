@@ -9,9 +9,12 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from trainvitals.wire import coding
+from trainvitals.wire.answers import Curve
 from trainvitals.wire.notes import Alert, MetricDefinition, Note, Notes
-from trainvitals_server.store import tables
-from trainvitals_server.store.interface import NotesFull
+from trainvitals_server.store import sparkline, tables
+from trainvitals_server.store.catalogue import load_catalogue
+from trainvitals_server.store.interface import NotesFull, Span
+from trainvitals_server.store.reading import metric_curve
 
 MAX_BYTES: Final = 1024 * 1024  # of settings, and of summary and definitions
 MOST_ALERTS: Final = 200  # the newest are kept
@@ -30,7 +33,8 @@ class Kept(msgspec.Struct, frozen=True, kw_only=True):
 def keep_note(connection: Connection, run_id: str, number: int, note: Note) -> bool:
     """See Store.note."""
     run = tables.run
-    row = connection.execute(sa.select(run.c.config, run.c.notes).where(run.c.id == number).with_for_update()).one()
+    columns = (run.c.config, run.c.notes, run.c.spark)
+    row = connection.execute(sa.select(*columns).where(run.c.id == number).with_for_update()).one()
     kept = _kept(row.notes)
     if note.seq <= kept.seen.get(note.writer, -1):
         return False
@@ -39,9 +43,24 @@ def keep_note(connection: Connection, run_id: str, number: int, note: Note) -> b
         raise NotesFull(run_id, "settings")
     if len(coding.encode((merged.summary, merged.metrics))) > MAX_BYTES:
         raise NotesFull(run_id, "summary")
-    values = {"config": config, "notes": coding.encode(merged)}
+    values: dict[str, bytes | None] = {"config": config, "notes": coding.encode(merged), "spark": row.spark}
+    if merged.metrics != kept.metrics:
+        values["spark"] = sparkline.dump(_sparkline(connection, run_id, number, row.spark, merged.metrics))
     connection.execute(sa.update(run).where(run.c.id == number).values(**values))
     return True
+
+
+def _sparkline(
+    connection: Connection, run_id: str, number: int, known: bytes | None, metrics: dict[str, MetricDefinition]
+) -> sparkline.Spark:
+    catalogue = load_catalogue(connection, number)
+    of_rank_0 = catalogue.metric_streams().get(0)
+    logged = [stat for stream, stat in catalogue.series if stream == of_rank_0]
+
+    def curve(metric: str) -> Curve:
+        return metric_curve(connection, run_id, number, metric=metric, span=Span(), points=sparkline.SHOWN, rank=0)
+
+    return sparkline.redefined(sparkline.load(known), metrics, logged=logged, curve=curve)
 
 
 def shown(data: bytes | None) -> Notes:

@@ -11,6 +11,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from trainvitals.wire.answers import MetricLast, RunDetail, RunPage, RunSummary
+from trainvitals.wire.definitions import Definitions
 from trainvitals.wire.frame import MAX_STEP
 from trainvitals.wire.messages import ModelInfo, RunEnd, RunStart
 from trainvitals.wire.preflight import PreflightReport
@@ -219,6 +220,7 @@ def _summaries(connection: Connection, rows: Sequence[RunRow]) -> list[RunSummar
     )
     for row in connection.execute(counts.group_by(finding.c.run_id, finding.c.severity)):
         open_findings[row.run_id][row.severity] = row.open
+    sparks = {row.id: sparkline.load(row.spark) for row in rows}
     return [
         RunSummary(
             run_id=row.uid,
@@ -237,7 +239,8 @@ def _summaries(connection: Connection, rows: Sequence[RunRow]) -> list[RunSummar
             little_known=bool(row.little_known),
             open_findings=open_findings[row.id],
             last=last[row.id],
-            sparkline=sparkline.shown(row.spark),
+            loss=Definitions(sparks[row.id].defined).metric("loss", last[row.id]),
+            sparkline=sparkline.shown(sparks[row.id]),
             ranks=row.ranks,
         )
         for row in rows

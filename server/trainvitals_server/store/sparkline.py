@@ -3,36 +3,61 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Final
 
 import msgspec
 
+from trainvitals.wire.answers import Curve
+from trainvitals.wire.definitions import Definitions
 from trainvitals.wire.floats import Floats
+from trainvitals.wire.frame import MetricPoints
+from trainvitals.wire.notes import MetricDefinition
 
 SHOWN: Final = 40
 KEPT: Final = 2 * SHOWN
-LOSS_NAMES: Final = ("loss", "train_loss", "train/loss")
 
 
 class Spark(msgspec.Struct, frozen=True, kw_only=True):
-    """Means of ``every`` finite points each; ``waiting`` points of sum ``total`` do not fill a mean yet."""
+    """Means of ``every`` finite points each; ``waiting`` points of sum ``total`` do not fill a mean yet. ``defined``:
+    what the script says of metrics; empty where it says of none which role it has."""
 
     metric: str = ""
     every: int = 1
     waiting: int = 0
     total: float = 0.0
     means: list[float] = []
+    defined: dict[str, MetricDefinition] = {}
 
 
-def extended(spark: Spark, metric: str, values: Iterable[float]) -> Spark:
-    """The sparkline with more points of a metric; a better name for the loss starts it anew, a worse one is ignored."""
-    if metric not in LOSS_NAMES:
-        return spark
-    if spark.metric and LOSS_NAMES.index(metric) > LOSS_NAMES.index(spark.metric):
-        return spark
-    if metric != spark.metric:
-        spark = Spark(metric=metric)
+def extended(spark: Spark, metrics: Iterable[MetricPoints]) -> Spark:
+    """The sparkline with more points; a better name for the loss starts it anew, a worse one is ignored."""
+    definitions = Definitions(spark.defined)
+    for points in metrics:
+        metric = points.metric
+        if definitions.role(metric) == "loss" and definitions.metric("loss", (spark.metric, metric)) == metric:
+            begun = spark if spark.metric == metric else Spark(metric=metric, defined=spark.defined)
+            spark = _longer(begun, points.values.tolist())
+    return spark
+
+
+def redefined(
+    spark: Spark, metrics: Mapping[str, MetricDefinition], *, logged: Iterable[str], curve: Callable[[str], Curve]
+) -> Spark:
+    """The sparkline of a run of which the script says ``metrics``: of those ``logged`` another may be the loss now, of
+    which there is a ``curve``."""
+    defined = dict(metrics) if any(one.role for one in metrics.values()) else {}
+    loss = Definitions(defined).metric("loss", logged) or ""
+    if loss == spark.metric:
+        return msgspec.structs.replace(spark, defined=defined)
+    if not loss:
+        return Spark(defined=defined)
+    past = curve(loss)
+    means = [value for value in past.mean.tolist() if math.isfinite(value)]
+    return Spark(metric=loss, every=past.bucket, means=means, defined=defined)
+
+
+def _longer(spark: Spark, values: Iterable[float]) -> Spark:
     every, waiting, total, means = spark.every, spark.waiting, spark.total, list(spark.means)
     for value in values:
         if not math.isfinite(value):
@@ -44,7 +69,7 @@ def extended(spark: Spark, metric: str, values: Iterable[float]) -> Spark:
         if len(means) == KEPT:
             means = _halved(means)
             every *= 2
-    return Spark(metric=metric, every=every, waiting=waiting, total=total, means=means)
+    return msgspec.structs.replace(spark, every=every, waiting=waiting, total=total, means=means)
 
 
 def _halved(means: list[float]) -> list[float]:
@@ -52,9 +77,9 @@ def _halved(means: list[float]) -> list[float]:
     return [(left + right) / 2 for left, right in pairs] + ([means[-1]] if len(means) % 2 else [])
 
 
-def shown(blob: bytes | None) -> Floats:
-    """At most 40 points, from the run's row."""
-    means = load(blob).means
+def shown(spark: Spark) -> Floats:
+    """At most 40 points."""
+    means = spark.means
     return Floats.of(_halved(means) if len(means) > SHOWN else means)
 
 

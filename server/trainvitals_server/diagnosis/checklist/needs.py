@@ -9,9 +9,10 @@ from typing import Final
 import numpy as np
 
 from trainvitals.wire.answers import RunDetail
+from trainvitals.wire.definitions import Definitions
 from trainvitals.wire.facts import FACTS
 from trainvitals_server.diagnosis.facts import classifies, fact, loss_function, validation_metrics
-from trainvitals_server.diagnosis.window import LEARNING_RATE, LOSS_NAMES, VALIDATION_LOSS_NAMES, Series, Window
+from trainvitals_server.diagnosis.window import LEARNING_RATE, Series, Window
 
 WORDS: Final = {"NaN": np.nan, "Infinity": np.inf, "-Infinity": -np.inf}
 WATCH: Final = "Watch the model with its optimizer: run.watch(model, optimizer)."
@@ -41,6 +42,7 @@ def as_window(run: RunDetail) -> Window:
         info={layer.name: layer for layer in run.layers},
         optimizers=tuple(run.optimizers),
         planned_steps=run.planned_steps,
+        definitions=Definitions(run.notes.metrics),
     )
 
 
@@ -65,9 +67,9 @@ def may_classify(window: Window) -> bool:
 
 
 LOSS: Final = Need(
-    is_met=has_metric(*LOSS_NAMES),
-    missing="the loss is not logged",
-    how='Log it at every step: run.log({"loss": loss}).',
+    is_met=lambda window: window.loss is not None,
+    missing="no metric is known as the loss",
+    how='Log it at every step: run.log({"loss": loss}). Has it another name: run.define_metric("name", role="loss").',
 )
 GRADIENTS: Final = Need(is_met=has_stat("grad_norm"), missing="no gradients of layers are recorded", how=WATCH)
 UPDATES: Final = Need(is_met=has_stat("update_ratio"), missing="no steps of an optimizer are recorded", how=WATCH)
@@ -112,7 +114,9 @@ VALIDATION: Final = Need(
     how='Log one now and then: run.log({"val_loss": …}).',
 )
 VALIDATION_LOSS: Final = Need(
-    is_met=has_metric(*VALIDATION_LOSS_NAMES), missing="no loss of a validation is logged", how=VALIDATION.how
+    is_met=lambda window: window.validation_loss is not None,
+    missing="no metric is known as the loss of a validation",
+    how=f'{VALIDATION.how} Has it another name: run.define_metric("name", role="validation_loss").',
 )
 TIMES: Final = Need(
     is_met=has_metric("seconds/forward", "seconds/data"),

@@ -16,7 +16,7 @@ from trainvitals_server.diagnosis.window import Series, Steps, Window
 
 FEWEST = 12  # points of the training loss
 # fractions of examples may well stay the same, and counts and settings do: these cannot while weights move
-CONTINUOUS = re.compile(r"(^|[/_.\-])(loss|nll|ce|bce|mse|rmse|mae|perplexity|ppl|bpb|elbo)([/_.\-]|$)")
+CONTINUOUS = re.compile(r"(^|[/_.\-])(loss|nll|ce|bce|mse|rmse|mae|perplexity|ppl|bpb|elbo)([/_.\-]|$)", re.IGNORECASE)
 FROZEN, NO_NUMBER = "the same to the last bit", "no number"
 CAUSES = {
     FROZEN: ("a copy of the model from before the training is evaluated", "a result that is computed once, and logged"),
@@ -42,7 +42,9 @@ def validation_degenerate(
     if loss is None or trend is None:
         return
     found: dict[str, list[str]] = {}
-    for name in filter(CONTINUOUS.search, validation_metrics(window)):
+    for name in validation_metrics(window):
+        if name != window.validation_loss_name and not CONTINUOUS.search(name):
+            continue
         steps = _alike(window.metrics[name])
         meanwhile = loss.values[(loss.steps >= steps[0] - 1) & (loss.steps <= steps[-1])].astype(np.float64)
         if len(steps) < evaluations or len(meanwhile) < max(apart * len(steps), FEWEST):
