@@ -59,3 +59,19 @@ def test_what_was_unfolded_stays_unfolded_when_its_card_is_drawn_anew(page: Page
     note(training, 0, summary={"best epoch": 7})
     expect(page.locator("#settings")).to_contain_text("best epoch")
     expect(page.locator(".tv-settings details:not([data-before])").get_by_text("box")).to_be_visible()
+
+
+def test_page_and_table_show_the_loss_that_the_script_defines(page: Page, address: str, artefacts: Path) -> None:
+    training = Training(address, "defined", more={"objective": lambda step: 0.125, "unseen": lambda step: 0.5})
+    roles = {"objective": MetricDefinition(role="loss"), "uns*": MetricDefinition(role="validation_loss")}
+    note(training, 0, metrics=roles)
+    training.train(60)
+
+    page.goto(f"{address}/runs/defined")
+    expect(page.locator("#kpis")).to_contain_text("0.125")
+    expect(page.locator("#loss-key")).to_contain_text("validation")
+    page.screenshot(path=artefacts / "defined-loss.png", full_page=True)
+
+    page.goto(address)
+    row = page.locator(".ag-row", has_text="net defined")
+    expect(row.locator("[col-id=loss]")).to_have_text("0.125")
