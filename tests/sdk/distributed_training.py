@@ -2,9 +2,9 @@
 
 Run as: python -m tests.sdk.distributed_training HOW FOLDER, which gets folders "one" and "several", and "unwatched"
 with the losses of each rank. HOW: ddp, fsdp, hybrid, tensor, accumulating (ddp, each step's gradient from two passes),
-clipping (fsdp), or large and late (fsdp, with a norm, two passes a step, and parameters of which a rank holds more
-values than are looked at; late reduces gradients after the last pass alone). Where a norm is, all ranks have the same
-batch: of parts each would norm by its own.
+clipping (fsdp), sparse (ddp, an embedding whose gradients are), or large and late (fsdp, with a norm, two passes a
+step, and parameters of which a rank holds more values than are looked at; late reduces gradients after the last pass
+alone). Where a norm is, all ranks have the same batch: of parts each would norm by its own.
 """
 
 from __future__ import annotations
@@ -51,6 +51,7 @@ WAYS: dict[str, tuple[int, Callable[[nn.Module], nn.Module]]] = {
     "accumulating": (2, DistributedDataParallel),
     "fsdp": (2, sharded),
     "clipping": (2, sharded),
+    "sparse": (2, DistributedDataParallel),
     "hybrid": (4, hybrid),
     "tensor": (2, tensor_parallel),
     "large": (2, sharded),
@@ -62,11 +63,19 @@ LARGE: Final = "3"  # the layer of so many
 DEAD: Final = 10  # of its units, rectified
 
 
+class Words(nn.Module):
+    """Numbers of words, of which few come up in a batch."""
+
+    def forward(self, batch: torch.Tensor) -> torch.Tensor:
+        return batch.mul(3).long().add(10).clamp(0, 19)
+
+
 def loop(how: str) -> dict[str, Any]:
     return {
         "passes": 2 if how in ("accumulating", "large", "late") else 1,
         "clips": how == "clipping",
         "syncs_late": how == "late",
+        "kind": torch.optim.SGD if how == "sparse" else torch.optim.Adam,
     }
 
 
@@ -74,6 +83,8 @@ def network(how: str) -> nn.Module:
     torch.manual_seed(0)
     if how in ("large", "late"):
         return normed()
+    if how == "sparse":
+        return nn.Sequential(Words(), nn.Embedding(20, 3, sparse=True), nn.Flatten(), nn.Linear(12, 1))
     hidden = 8 if how == "tensor" else 9  # which two ranks cannot share evenly
     return nn.Sequential(nn.Linear(4, hidden), nn.Tanh(), nn.Linear(hidden, 1))
 
@@ -98,9 +109,10 @@ def train(
     passes: int = 1,
     clips: bool = False,
     syncs_late: bool = False,
+    kind: Callable[..., torch.optim.Optimizer] = torch.optim.Adam,
 ) -> list[float]:
     """The losses; ``parts`` of each batch, of which this rank has its own. Without a folder, nothing is watched."""
-    optimizer = torch.optim.Adam(called.parameters(), lr=0.01)
+    optimizer = kind(called.parameters(), lr=0.01)
     run = None if folder is None else tv.init(mode="offline", directory=folder, project="ranks")
     if run is not None:
         run.watch(called, optimizer, every=every)

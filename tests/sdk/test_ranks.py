@@ -271,6 +271,15 @@ def test_the_noise_scale_is_told_by_a_process_alone_and_not_by_ranks_that_averag
 
 
 @pytest.mark.slow
+def test_every_rank_counts_sparse_gradients_in_its_norm(trained: Callable[[str], Trained]) -> None:
+    one, several = trained("sparse").one, trained("sparse").several
+    expected = [(step, pytest.approx(norm, rel=CLOSE)) for step, norm in metric_points(one, "grad_norm")]
+    assert len(expected) == STEPS
+    for records in several.values():
+        assert metric_points(frames(records), "grad_norm") == expected
+
+
+@pytest.mark.slow
 def test_norms_before_clipping_of_sharded_gradients_are_left_out_and_that_is_said_once(
     trained: Callable[[str], Trained],
 ) -> None:

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from trainvitals.collector.sample import Sample
-from trainvitals.collector.stats.gradients import square_norm
+from trainvitals.collector.stats.gradients import norm_of_all
 
 
 class Accumulation:
@@ -31,7 +31,7 @@ class Accumulation:
         self._passes += 1
         self._examples = examples
         if self._passes == 2 and self._is_plain:
-            self._first = square_norm(self._parameters)
+            self._first = norm_of_all([one.grad for one in self._parameters if one.grad is not None]).square()
 
     def add_to(self, sample: Sample, *, loss_scale: Tensor | None, norm_before_clipping: Tensor | None) -> None:
         """What ``noise.estimate`` makes the scale of: "noise" [3, 1], with passes and examples of the last pass."""

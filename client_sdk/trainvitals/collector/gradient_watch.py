@@ -8,12 +8,12 @@ from torch import Tensor
 from torch.optim import Optimizer
 
 from trainvitals.collector.parameter_rows import local
-from trainvitals.collector.sample import Sample
-from trainvitals.collector.stats import gradients
+from trainvitals.collector.sample import TOGETHER, Sample
+from trainvitals.collector.stats.gradients import norm_of_all
 
 
 class GradientWatch:
-    """The parameters of one optimizer, in place of an ``OptimizerWatch``. Sparse gradients are left out."""
+    """The parameters of one optimizer, in place of an ``OptimizerWatch``."""
 
     def __init__(self, optimizer: Optimizer, parameters: Sequence[Tensor]) -> None:
         self._optimizer = optimizer
@@ -37,11 +37,12 @@ class GradientWatch:
     def _take(self, sample: Sample) -> None:
         if isinstance(found := getattr(self._optimizer, "found_inf", None), Tensor):
             sample.add("skipped", found.reshape(1, 1), owners=[0], sizes=[1])
-        scale = getattr(self._optimizer, "grad_scale", None)
-        held = [local(parameter.grad) for parameter in self._parameters if parameter.grad is not None]
-        for gradient in held:
-            if not gradient.is_sparse and gradient.numel():
-                columns = gradients.reduce_each([gradient])
-                sample.add(
-                    "gradients", columns if scale is None else columns / scale, owners=[0], sizes=[gradient.numel()]
-                )
+        take_together(sample, self._parameters, scale=getattr(self._optimizer, "grad_scale", None))
+
+
+def take_together(sample: Sample, parameters: Sequence[Tensor], *, scale: Tensor | None) -> None:
+    """Add the norm of their gradients, if there are any. ``scale``: what these were multiplied by."""
+    held = [local(parameter.grad) for parameter in parameters if parameter.grad is not None]
+    if held:
+        norm = norm_of_all(held).reshape(1, 1)
+        sample.add(TOGETHER, norm if scale is None else norm / scale, owners=[0], sizes=[1])

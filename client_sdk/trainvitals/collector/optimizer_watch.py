@@ -104,7 +104,7 @@ class OptimizerWatch:
 
     def _take_sparse(self, sample: Sample, gradient: Tensor, group: ParameterRows, place: int) -> None:
         owners, sizes = group.layers_of([place])
-        values = gradient.coalesce().values()
+        values = gradients.values_of(gradient)
         norm = gradients.reduce_each([values if values.numel() else values.new_zeros(1)])
         sample.add("gradients", norm, owners=owners, sizes=sizes)
         if sample.in_depth:

@@ -12,6 +12,7 @@ from trainvitals.collector.decay import Decay
 from trainvitals.wire.histograms import ValueKind
 
 HISTOGRAM: Final = "histogram/"  # before the kind of values
+TOGETHER: Final = "gradients_together"  # the kind of norms that are of many parameters at once, and of no layer
 
 
 @dataclass(slots=True)

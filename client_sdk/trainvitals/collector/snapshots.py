@@ -14,7 +14,7 @@ from trainvitals.collector import clipping
 from trainvitals.collector.decay import Decay, penalties
 from trainvitals.collector.noise import Estimate, estimate
 from trainvitals.collector.parcel import Parcel, integers, on_one_device, receive, send
-from trainvitals.collector.sample import HISTOGRAM, Sample
+from trainvitals.collector.sample import HISTOGRAM, TOGETHER, Sample
 from trainvitals.collector.shards import Held, Shards
 from trainvitals.collector.stats import (
     activations,
@@ -61,8 +61,9 @@ IN_DEPTH: Final[dict[str, Kind]] = {
 }
 
 
+SEEN: Final = ("gradients", TOGETHER)  # kinds that make up the gradient's norm, each gradient in one of them
 SHARDED: Final[Sequence[str]] = (
-    "gradients",
+    *SEEN,
     "updates",
     "gradient_values",
     "weights",
@@ -160,11 +161,11 @@ def measure(pending: Pending) -> Measured:
     if "skipped" in held and bool(held["skipped"].columns.ne(0).any()):
         metrics.pop(clipping.BEFORE, None)
         return Measured(step=pending.step, tables=[], grad_norm=None, metrics=metrics)
-    norm = _norm(held.get("gradients"))
+    norm = _norm([held[kind] for kind in SEEN if kind in held])
     return Measured(
         step=pending.step,
         tables=_tables(pending.step, held, layers=pending.layers) if pending.ships_layers else [],
-        grad_norm=None if pending.shards is not None and "gradients" not in held else norm,
+        grad_norm=None if pending.shards is not None and held.keys().isdisjoint(SEEN) else norm,
         noise=_noise(held.get("noise"), norm),
         histograms=_histograms(pending.step, held, layers=pending.layers) if pending.ships_layers else None,
         penalties=_penalties(held.get("updates"), pending.decays),
@@ -172,8 +173,9 @@ def measure(pending: Pending) -> Measured:
     )
 
 
-def _norm(gradients: Held | None) -> float:
-    return math.nan if gradients is None else float(gradients.columns[0].double().square().sum().sqrt())
+def _norm(gradients: Sequence[Held]) -> float:
+    squares = [float(of.columns[0].double().square().sum()) for of in gradients]
+    return math.sqrt(math.fsum(squares)) if squares else math.nan
 
 
 def _penalties(moved: Held | None, decays: list[Decay]) -> dict[str, float]:

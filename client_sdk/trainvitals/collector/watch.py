@@ -37,7 +37,7 @@ from trainvitals.collector.sample import Sample
 from trainvitals.collector.sampling import Sampling
 from trainvitals.collector.schedules import Schedules
 from trainvitals.collector.shards import Shards
-from trainvitals.collector.snapshots import Pending, pack
+from trainvitals.collector.snapshots import SEEN, Pending, pack
 from trainvitals.collector.steps import StepCounter
 from trainvitals.collector.toll import Toll
 from trainvitals.collector.turns import Turns
@@ -307,7 +307,7 @@ class Watch:
         self._losses.end(loss_scale=self._scaling.scale)
         self._kept.end()
         stepped = len(self._waiting) < len(self._optimizers)  # other ranks may count on a part without a gradient
-        if "gradients" not in sample.kinds and not (stepped and self._shards is not None):
+        if sample.kinds.keys().isdisjoint(SEEN) and not (stepped and self._shards is not None):
             return
         self._unheard = 0 if self._blind or self._forward.called else self._unheard + 1
         self._snapshots += 1

@@ -8,6 +8,7 @@ from typing import Final
 import torch
 from torch import Tensor
 
+from trainvitals.collector.parcel import on_one_device
 from trainvitals.collector.stats.activations import extremes, largest_of
 from trainvitals.collector.stats.norms import maxima_of_layers, norms_of_layers
 
@@ -39,10 +40,20 @@ def of_layers(reduced: Tensor, *, owners: Tensor, sizes: Tensor, layers: int) ->
     return torch.stack((norms, maxima_of_layers(reduced[1], owners=owners, layers=layers))).float()
 
 
-def square_norm(parameters: Sequence[Tensor]) -> Tensor:
-    """Of all gradients together, in squares of their units, a scalar on the device; 0 where there is none."""
-    held = [parameter.grad for parameter in parameters if parameter.grad is not None and not parameter.grad.is_sparse]
-    if not held:
+def values_of(gradient: Tensor) -> Tensor:
+    """The values that are not zero for sure: of a sparse gradient those that it holds, else all."""
+    return gradient.coalesce().values() if gradient.is_sparse else gradient
+
+
+def norm_of_all(gradients: Sequence[Tensor]) -> Tensor:
+    """The Euclidean norm of real gradients together, in their units, one float32 on the device; 0 where there is
+    none."""
+    held = [values_of(gradient) for gradient in gradients]
+    half = [one for one in held if one.dtype in (torch.float16, torch.bfloat16)]
+    rest = [one for one in held if one.dtype not in (torch.float16, torch.bfloat16)]
+    norms = [*torch._foreach_norm(half, 2, dtype=torch.float32)] if half else []
+    norms += torch._foreach_norm(rest) if rest else []
+    if not norms:
         return torch.zeros(())
-    norms = torch._foreach_norm(held)
-    return torch.stack([norm.float() for norm in norms if norm.device == norms[0].device]).square().sum()
+    together: Tensor = torch.linalg.vector_norm(torch.stack([norm.float() for norm in on_one_device(norms)]))
+    return together
