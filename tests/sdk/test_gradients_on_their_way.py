@@ -5,13 +5,14 @@ from __future__ import annotations
 import math
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
 from torch import nn
-from torch.nn.utils import clip_grad_norm_
+from torch.nn.utils import clip_grad_norm_, clip_grads_with_norm_, get_total_norm
 
 from tests.sdk.small_models import CLOSE, mlp, norm_of
 
@@ -153,6 +154,25 @@ def test_a_scaler_may_drive_what_is_no_optimizer_of_torch_s(offline: Any) -> Non
     assert offline.points("grad_norm")[0][1] == pytest.approx(norm_of(model), rel=CLOSE)
 
 
+def told_of_clipping(
+    offline: Any, clip: Callable[[list[nn.Parameter]], float]
+) -> tuple[dict[str, list[float]], list[float]]:
+    """What is told of two steps, and what ``clip`` answered in them."""
+    model = mlp()
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.01)
+    run = offline.init()
+    run.watch(model, optimizer, every=1)
+    answers = []
+    for _ in range(2):
+        optimizer.zero_grad()
+        model(torch.ones(3, 4)).sum().mul(10).backward()
+        answers.append(clip(list(model.parameters())))
+        optimizer.step()
+    run.finish()
+    names = ("grad_norm_before_clipping", "clipped_fraction")
+    return {name: [value for _, value in offline.points(name)] for name in names}, answers
+
+
 class TestClipping:
     @pytest.mark.parametrize("imported", ["early", "late"])
     def test_norms_before_and_after_are_told(self, offline: Any, imported: str) -> None:
@@ -196,16 +216,88 @@ class TestClipping:
         run.finish()
         assert [value for _, value in offline.points("grad_norm_before_clipping")] == pytest.approx(expected, rel=CLOSE)
 
+    def test_a_norm_that_is_only_looked_at_is_no_second_clipping(self, offline: Any) -> None:
+        def looks(parameters: list[nn.Parameter]) -> float:
+            norm = clip_grad_norm_(parameters, max_norm=math.inf).item()
+            clip_grad_norm_(parameters, max_norm=2.0)
+            return norm
+
+        told, expected = told_of_clipping(offline, looks)
+        assert told["grad_norm_before_clipping"] == pytest.approx(expected, rel=CLOSE)
+        assert told["clipped_fraction"] == [1, 1]
+
+    def test_norms_of_each_layer_that_are_looked_at_are_not_added_to_that_of_all(self, offline: Any) -> None:
+        def looks(parameters: list[nn.Parameter]) -> float:
+            clip_grad_norm_(parameters[:2], max_norm=math.inf)
+            norm = clip_grad_norm_(parameters, max_norm=2.0).item()
+            clip_grad_norm_(parameters[2:], max_norm=2.0)
+            return norm
+
+        told, expected = told_of_clipping(offline, looks)
+        assert told["grad_norm_before_clipping"] == pytest.approx(expected, rel=CLOSE)
+
+    def test_parts_that_are_clipped_one_by_one_add_up(self, offline: Any) -> None:
+        def in_parts(parameters: list[nn.Parameter]) -> float:
+            return math.hypot(clip_grad_norm_(parameters[:2], 2.0).item(), clip_grad_norm_(parameters[2:], 1e6).item())
+
+        told, expected = told_of_clipping(offline, in_parts)
+        assert told["grad_norm_before_clipping"] == pytest.approx(expected, rel=CLOSE)
+        assert told["clipped_fraction"] == [1, 1]  # of steps, of each of which one part is
+
+    def test_a_norm_that_no_call_has_is_left_out(self, offline: Any) -> None:
+        def overlapping(parameters: list[nn.Parameter]) -> float:
+            clip_grad_norm_(parameters[:2], 0.1)
+            return clip_grad_norm_(parameters, 0.1).item()  # of some that are clipped, and some that are not
+
+        told, _ = told_of_clipping(offline, overlapping)
+        assert told["grad_norm_before_clipping"] == []
+        assert told["clipped_fraction"] == [1, 1]
+
+    @pytest.mark.parametrize("order", [1.0, math.inf])
+    def test_other_norms_than_euclid_s_are_left_out_and_whether_they_bite_is_told(
+        self, offline: Any, order: float
+    ) -> None:
+        def clip(parameters: list[nn.Parameter]) -> float:
+            return clip_grad_norm_(parameters, 1e-3, norm_type=order).item()
+
+        told, _ = told_of_clipping(offline, clip)
+        assert told["grad_norm_before_clipping"] == []
+        assert told["clipped_fraction"] == [1, 1]
+
+    @pytest.mark.parametrize("imported", ["early", "late"])
+    def test_norms_that_are_computed_apart_are_told(self, offline: Any, imported: str) -> None:
+        def clip(parameters: list[nn.Parameter]) -> float:
+            late = torch.nn.utils.get_total_norm, torch.nn.utils.clip_grads_with_norm_
+            total, apply = (get_total_norm, clip_grads_with_norm_) if imported == "early" else late
+            norm = total([parameter.grad for parameter in parameters if parameter.grad is not None])
+            apply(parameters, 2.0, norm)
+            return float(norm)
+
+        told, expected = told_of_clipping(offline, clip)
+        assert told["grad_norm_before_clipping"] == pytest.approx(expected, rel=CLOSE)
+        assert told["clipped_fraction"] == [1, 1]
+
+    def test_of_a_norm_of_one_s_own_only_whether_it_bites_is_told(self, offline: Any) -> None:
+        def clip(parameters: list[nn.Parameter]) -> float:
+            clip_grads_with_norm_(parameters, 2.0, torch.tensor(3.0))
+            return 3.0
+
+        told, _ = told_of_clipping(offline, clip)
+        assert told["grad_norm_before_clipping"] == []
+        assert told["clipped_fraction"] == [1, 1]
+
     def test_torch_is_as_it_was_when_nothing_is_watched(self, tmp_path: Path) -> None:
         # in a process of its own, in which nothing else is watched
         script = f"""
 import torch, trainvitals as tv
 from torch.nn.utils import clip_grad
-functions = lambda: (clip_grad._clip_grads_with_norm_, torch.amp.GradScaler.step)
+behind = lambda function: function.__closure__[0].cell_contents
+clips = clip_grad._clip_grads_with_norm_, clip_grad._get_total_norm
+functions = lambda: (*clips, *map(behind, clips), clip_grad._clip_grads_with_norm_, torch.amp.GradScaler.step)
 model, before = torch.nn.Linear(1, 1), functions()
 run = tv.init(mode="offline", directory={str(tmp_path)!r})
 run.watch(model, torch.optim.SGD(model.parameters(), lr=0.1))
-assert functions()[0] is not before[0] and functions()[1] is not before[1]
+assert functions() != before
 run.finish()
 assert functions() == before
 """

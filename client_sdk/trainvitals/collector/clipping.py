@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Final
 
 import torch
@@ -15,21 +17,43 @@ SHARE: Final = "clipped_fraction"
 BEFORE: Final = "grad_norm_before_clipping"
 
 
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Call:
+    """Gradients of these parameters had this norm before they were clipped; ``is_euclidean`` where that is known."""
+
+    parameters: Sequence[Tensor]
+    norm: Tensor
+    max_norm: float | Tensor
+    is_euclidean: bool
+
+    @property
+    def waits(self) -> bool:
+        """Whether the training would wait for the limit, which lies on a device."""
+        return isinstance(self.max_norm, Tensor) and self.max_norm.device.type != "cpu"
+
+    @property
+    def changes_nothing(self) -> bool:
+        """Whether it is made for the norm alone, and known to be."""
+        return not self.waits and float(self.max_norm) == math.inf
+
+
 class Clipping:
-    """Norms before clipping, from ``clip_grad_norm_``, which has them anyway: nothing is computed until a snapshot.
-    ``tell`` is told once of what is left out, on the rank that speaks."""
+    """Norms before clipping, from ``clip_grad_norm_`` or ``clip_grads_with_norm_``, which have them anyway: nothing is
+    computed until a snapshot. ``tell`` is told once of what is left out, on the rank that speaks."""
 
     def __init__(self, tell: Callable[[str], None] | None) -> None:
         self._tell = tell
         self._norms: list[Tensor] = []
         self._limits: list[float] = []
-        self._in_step: list[Tensor] = []
+        self._steps: list[int] = []  # in which of the steps since the last snapshot
+        self._step = 0
+        self._in_step: list[Call] = []
         self._earlier = 0  # of the norms, those of steps before
 
-    def add(self, norm: Tensor, max_norm: float | Tensor) -> None:
+    def add(self, call: Call) -> None:
         """A clipping; norms of sharded gradients are left out, as reading them would make all ranks wait, and limits
         that lie on a device, for which the training would wait, are not compared with."""
-        if hasattr(norm, "_local_tensor"):
+        if hasattr(call.norm, "_local_tensor"):
             if self._tell is not None:
                 self._tell(
                     "gradients that are clipped are sharded: grad_norm_before_clipping and clipped_fraction are left "
@@ -37,45 +61,68 @@ class Clipping:
                 )
             self._tell = None
             return
-        norm = norm.detach()
-        self._in_step.append(norm)
-        waits = isinstance(max_norm, Tensor) and max_norm.device.type != "cpu"
-        if len(self._norms) < MAX_WAITING and not waits:
-            self._norms.append(norm)
-            self._limits.append(float(max_norm))
+        self._in_step.append(call)
+        if len(self._norms) < MAX_WAITING and not call.waits:
+            self._norms.append(call.norm)
+            self._limits.append(float(call.max_norm))
+            self._steps.append(self._step)
 
     def begin_step(self) -> None:
         """Other norms count from now on."""
         self._in_step.clear()
         self._earlier = len(self._norms)
+        self._step += 1
 
     def forget(self) -> None:
         """The step is skipped: its gradients were not finite, and it counts for nothing."""
         self._in_step.clear()
-        del self._norms[self._earlier :], self._limits[self._earlier :]
+        for of_calls in (self._norms, self._limits, self._steps):
+            del of_calls[self._earlier :]
 
     @property
     def in_step(self) -> Tensor | None:
-        """The norm before clipping in this step, over all that was clipped; None if nothing was."""
-        if not self._in_step:
-            return None
-        norms = torch.stack([norm.float() for norm in on_one_device(self._in_step)])
-        return norms.square().sum().sqrt()
+        """The norm before clipping in this step, over all that was clipped; None if that is not known."""
+        return _norm_before(self._in_step)
 
     def metrics(self) -> dict[str, Tensor]:
-        """The norm before clipping in this step, over all that was clipped, and the share of clippings since the last
-        call that were more than a formality. Empty where nothing is clipped."""
-        if not self._norms:
-            return {}
+        """The norm before clipping in this step, over all that was clipped, and the share of the steps with a clipping
+        since the last call in which one was more than a formality. Each where it is known."""
         found: dict[str, Tensor] = {}
-        norms = torch.stack([norm.float() for norm in on_one_device(self._norms)])
-        limits = at_device_of(norms, torch.tensor(self._limits))
-        # one that is not finite is of a step that an optimizer skips by itself, or tells of itself elsewhere
-        finite = norms.isfinite()
-        found[SHARE] = (norms.gt(limits) & finite).float().sum() / finite.float().sum().clamp(min=1)
+        if self._norms:
+            found[SHARE] = self._share()
         if (before := self.in_step) is not None:
             found[BEFORE] = before
         self._norms.clear()
         self._limits.clear()
-        self._earlier = 0
+        self._steps.clear()
+        self._step = self._earlier = 0
         return found
+
+    def _share(self) -> Tensor:
+        norms = torch.stack([norm.float() for norm in on_one_device(self._norms)])
+        limits = at_device_of(norms, torch.tensor(self._limits))
+        steps = torch.tensor(self._steps)
+        of_steps = at_device_of(norms, steps == steps.unique().unsqueeze(1))  # [steps, calls]
+        # one that is not finite is of a step that an optimizer skips by itself, or tells of itself elsewhere
+        finite = norms.isfinite()
+        bitten = (of_steps & norms.gt(limits) & finite).any(dim=1)
+        return bitten.float().sum() / (of_steps & finite).any(dim=1).float().sum().clamp(min=1)
+
+
+def _norm_before(calls: Sequence[Call]) -> Tensor | None:
+    """The norm of all gradients that a step's calls clipped, before the first of them did. None where there is no call,
+    and where it is not known: of norms that are not Euclid's, or of gradients some of which were clipped before."""
+    counted: list[tuple[set[int], Call]] = []
+    for call in calls:
+        own = {id(parameter) for parameter in call.parameters}
+        met = [(part, earlier) for part, earlier in counted if not part.isdisjoint(own)]
+        if (call.changes_nothing and not call.is_euclidean) or own <= set().union(*(part for part, _ in met)):
+            continue
+        if not all(part <= own and earlier.changes_nothing for part, earlier in met):
+            return None
+        counted = [(part, earlier) for part, earlier in counted if part.isdisjoint(own)] + [(own, call)]
+    if not counted or not all(call.is_euclidean for _, call in counted):
+        return None
+    norms = on_one_device([call.norm.float() for _, call in counted])
+    together: Tensor = torch.linalg.vector_norm(torch.stack(norms))
+    return together

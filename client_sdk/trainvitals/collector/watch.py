@@ -16,7 +16,7 @@ from torch.utils.hooks import RemovableHandle
 
 from trainvitals.collector.accumulation import Accumulation
 from trainvitals.collector.attention_watch import AttentionWatch
-from trainvitals.collector.clipping import Clipping
+from trainvitals.collector.clipping import Call, Clipping
 from trainvitals.collector.clock import STEPS, StepClock
 from trainvitals.collector.device_clock import clock_of, is_capturing
 from trainvitals.collector.dtensors import is_ours_to_tell, is_sharded
@@ -176,10 +176,13 @@ class Watch:
         self._logging += seconds
         self._phases.leave_out(seconds)
 
-    def clipped(self, parameters: Sequence[Tensor], *, norm: Tensor, max_norm: float | Tensor) -> None:
+    def clipped(
+        self, parameters: Sequence[Tensor], *, norm: Tensor, max_norm: float | Tensor, is_euclidean: bool
+    ) -> None:
         """See ``instruments.Listener``."""
-        if any(id(parameter) in self._known for parameter in parameters[:1]):
-            self._guarded(lambda: self._clipping.add(norm, max_norm))
+        if any(id(parameter) in self._known for parameter in parameters):
+            call = Call(parameters=parameters, norm=norm.detach(), max_norm=max_norm, is_euclidean=is_euclidean)
+            self._guarded(lambda: self._clipping.add(call))
 
     def scaling(self, optimizer: Optimizer, *, scale: Tensor | None) -> None:
         """See ``instruments.Listener``."""
