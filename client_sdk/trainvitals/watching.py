@@ -206,11 +206,12 @@ class Watching:
             return Sampling(every=every, budget=budget, dense=options.dense, is_alone=is_alone)
         return AgreedSampling(plan, leads=self._place.leads, every=every, budget=budget, dense=options.dense)
 
-    def _shards(self, layers: Layers, plan: Plan) -> Shards | None:
+    def _shards(self, layers: Layers, optimizers: Sequence[Optimizer], plan: Plan) -> Shards | None:
         from trainvitals.collector.dtensors import is_sharded
+        from trainvitals.collector.parts import all_of
         from trainvitals.collector.shards import Shards
 
-        if not any(is_sharded(parameter) for parameter in layers.parameters):
+        if not any(is_sharded(parameter) for parameter in all_of(layers, optimizers)):
             return None
         store = meeting_place()
         if store is None or self._place.ranks == 1:
@@ -246,7 +247,7 @@ class Watching:
         layers = find_layers(inners, include=options.include, exclude=options.exclude)
         self._watches += 1
         plan = Plan(options.every or self._settings.every or FIRST_INTERVAL)
-        shards = self._shards(layers, plan)
+        shards = self._shards(layers, optimizers, plan)
         self._watch = Watch(
             list(roots.values()),
             layers,

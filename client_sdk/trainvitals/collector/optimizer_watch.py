@@ -11,6 +11,7 @@ from torch.optim import Optimizer
 
 from trainvitals.collector.decay import decays_of
 from trainvitals.collector.fading import corrections, second_moment
+from trainvitals.collector.gradient_watch import take_together
 from trainvitals.collector.parameter_rows import ParameterRows, layout, local, side_by_side
 from trainvitals.collector.parcel import at_device_of
 from trainvitals.collector.sample import HISTOGRAM, Sample
@@ -18,10 +19,14 @@ from trainvitals.collector.stats import gradient_values, gradients, histograms, 
 
 
 class OptimizerWatch:
-    """The parameters of one optimizer with their layers."""
+    """The parameters of one optimizer with their layers; ``beside``: those of layers that were not chosen, which have
+    no rows."""
 
-    def __init__(self, optimizer: Optimizer, *, pairs: Sequence[tuple[nn.Parameter, int]]) -> None:
+    def __init__(
+        self, optimizer: Optimizer, *, pairs: Sequence[tuple[nn.Parameter, int]], beside: Sequence[Tensor] = ()
+    ) -> None:
         self._optimizer = optimizer
+        self._beside = beside
         self._parameters: list[Tensor] = [parameter for parameter, _ in pairs]
         self._owners = [owner for _, owner in pairs]
         self._groups: list[ParameterRows] = []
@@ -77,6 +82,8 @@ class OptimizerWatch:
         if isinstance(found := getattr(self._optimizer, "found_inf", None), Tensor):
             sample.add("skipped", found.reshape(1, 1), owners=[0], sizes=[1])
         scale = getattr(self._optimizer, "grad_scale", None)
+        if self._beside:
+            take_together(sample, self._beside, scale=scale)
         self._gradient_rows = []
         for group in self._groups:
             held = [self._parameters[member].grad for member in group.members]

@@ -19,9 +19,8 @@ from trainvitals.collector.attention_watch import AttentionWatch
 from trainvitals.collector.clipping import Call, Clipping
 from trainvitals.collector.clock import STEPS, StepClock
 from trainvitals.collector.device_clock import clock_of, is_capturing
-from trainvitals.collector.dtensors import is_ours_to_tell, is_sharded
+from trainvitals.collector.dtensors import is_sharded
 from trainvitals.collector.forward_watch import ForwardWatch
-from trainvitals.collector.gradient_watch import GradientWatch
 from trainvitals.collector.hooks import Faults, Hook
 from trainvitals.collector.input_facts import facts_of_inputs, inputs_of
 from trainvitals.collector.instruments import leave, listen
@@ -30,7 +29,8 @@ from trainvitals.collector.layers import Layers
 from trainvitals.collector.loss_scaling import LossScaling
 from trainvitals.collector.loss_watch import LossWatch
 from trainvitals.collector.modes import Modes
-from trainvitals.collector.optimizer_watch import OptimizerWatch, has_closure
+from trainvitals.collector.optimizer_watch import has_closure
+from trainvitals.collector.parts import all_of, split, trained_by
 from trainvitals.collector.phases import Phases, examples_in
 from trainvitals.collector.roots import is_compiled
 from trainvitals.collector.sample import Sample
@@ -86,17 +86,17 @@ class Watch:
         self._attention = attention
         self._device = clock_of(layers.parameters[0])
         self._forward = ForwardWatch(layers.modules, faults=self._faults, device=self._device, attention=attention)
-        self._parts = _split(layers, self._optimizers, leads=leads, shards=shards)
-        self._known = {id(parameter) for parameter in layers.parameters}
-        self._clock = StepClock()
+        self._parts = split(layers, self._optimizers, leads=leads, shards=shards)
+        self._parameters = all_of(layers, self._optimizers)
+        self._known = {id(parameter) for parameter in self._parameters}
+        self._clock, self._phases = StepClock(), Phases()
         self._turns = Turns(len(self._optimizers))
-        self._phases = Phases()
         self._clipping = Clipping(tell if leads else None)
         self._schedules = Schedules(optimizers)
         self._scaling = LossScaling()
         is_plain = is_alone and len(self._roots) == len(self._optimizers) == 1
         self._losses = LossWatch(self._guarded, is_plain=is_plain)
-        self._accumulation = Accumulation(layers.parameters, is_plain=is_plain)
+        self._accumulation = Accumulation(trained_by(self._optimizers), is_plain=is_plain)
         self._kept = KeptGradients(self._optimizers[0], self._guarded, faults=self._faults, is_plain=is_plain)
         self._unheard = 0  # snapshots in a row without an output
         self._snapshots = 0
@@ -117,7 +117,7 @@ class Watch:
             self._tell(blind_words("the model is compiled", with_attention=self._attention is not None))
         elif self._leads:
             tell_of_compiled_parts(self._roots, self._tell)
-        if self._shards is None and any(is_sharded(parameter) for parameter in self._layers.parameters):
+        if self._shards is None and any(is_sharded(one) for one in self._parameters):
             self._tell(
                 "parameters are sharded, and there is no process group to ask: stats of gradients, weights and updates "
                 "are of this process's shards alone"
@@ -374,25 +374,3 @@ class Watch:
         self._seconds += seconds
         self._unreported += seconds
         self._phases.leave_out(seconds)
-
-
-def _split(
-    layers: Layers, optimizers: list[Optimizer], *, leads: bool, shards: Shards | None
-) -> list[OptimizerWatch | GradientWatch]:
-    """Each parameter to the optimizer that has it, those that none has to the first."""
-    optimizer_of = {
-        id(parameter): index
-        for index, optimizer in enumerate(optimizers)
-        for group in optimizer.param_groups
-        for parameter in group["params"]
-    }
-    pairs: list[list[tuple[nn.Parameter, int]]] = [[] for _ in optimizers]
-    for parameter, owner in zip(layers.parameters, layers.owners, strict=True):
-        if shards is None or is_ours_to_tell(parameter, leads=leads):
-            pairs[optimizer_of.get(id(parameter), 0)].append((parameter, owner))
-    return [
-        OptimizerWatch(optimizer, pairs=own)
-        if leads or shards is not None
-        else GradientWatch(optimizer, [parameter for parameter, _ in own])
-        for optimizer, own in zip(optimizers, pairs, strict=True)
-    ]
