@@ -79,18 +79,13 @@ class Clipping:
         for of_calls in (self._norms, self._limits, self._steps):
             del of_calls[self._earlier :]
 
-    @property
-    def in_step(self) -> Tensor | None:
-        """The norm before clipping in this step, over all that was clipped; None if that is not known."""
-        return _norm_before(self._in_step)
-
     def metrics(self) -> dict[str, Tensor]:
         """The norm before clipping in this step, over all that was clipped, and the share of the steps with a clipping
         since the last call in which one was more than a formality. Each where it is known."""
         found: dict[str, Tensor] = {}
         if self._norms:
             found[SHARE] = self._share()
-        if (before := self.in_step) is not None:
+        if (before := _norm_before(self._in_step)) is not None:
             found[BEFORE] = before
         self._norms.clear()
         self._limits.clear()

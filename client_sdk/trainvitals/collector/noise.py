@@ -24,7 +24,7 @@ class Estimate:
 def estimate(*, first: float, whole: float, passes: int, examples: int) -> Estimate | None:
     """From the square norms of the gradient after the first of ``passes`` backward passes of ``examples`` each, and
     after all of them. Whether the loss was divided by the number of passes makes no difference."""
-    if passes < 2 or not examples or not math.isfinite(first) or not math.isfinite(whole):
+    if passes < 2 or not examples or not first or not math.isfinite(first) or not math.isfinite(whole):
         return None
     small = first * passes**2  # as if the one pass had been all of them
     signal = (passes * whole - small) / (passes - 1)

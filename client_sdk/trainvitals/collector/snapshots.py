@@ -166,7 +166,7 @@ def measure(pending: Pending) -> Measured:
         step=pending.step,
         tables=_tables(pending.step, held, layers=pending.layers) if pending.ships_layers else [],
         grad_norm=None if pending.shards is not None and held.keys().isdisjoint(SEEN) else norm,
-        noise=_noise(held.get("noise"), norm),
+        noise=_noise(held.get("noise")),
         histograms=_histograms(pending.step, held, layers=pending.layers) if pending.ships_layers else None,
         penalties=_penalties(held.get("updates"), pending.decays),
         metrics=metrics,
@@ -184,13 +184,15 @@ def _penalties(moved: Held | None, decays: list[Decay]) -> dict[str, float]:
     return penalties(moved.columns[0], sizes=moved.sizes, decays=decays)
 
 
-def _noise(noise: Held | None, norm: float) -> Estimate | None:
+def _noise(noise: Held | None) -> Estimate | None:
     if noise is None:
         return None
-    square, scale, before_clipping = noise.columns[:, 0].double().tolist()
+    before, first, whole, scale = noise.columns[:, 0].double().tolist()
+    if before:  # gradients of the step before, which nothing has cleared
+        return None
     return estimate(
-        first=square / scale**2,
-        whole=(norm if math.isnan(before_clipping) else before_clipping) ** 2,
+        first=(first / scale) ** 2,
+        whole=(whole / scale) ** 2,
         passes=noise.owners[0],
         examples=noise.sizes[0],
     )

@@ -30,7 +30,7 @@ from trainvitals.collector.loss_scaling import LossScaling
 from trainvitals.collector.loss_watch import LossWatch
 from trainvitals.collector.modes import Modes
 from trainvitals.collector.optimizer_watch import has_closure
-from trainvitals.collector.parts import all_of, split, trained_by
+from trainvitals.collector.parts import all_of, split
 from trainvitals.collector.phases import Phases, examples_in
 from trainvitals.collector.roots import is_compiled
 from trainvitals.collector.sample import Sample
@@ -96,8 +96,8 @@ class Watch:
         self._scaling = LossScaling()
         is_plain = is_alone and len(self._roots) == len(self._optimizers) == 1
         self._losses = LossWatch(self._guarded, is_plain=is_plain)
-        self._accumulation = Accumulation(trained_by(self._optimizers), is_plain=is_plain)
-        self._kept = KeptGradients(self._optimizers[0], self._guarded, faults=self._faults, is_plain=is_plain)
+        self._accumulation = Accumulation(optimizers[0], self._guarded, faults=self._faults, is_plain=is_plain)
+        self._kept = KeptGradients(optimizers[0], self._guarded, faults=self._faults, is_plain=is_plain)
         self._unheard = 0  # snapshots in a row without an output
         self._snapshots = 0
         self._sample: Sample | None = None
@@ -183,6 +183,7 @@ class Watch:
         if any(id(parameter) in self._known for parameter in parameters):
             call = Call(parameters=parameters, norm=norm.detach(), max_norm=max_norm, is_euclidean=is_euclidean)
             self._guarded(lambda: self._clipping.add(call))
+            self._accumulation.clipped()
 
     def scaling(self, optimizer: Optimizer, *, scale: Tensor | None) -> None:
         """See ``instruments.Listener``."""
@@ -233,6 +234,7 @@ class Watch:
     def _leave_root(self, module: nn.Module, arguments: object, output: object) -> None:
         if self._forward.leave_root(output):
             if self._sample is not None:
+                self._guarded(lambda: self._accumulation.gave_out(output))
                 self._spend(self._forward.take_seconds())
             self._phases.enter("backward")
 
@@ -320,8 +322,7 @@ class Watch:
             self._blind = True
             why = "their hooks do not run (was the model compiled after watch, or called by other means?)"
             self._tell(blind_words(why, with_attention=self._attention is not None))
-        before = self._clipping.in_step
-        self._accumulation.add_to(sample, loss_scale=self._scaling.scale, norm_before_clipping=before)
+        self._accumulation.add_to(sample, loss_scale=self._scaling.scale)
         rates: dict[str, float | Tensor] = {**self._phases.metrics(), **self._clipping.metrics()}
         rates |= {**self._schedules.metrics(), **self._scaling.metrics()}
         for index, group in enumerate(group for optimizer in self._optimizers for group in optimizer.param_groups):
