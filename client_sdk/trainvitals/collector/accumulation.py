@@ -17,6 +17,7 @@ from trainvitals.collector.parameter_rows import local
 from trainvitals.collector.parts import trained_by
 from trainvitals.collector.sample import Sample
 from trainvitals.collector.stats.gradients import norm_of_all
+from trainvitals.collector.transforms import is_repeated, is_transformed
 
 
 class Accumulation:
@@ -140,4 +141,4 @@ class _Passes:
 
 def _is_ordinary() -> bool:
     """Whether a forward pass is not one that is made again for a backward one, and none of torch.func's."""
-    return torch._C._current_graph_task_id() == -1 and torch._C._functorch.peek_interpreter_stack() is None
+    return not is_repeated() and not is_transformed()

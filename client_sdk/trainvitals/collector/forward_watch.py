@@ -20,6 +20,7 @@ from trainvitals.collector.hooks import Faults, Hook, Switch
 from trainvitals.collector.outputs import measured
 from trainvitals.collector.sample import Sample
 from trainvitals.collector.stats import dead_units, drift, saturation
+from trainvitals.collector.transforms import is_repeated, is_transformed
 
 WINDOWS: Final = 4  # between looks in depth: units that fired in none of them count as dead
 
@@ -123,11 +124,7 @@ class ForwardWatch:
         self._seconds += time.perf_counter() - started
 
     def _counts(self, module: nn.Module) -> bool:
-        if torch._C._current_graph_task_id() != -1:  # in a backward pass
-            return False
-        if torch._C._functorch.peek_interpreter_stack() is not None:  # torch.func's tensors must not be kept
-            return False
-        if is_capturing():
+        if is_repeated() or is_transformed() or is_capturing():
             return False
         return self._roots > 0 or (module.training and torch.is_grad_enabled())
 

@@ -12,6 +12,7 @@ from trainvitals.collector.loss_calls import LossCall, leave, listen
 from trainvitals.collector.loss_facts import facts_of
 from trainvitals.collector.parcel import on_one_device
 from trainvitals.collector.sample import Sample
+from trainvitals.collector.transforms import is_repeated, is_transformed
 
 
 class LossWatch:
@@ -58,8 +59,8 @@ class LossWatch:
         return (
             self._sample is not None
             and torch.is_grad_enabled()
-            and torch._C._current_graph_task_id() == -1
-            and torch._C._functorch.peek_interpreter_stack() is None
+            and not is_repeated()
+            and not is_transformed()
             and not is_capturing()
         )
 

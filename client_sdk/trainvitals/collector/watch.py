@@ -40,6 +40,7 @@ from trainvitals.collector.shards import Shards
 from trainvitals.collector.snapshots import SEEN, Pending, pack
 from trainvitals.collector.steps import StepCounter
 from trainvitals.collector.toll import Toll
+from trainvitals.collector.transforms import is_transformed
 from trainvitals.collector.turns import Turns
 from trainvitals.collector.unseen import blind_words, tell_of_compiled_parts
 from trainvitals.wire.capture import CaptureOutcome
@@ -227,7 +228,8 @@ class Watch:
         examples, sample = examples_in(given), self._sample
         if sample is not None:
             self._guarded(lambda: self._accumulation.count(examples))
-            if self._with_facts and "input_checksum" not in sample.facts and not is_capturing():
+            wants_facts = self._with_facts and "input_checksum" not in sample.facts
+            if wants_facts and not is_capturing() and not is_transformed():
                 self._guarded(lambda: sample.facts.update(facts_of_inputs(given)))
         self._phases.enter("forward", examples=examples, root=id(module))
 
