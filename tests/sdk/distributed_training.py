@@ -1,14 +1,16 @@
 """The same training in one process and in several that share its batches, which train without being watched before.
 
 Run as: python -m tests.sdk.distributed_training HOW FOLDER, which gets folders "one" and "several", and "unwatched"
-with the losses of each rank. HOW: ddp, fsdp, hybrid, tensor, accumulating (ddp, each step's gradient from two passes),
-clipping (fsdp), sparse (ddp, an embedding whose gradients are), or large and late (fsdp, with a norm, two passes a
-step, and parameters of which a rank holds more values than are looked at; late reduces gradients after the last pass
-alone). Where a norm is, all ranks have the same batch: of parts each would norm by its own.
+with the losses of each rank. HOW: ddp, fsdp, fsdp1 (its first version), fsdp1-original (which shows the parameters
+that it has flattened), hybrid, tensor, accumulating (ddp, each step's gradient from two passes), clipping (fsdp),
+sparse (ddp, an embedding whose gradients are), or large and late (fsdp, with a norm, two passes a step, and parameters
+of which a rank holds more values than are looked at; late reduces gradients after the last pass alone). Where a norm
+is, all ranks have the same batch: of parts each would norm by its own.
 """
 
 from __future__ import annotations
 
+import functools
 import json
 import sys
 from collections.abc import Callable
@@ -18,7 +20,7 @@ from typing import Any, Final
 import torch
 from torch import distributed, nn
 from torch.distributed.device_mesh import init_device_mesh
-from torch.distributed.fsdp import FSDPModule, fully_shard
+from torch.distributed.fsdp import FSDPModule, FullyShardedDataParallel, fully_shard
 from torch.distributed.tensor.parallel import ColwiseParallel, RowwiseParallel, parallelize_module
 from torch.nn.parallel import DistributedDataParallel
 
@@ -37,6 +39,12 @@ def sharded(model: nn.Module) -> nn.Module:
     return fully_shard(model)
 
 
+def flattened(model: nn.Module, *, shows_original: bool = False) -> nn.Module:
+    cpu = torch.device("cpu")  # else it wants a GPU
+    model.add_module("0", FullyShardedDataParallel(model[0], use_orig_params=shows_original, device_id=cpu))  # type: ignore[index]  # it is a Sequential
+    return FullyShardedDataParallel(model, use_orig_params=shows_original, device_id=cpu)
+
+
 def hybrid(model: nn.Module) -> nn.Module:
     return fully_shard(model, mesh=init_device_mesh("cpu", (2, 2), mesh_dim_names=("copies", "shards")))
 
@@ -52,6 +60,8 @@ WAYS: dict[str, tuple[int, Callable[[nn.Module], nn.Module]]] = {
     "fsdp": (2, sharded),
     "clipping": (2, sharded),
     "sparse": (2, DistributedDataParallel),
+    "fsdp1": (2, flattened),
+    "fsdp1-original": (2, functools.partial(flattened, shows_original=True)),
     "hybrid": (4, hybrid),
     "tensor": (2, tensor_parallel),
     "large": (2, sharded),

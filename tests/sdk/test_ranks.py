@@ -209,7 +209,7 @@ def test_rank_0_tells_of_norms_rectifiers_large_and_accumulated_gradients_what_o
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("how", ["ddp", "fsdp", "hybrid", "tensor", "clipping", "large", "late"])
+@pytest.mark.parametrize("how", ["ddp", "fsdp", "hybrid", "tensor", "clipping", "large", "late", "fsdp1", "fsdp1-original"])
 def test_every_rank_s_losses_are_bit_identical_with_and_without_watching(
     trained: Callable[[str], Trained], how: str
 ) -> None:
@@ -304,6 +304,28 @@ def test_sharded_ranks_sample_the_same_steps_by_the_budget(tmp_path: Path) -> No
     assert steps["grad_norm"] == steps["activation_mean"] == steps["update_ratio"]
     later = sorted(step for step in steps["grad_norm"] if step >= 300)
     assert len(later) < 30  # fewer than every tenth, for steps are as short here as snapshots
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("how", ["fsdp1", "fsdp1-original"])
+def test_of_fsdp1_outputs_and_losses_are_told_and_that_nothing_else_is_is_said_once(
+    trained: Callable[[str], Trained], how: str
+) -> None:
+    of_all = trained(how)
+    assert of_all.said.count("FSDP1") == 1
+    for rank, records in of_all.several.items():
+        assert "grad_norm" not in metrics(frames(records)), rank
+        assert metrics(frames(records)) >= {"loss", *TIMES}
+        assert not any(frame.layer_stats for frame in frames(records)) or not rank
+    outputs = outputs_of_rank_0("fsdp")
+    for step in (0, 1, 5):
+        found = stats_at(frames(of_all.several[0]), step)
+        assert {stat for stat in found if stat.startswith(("grad", "weight", "update", "second", "adam"))} == set()
+        means = {name.replace("_fsdp_wrapped_module.", ""): mean for name, mean in found["activation_mean"].items()}
+        expected = {name: float(output.mean()) for name, output in outputs[step].items()}
+        assert {name.removesuffix("._fsdp_wrapped_module"): mean for name, mean in means.items()} == pytest.approx(
+            expected, rel=1e-3, abs=1e-6
+        )
 
 
 @pytest.mark.slow

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Iterable
+from typing import Any, Final
 
-from torch import Tensor
+from torch import Tensor, nn
+
+FSDP1: Final = "FullyShardedDataParallel"  # a class, which FSDP2 is not
 
 
 def is_sharded(parameter: Tensor) -> bool:
@@ -22,6 +25,22 @@ def is_ours_to_tell(parameter: Tensor, *, leads: bool) -> bool:
     if coordinate is None:
         return False
     return not any(place for place, is_copy in zip(coordinate, _copies(parameter), strict=True) if is_copy)
+
+
+def flattened(models: Iterable[nn.Module]) -> set[int]:
+    """Ids of the parameters that FSDP1 has put into one, of which each rank holds a piece that knows no layers."""
+    return {
+        id(parameter)
+        for model in models
+        for module in model.modules()
+        if _is_fsdp1(module)
+        for parameter in module.parameters()
+    }
+
+
+def _is_fsdp1(module: nn.Module) -> bool:
+    is_one = any(kind.__name__ == FSDP1 for kind in type(module).__mro__)
+    return is_one and getattr(getattr(module, "sharding_strategy", None), "name", "") != "NO_SHARD"
 
 
 def _is_dtensor(parameter: Tensor) -> bool:

@@ -11,6 +11,7 @@ from torch import nn
 from torch.optim import Optimizer
 
 from trainvitals.collector.declared import initial_weights, settings_of
+from trainvitals.collector.dtensors import flattened
 from trainvitals.collector.roots import inner
 from trainvitals.collector.source_lines import source_of
 from trainvitals.plain import plain
@@ -31,7 +32,8 @@ class Layers:
     """The watched layers in the order of ``named_modules()``; ``owners[i]`` is the layer of ``parameters[i]``.
 
     A layer is a module with parameters of its own, or without children (an activation). A parameter shared by several
-    belongs to the first. ``sources``: "file:line" of where each is made, where known.
+    belongs to the first. ``sources``: "file:line" of where each is made, where known. ``are_flattened``: parameters
+    that FSDP1 holds are left out, and all their layers are without.
     """
 
     names: list[str]
@@ -39,6 +41,7 @@ class Layers:
     parameters: list[nn.Parameter]
     owners: list[int]
     sources: list[str | None]
+    are_flattened: bool = False
 
 
 def find_layers(
@@ -47,18 +50,19 @@ def find_layers(
     """The layers of models whose names match a pattern of ``include`` and none of ``exclude`` (shell patterns:
     ``blocks.*.mlp``). Keys of ``models`` are put before the names; a module that several share is the first's. Raises
     NothingToWatch."""
-    found = Layers(names=[], modules=[], parameters=[], owners=[], sources=[])
+    hidden = flattened(models.values())
+    found = Layers(names=[], modules=[], parameters=[], owners=[], sources=[], are_flattened=bool(hidden))
     seen: set[int] = set()
     by_name = dict(named_modules(models)) | {prefix: inner(model) for prefix, model in models.items()}
     for name, module in named_modules(models):
-        own = list(module.parameters(recurse=False))
+        own = [parameter for parameter in module.parameters(recurse=False) if id(parameter) not in hidden]
         if id(module) in seen or (not own and any(True for _ in module.children())):
             continue
         seen.add(id(module))
         if is_chosen(name, include=include, exclude=exclude) and len(found.names) < MAX_LAYERS:
             _add(found, name[:MAX_NAME], module, own, seen=seen)
             found.sources.append(source_of(name, by_name))
-    if not found.parameters:
+    if not found.parameters and not (hidden and found.names):
         raise NothingToWatch(_nothing_said(models, include=include, exclude=exclude))
     return found
 

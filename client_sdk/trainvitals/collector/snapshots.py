@@ -77,11 +77,13 @@ METRIC: Final = "metric/"  # before the name of a number of the whole run, among
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pending:
     """A snapshot whose numbers are being copied to the host, with owners and sizes of each kind's columns. ``shards``
-    puts it together with what other ranks hold of it; ``ships_layers``: False where another rank does."""
+    puts it together with what other ranks hold of it; ``ships_layers``: False where another rank does; ``has_norm``:
+    False where the gradient's norm is not that of all there is."""
 
     step: int
     in_depth: bool
     ships_layers: bool
+    has_norm: bool
     shards: Shards | None
     layers: list[str]
     parcel: Parcel
@@ -128,6 +130,7 @@ def pack(
     *,
     layers: list[str],
     ships_layers: bool = True,
+    has_norm: bool = True,
     shards: Shards | None = None,
     metrics: Mapping[str, Tensor],
 ) -> Pending:
@@ -138,6 +141,7 @@ def pack(
         step=sample.step,
         in_depth=sample.in_depth,
         ships_layers=ships_layers,
+        has_norm=has_norm,
         shards=shards,
         layers=layers,
         parcel=send(pieces),
@@ -161,11 +165,12 @@ def measure(pending: Pending) -> Measured:
     if "skipped" in held and bool(held["skipped"].columns.ne(0).any()):
         metrics.pop(clipping.BEFORE, None)
         return Measured(step=pending.step, tables=[], grad_norm=None, metrics=metrics)
-    norm = _norm([held[kind] for kind in SEEN if kind in held])
+    norms = [held[kind] for kind in SEEN if kind in held]
+    has_norm = pending.has_norm and (pending.shards is None or bool(norms))
     return Measured(
         step=pending.step,
         tables=_tables(pending.step, held, layers=pending.layers) if pending.ships_layers else [],
-        grad_norm=None if pending.shards is not None and held.keys().isdisjoint(SEEN) else norm,
+        grad_norm=_norm(norms) if has_norm else None,
         noise=_noise(held.get("noise")),
         histograms=_histograms(pending.step, held, layers=pending.layers) if pending.ships_layers else None,
         penalties=_penalties(held.get("updates"), pending.decays),

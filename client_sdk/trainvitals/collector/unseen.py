@@ -1,12 +1,19 @@
-"""What is said where hooks on layers do not run."""
+"""What is said where not all can be seen."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import Final
 
 from torch import nn
 
 from trainvitals.collector.roots import compiled_parts
+
+FLATTENED: Final = (
+    "FSDP1 (FullyShardedDataParallel) has each rank hold pieces of parameters that are put into one: stats of "
+    "gradients, weights and updates are left out, and so are the gradient's norm and clipping; of FSDP2 (fully_shard) "
+    "all are told"
+)
 
 
 def blind_words(why: str, *, with_attention: bool) -> str:

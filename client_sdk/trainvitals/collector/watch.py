@@ -30,7 +30,7 @@ from trainvitals.collector.loss_scaling import LossScaling
 from trainvitals.collector.loss_watch import LossWatch
 from trainvitals.collector.modes import Modes
 from trainvitals.collector.optimizer_watch import has_closure
-from trainvitals.collector.parts import all_of, split
+from trainvitals.collector.parts import all_of, split, trained_by
 from trainvitals.collector.phases import Phases, examples_in
 from trainvitals.collector.roots import is_compiled
 from trainvitals.collector.sample import Sample
@@ -42,7 +42,7 @@ from trainvitals.collector.steps import StepCounter
 from trainvitals.collector.toll import Toll
 from trainvitals.collector.transforms import is_transformed
 from trainvitals.collector.turns import Turns
-from trainvitals.collector.unseen import blind_words, tell_of_compiled_parts
+from trainvitals.collector.unseen import FLATTENED, blind_words, tell_of_compiled_parts
 from trainvitals.wire.capture import CaptureOutcome
 from trainvitals.wire.facts import FACTS
 
@@ -85,7 +85,7 @@ class Watch:
         self._counting = Faults(tell)  # of its own: steps are counted even when measuring has failed for good
         self._faults = Faults(tell)
         self._attention = attention
-        self._device = clock_of(layers.parameters[0])
+        self._device = clock_of((layers.parameters or trained_by(optimizers))[0])
         self._forward = ForwardWatch(layers.modules, faults=self._faults, device=self._device, attention=attention)
         self._parts = split(layers, self._optimizers, leads=leads, shards=shards)
         self._parameters = all_of(layers, self._optimizers)
@@ -118,6 +118,8 @@ class Watch:
             self._tell(blind_words("the model is compiled", with_attention=self._attention is not None))
         elif self._leads:
             tell_of_compiled_parts(self._roots, self._tell)
+        if self._layers.are_flattened and self._leads:
+            self._tell(FLATTENED)
         if self._shards is None and any(is_sharded(one) for one in self._parameters):
             self._tell(
                 "parameters are sharded, and there is no process group to ask: stats of gradients, weights and updates "
@@ -181,7 +183,7 @@ class Watch:
         self, parameters: Sequence[Tensor], *, norm: Tensor, max_norm: float | Tensor, is_euclidean: bool
     ) -> None:
         """See ``instruments.Listener``."""
-        if any(id(parameter) in self._known for parameter in parameters):
+        if not self._layers.are_flattened and any(id(parameter) in self._known for parameter in parameters):
             call = Call(parameters=parameters, norm=norm.detach(), max_norm=max_norm, is_euclidean=is_euclidean)
             self._guarded(lambda: self._clipping.add(call))
             self._accumulation.clipped()
@@ -313,8 +315,10 @@ class Watch:
         self._forward.end()
         self._losses.end(loss_scale=self._scaling.scale)
         self._kept.end()
-        stepped = len(self._waiting) < len(self._optimizers)  # other ranks may count on a part without a gradient
-        if sample.kinds.keys().isdisjoint(SEEN) and not (stepped and self._shards is not None):
+        stepped = len(self._waiting) < len(self._optimizers)
+        # other ranks may count on a part without a gradient, and FSDP1's gradients are not looked at
+        is_told_without = stepped and (self._shards is not None or self._layers.are_flattened)
+        if sample.kinds.keys().isdisjoint(SEEN) and not is_told_without:
             return
         self._unheard = 0 if self._blind or self._forward.called else self._unheard + 1
         self._snapshots += 1
@@ -334,7 +338,14 @@ class Watch:
         sample.facts.update(self._modes.facts() if self._leads else {})
         rates |= {FACTS + name: fact for name, fact in sample.facts.items()}
         on_device = {name: rate for name, rate in rates.items() if isinstance(rate, Tensor)}
-        pending = pack(sample, layers=layers.names, ships_layers=self._leads, shards=self._shards, metrics=on_device)
+        pending = pack(
+            sample,
+            layers=layers.names,
+            ships_layers=self._leads,
+            has_norm=not self._layers.are_flattened,
+            shards=self._shards,
+            metrics=on_device,
+        )
         self._emit(pending, {name: rate for name, rate in rates.items() if not isinstance(rate, Tensor)}, seconds)
 
     def _end_step(self) -> None:
