@@ -372,3 +372,22 @@ class TestLargeTensors:
         assert stats["update_ratio"] == pytest.approx((moved.norm() / before.norm()).item(), rel=3 * 0.01)
         assert stats["grad_mean"] == pytest.approx(gradient.mean().item(), abs=0.03 * gradient.std().item())
         assert stats["lost_update_fraction"] == pytest.approx(share, abs=0.01)
+
+
+def test_values_of_gradients_are_taken_from_where_those_of_the_weights_are(offline: Any) -> None:
+    """Of weights that are a view with gaps, whose gradients lie without."""
+    torch.manual_seed(0)
+    model = nn.Linear(300, 200, bias=False)
+    model.weight = nn.Parameter(torch.randn(200, 600)[:, ::2])
+    optimizer = torch.optim.SGD(model.parameters(), lr=1e-8)
+    run = offline.init()
+    run.watch(model, optimizer, every=1)
+    model.weight.grad = torch.zeros(200, 300)
+    model.weight.grad[:, ::3] = 1e-6  # too little to move the weights, but where these are about zero
+    assert model.weight.grad.stride() != model.weight.stride()
+    optimizer.step()
+    run.finish()
+    stats = offline.stats(0)
+    assert stats["grad_zero_fraction"]["Linear"] == pytest.approx(2 / 3, abs=0.02)
+    assert stats["grad_mean"]["Linear"] == pytest.approx(1e-6 / 3, rel=0.05)
+    assert stats["lost_update_fraction"]["Linear"] == pytest.approx(1.0, abs=0.01)

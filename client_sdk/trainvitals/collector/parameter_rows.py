@@ -97,7 +97,7 @@ class ParameterRows:
         views = [view for view, tensor in zip(rows.views, held, strict=True) if tensor is not None]
         if not self.whole:
             owners = [parameter for parameter, tensor in zip(self._parameters, held, strict=True) if tensor is not None]
-            present = [_laid_out_like(tensor, owner) for tensor, owner in zip(present, owners, strict=True)]
+            present = [_few_like(tensor, owner) for tensor, owner in zip(present, owners, strict=True)]
         self._fill(views, present)
         if absent:
             rows.matrix.index_fill_(0, at_device_of(rows.matrix, torch.tensor(absent)), torch.nan)
@@ -136,7 +136,7 @@ def layout(parameters: Iterable[Tensor]) -> list[object]:
     return [(parameter.shape, parameter.dtype, parameter.device) for parameter in parameters]
 
 
-def _laid_out_like(tensor: Tensor, parameter: Tensor) -> Tensor:
-    """The tensor with its values in memory where the parameter has its own, so that the same few are taken."""
+def _few_like(tensor: Tensor, parameter: Tensor) -> Tensor:
+    """Those values of the tensor that are in the same places as the few of the parameter, wherever they lie."""
     own, pattern = local(tensor), local(parameter)
-    return own if own.stride() == pattern.stride() else torch.empty_like(pattern, dtype=own.dtype).copy_(own)
+    return PARAMETERS.of(own, like=None if own.stride() == pattern.stride() else pattern)
