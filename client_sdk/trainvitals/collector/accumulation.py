@@ -87,8 +87,8 @@ class Accumulation:
         first, whole, examples = now.first, now.whole, now.examples
         if not now.is_known or first is None or whole is None or examples is None:
             return
-        before = torch.zeros(()) if now.before is None else now.before
-        scale = torch.ones(()) if loss_scale is None else loss_scale.detach()
+        before = first.new_zeros(()) if now.before is None else now.before
+        scale = first.new_ones(()) if loss_scale is None else loss_scale.detach()
         columns = torch.stack([one.to(first) for one in (before, first, whole, scale)]).unsqueeze(1)
         sample.add("noise", columns, owners=[now.measured], sizes=[examples])
 
@@ -140,5 +140,5 @@ class _Passes:
 
 
 def _is_ordinary() -> bool:
-    """Whether a forward pass is not one that is made again for a backward one, and none of torch.func's."""
-    return not is_repeated() and not is_transformed()
+    """Whether a forward pass is computed now, is not made again for a backward one, and none of torch.func's."""
+    return not (is_repeated() or is_transformed() or is_capturing())
