@@ -209,7 +209,9 @@ def test_rank_0_tells_of_norms_rectifiers_large_and_accumulated_gradients_what_o
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("how", ["ddp", "fsdp", "hybrid", "tensor", "clipping", "large", "late", "fsdp1", "fsdp1-original"])
+@pytest.mark.parametrize(
+    "how", ["ddp", "fsdp", "hybrid", "tensor", "clipping", "large", "late", "fsdp1", "fsdp1-original"]
+)
 def test_every_rank_s_losses_are_bit_identical_with_and_without_watching(
     trained: Callable[[str], Trained], how: str
 ) -> None:
