@@ -64,7 +64,7 @@ def test_no_channel_is_preferred_where_channels_are_neighbours() -> None:
 def test_hardly_anything_is_out_of_reach_at_the_ends(size: int, row: int) -> None:
     rows = size // row + 1
     taken = PARAMETERS.of(numbered(rows, row))
-    assert taken.numel() == PARAMETERS.most
+    assert taken.unique().numel() > 0.95 * PARAMETERS.most
     edge = max(0.02 * rows * row, PARAMETERS.most / 64)
     assert taken.min() < edge
     assert taken.max() > rows * row - 1 - edge

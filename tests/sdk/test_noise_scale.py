@@ -99,6 +99,13 @@ def cleared_in_between(model: nn.Module, optimizer: torch.optim.Optimizer) -> No
         model(batch).square().mean().backward()
 
 
+def cleared_before_the_last(model: nn.Module, optimizer: torch.optim.Optimizer) -> None:
+    for number, batch in enumerate(batches(3)):
+        if number == 2:
+            optimizer.zero_grad()
+        model(batch).square().mean().backward()
+
+
 def cleared_after_the_forward_pass(model: nn.Module, optimizer: torch.optim.Optimizer) -> None:
     for batch in batches(2):
         loss = model(batch).mean()
@@ -130,6 +137,7 @@ def passes_of_different_size(model: nn.Module, optimizer: torch.optim.Optimizer)
     [
         clipped_in_between,
         cleared_in_between,
+        cleared_before_the_last,
         cleared_after_the_forward_pass,
         two_outputs_of_one_loss,
         two_losses_of_one_output,

@@ -156,6 +156,21 @@ def test_a_watched_model_records_nothing_of_its_preflight(offline: Any, *, copya
     assert offline.kinds == ["start", "model", "preflight", "end"]
 
 
+def test_the_training_s_own_loss_is_the_first_whatever_preflight_computes(offline: Any) -> None:
+    arguments = classifier()
+    model, optimizer, (inputs, labels) = arguments["model"], arguments["optimizer"], arguments["batch"]
+    run = offline.init()
+    run.watch(model, optimizer)
+    tv.preflight(**arguments, quiet=True)
+    loss = F.cross_entropy(model(inputs), labels)
+    loss.backward()
+    optimizer.step()
+    run.finish()
+
+    assert offline.points("facts/loss") == [(0, pytest.approx(loss.item()))]
+    assert offline.points("facts/loss_calls") == [(0, 1.0)]
+
+
 def test_the_report_is_kept_with_the_run_that_goes_on(offline: Any) -> None:
     with offline.init():
         report = tv.preflight(**classifier(), quiet=True)

@@ -26,7 +26,8 @@ class Accumulation:
     scale takes. The last is the one that was the last in the sampled step before.
 
     Nothing is told unless each forward pass is followed by one backward pass of its output, all of as many examples,
-    there was no gradient before, and none is cleared or clipped between the first two passes. ``guarded`` measures, as
+    there was no gradient before, and none is cleared between passes, or clipped between the
+    first two. ``guarded`` measures, as
     for ``LossWatch``; ``is_plain``: one model and one optimizer, so that every pass adds to the same gradient, and one
     process: what ranks average among them, and when, is not seen."""
 
@@ -54,7 +55,9 @@ class Accumulation:
         now.is_known &= now.begun == now.over + 1 and not now.is_clipped and now.examples in (None, examples)
         now.examples = examples
         if now.begun == 2 and now.is_known:
-            now.first, now.small = self._norm(), self._smallest_gradient()
+            now.first = self._norm()
+        if now.begun > 1 and now.is_known:
+            now.small = self._smallest_gradient()
 
     def gave_out(self, output: object) -> None:
         """It is over, and this is the output."""
@@ -102,7 +105,7 @@ class Accumulation:
         now.over, now.task = number, task
         if number == 1 and self._gradients():
             now.before = self._norm()
-        if number == 2:
+        if number > 1:
             now.is_known &= now.small is not None and now.small == self._smallest_gradient()
             now.small = None
         if number > 1 and now.is_known and self._usual in (None, number):

@@ -36,8 +36,8 @@ _of_interest: Final[set[Callable[..., Any]]] = set()  # those of ours whose call
 
 
 def listen(listener: Listener, *, to_all: bool) -> None:
-    """Report to it from now on, of all or of those functions alone whose calls have been of interest: it costs some ten
-    microseconds to replace them all, for methods of tensors have to be looked up anew."""
+    """Report to it from now on, of all or of those functions alone whose calls have been of interest: it costs some
+    forty microseconds to replace them all, for methods of tensors have to be looked up anew."""
     for owner, name, theirs, ours in _names():
         is_there = getattr(owner, name, None) is theirs  # else ours is, or somebody has put theirs around it
         if is_there and (to_all or ours in _of_interest):

@@ -24,23 +24,23 @@ class Listener(Protocol):
         """The function has been called with these."""
 
 
-_listeners: list[Listener] = []
+listeners: list[Listener] = []
 _replaced: Final = Replaced()
 
 
 def listen(listener: Listener) -> None:
     """Report to it from now on."""
-    if not _listeners:
+    if not listeners:
         for module, name in _names_of(_attend):
             _replaced.put(module, name, _reporting)
-    _listeners.append(listener)
+    listeners.append(listener)
 
 
 def leave(listener: Listener) -> None:
     """Report to it no more."""
-    if listener in _listeners:
-        _listeners.remove(listener)
-    if not _listeners:
+    if listener in listeners:
+        listeners.remove(listener)
+    if not listeners:
         _replaced.undo()
 
 
@@ -48,7 +48,7 @@ def _reporting(*arguments: Any, **named: Any) -> Any:
     """``torch.nn.functional.scaled_dot_product_attention``, reported."""
     answer = _attend(*arguments, **named)
     if not torch.compiler.is_compiling():
-        for listener in list(_listeners):
+        for listener in list(listeners):
             listener.attended(arguments, named)
     return answer
 

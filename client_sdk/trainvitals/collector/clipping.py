@@ -13,6 +13,7 @@ from torch import Tensor
 from trainvitals.collector.parcel import at_device_of, on_one_device
 
 MAX_WAITING: Final = 256  # norms, one for each clipping since the last snapshot
+MOST_CALLS: Final = 4096  # in a step: of one that never ends, as nobody sees the optimizer, no more are kept
 SHARE: Final = "clipped_fraction"
 BEFORE: Final = "grad_norm_before_clipping"
 
@@ -61,7 +62,8 @@ class Clipping:
                 )
             self._tell = None
             return
-        self._in_step.append(call)
+        if len(self._in_step) <= MOST_CALLS:  # one too many, by which it is known that there are more
+            self._in_step.append(call)
         if len(self._norms) < MAX_WAITING and not call.waits:
             self._norms.append(call.norm)
             self._limits.append(float(call.max_norm))
@@ -106,18 +108,24 @@ class Clipping:
 
 def _norm_before(calls: Sequence[Call]) -> Tensor | None:
     """The norm of all gradients that a step's calls clipped, before the first of them did. None where there is no call,
-    and where it is not known: of norms that are not Euclid's, or of gradients some of which were clipped before."""
-    counted: list[tuple[set[int], Call]] = []
-    for call in calls:
-        own = {id(parameter) for parameter in call.parameters}
-        met = [(part, earlier) for part, earlier in counted if not part.isdisjoint(own)]
-        if (call.changes_nothing and not call.is_euclidean) or own <= set().union(*(part for part, _ in met)):
-            continue
-        if not all(part <= own and earlier.changes_nothing for part, earlier in met):
-            return None
-        counted = [(part, earlier) for part, earlier in counted if part.isdisjoint(own)] + [(own, call)]
-    if not counted or not all(call.is_euclidean for _, call in counted):
+    and where it is not known: of norms that are not Euclid's, of gradients some of which were clipped before, or of
+    more calls than are kept."""
+    if len(calls) > MOST_CALLS:
         return None
-    norms = on_one_device([call.norm.float() for _, call in counted])
+    counted: dict[int, tuple[set[int], Call]] = {}
+    clipped_by: dict[int, int] = {}  # each parameter
+    for number, call in enumerate(calls):
+        own = {id(parameter) for parameter in call.parameters}
+        if (call.changes_nothing and not call.is_euclidean) or own <= clipped_by.keys():
+            continue
+        for earlier in {clipped_by[one] for one in own if one in clipped_by}:
+            part, other = counted.pop(earlier)
+            if not (part <= own and other.changes_nothing):
+                return None
+        counted[number] = own, call
+        clipped_by.update(dict.fromkeys(own, number))
+    if not counted or not all(call.is_euclidean for _, call in counted.values()):
+        return None
+    norms = on_one_device([call.norm.float() for _, call in counted.values()])
     together: Tensor = torch.linalg.vector_norm(torch.stack(norms))
     return together

@@ -62,7 +62,9 @@ class Few:
         """From one group to the next, and from one run to the next, and to the first: as many values lie before it as
         after the last. What runs leave over, as they are whole steps apart, lies between groups."""
         groups, runs, block = self._shape
-        way = _without_common_factor((size - block) // (groups * runs - 1), row)
+        widest = (size - block) // (groups * runs - 1)
+        way = _without_common_factor(widest, row)
+        way = way if way >= block else widest  # else runs overlap; that between groups has no common factor will do
         room = size - block - way * (runs - 1)
         between = _without_common_factor(room // (groups - 1), row)
         return (between, way), (room - between * (groups - 1)) // 2

@@ -104,7 +104,7 @@ class FunctionWatch:
 
     def entered(self) -> None:
         """A training pass begins: of a root, or, where none is called, with the first layer's output."""
-        if self._sample is None or self._is_listening:
+        if self._sample is None or self._is_listening or activation_calls.may_compile():
             return
         self._is_listening = True
         try:

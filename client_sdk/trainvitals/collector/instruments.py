@@ -39,23 +39,23 @@ class Listener(Protocol):
         0 where it is to skip, and was seen to step all the same."""
 
 
-_listeners: list[Listener] = []
+listeners: list[Listener] = []
 _replaced: Final = Replaced()
 _euclidean: Final[deque[weakref.ref[Tensor]]] = deque(maxlen=MOST_NORMS)
 
 
 def listen(listener: Listener) -> None:
     """Report to it from now on."""
-    if not _listeners:
+    if not listeners:
         _install()
-    _listeners.append(listener)
+    listeners.append(listener)
 
 
 def leave(listener: Listener) -> None:
     """Report to it no more."""
-    if listener in _listeners:
-        _listeners.remove(listener)
-    if not _listeners:
+    if listener in listeners:
+        listeners.remove(listener)
+    if not listeners:
         _replaced.undo()
 
 
@@ -92,8 +92,8 @@ def _reporting_clip(original: Callable[..., Any]) -> Callable[..., Any]:
     def clip(parameters: Any, max_norm: float | Tensor, total_norm: Tensor, *rest: Any, **named: Any) -> Any:
         if not torch.compiler.is_compiling():
             given = [parameters] if isinstance(parameters, Tensor) else list(parameters)
-            is_euclidean = any(one() is total_norm for one in reversed(_euclidean))
-            for listener in list(_listeners):
+            is_euclidean = any(one() is total_norm for one in tuple(_euclidean))
+            for listener in list(listeners):
                 listener.clipped(given, norm=total_norm, max_norm=max_norm, is_euclidean=is_euclidean)
             parameters = given
         return original(parameters, max_norm, total_norm, *rest, **named)
@@ -107,14 +107,14 @@ def _reporting_step(original: Callable[..., Any]) -> Callable[..., Any]:
         if not self.is_enabled() or not isinstance(optimizer, Optimizer):
             return original(self, optimizer, *rest, **named)
         stepped: list[Tensor | None] = []
-        for listener in list(_listeners):
+        for listener in list(listeners):
             listener.scaling(optimizer, scale=self._scale)
         handle = optimizer.register_step_post_hook(lambda *_: stepped.append(getattr(optimizer, "found_inf", None)))
         try:
             answer = original(self, optimizer, *rest, **named)
         finally:
             handle.remove()
-        for listener in list(_listeners):
+        for listener in list(listeners):
             listener.scaled(optimizer, was_skipped=not stepped, found_inf=stepped[-1] if stepped else None)
         return answer
 

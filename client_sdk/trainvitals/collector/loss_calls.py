@@ -52,27 +52,27 @@ class Listener(Protocol):
         """A loss function was called."""
 
 
-_listeners: list[Listener] = []
+listeners: list[Listener] = []
 _replaced: Final = Replaced()
 
 
 def listen(listener: Listener) -> None:
     """Report to it from now on."""
-    if not _listeners:
+    if not listeners:
         reporting = {theirs: _reporting(name, theirs) for name, theirs in _functions()}
         ours = {id(theirs): (theirs, replacement) for theirs, replacement in reporting.items()}
         for module, key, replacement in list(_names_of(ours)):
             _replaced.put(module, key, replacement)
         handle = _handing_on({replacement: theirs for theirs, replacement in reporting.items()})
         _replaced.put(functional, _HANDLE, handle)
-    _listeners.append(listener)
+    listeners.append(listener)
 
 
 def leave(listener: Listener) -> None:
     """Report to it no more."""
-    if listener in _listeners:
-        _listeners.remove(listener)
-    if not _listeners:
+    if listener in listeners:
+        listeners.remove(listener)
+    if not listeners:
         _replaced.undo()
 
 
@@ -88,7 +88,7 @@ def _reporting(name: str, original: Callable[..., Any]) -> Callable[..., Any]:
     def reporting(*arguments: Any, **named: Any) -> Any:
         answer = original(*arguments, **named)
         if not torch.compiler.is_compiling() and isinstance(answer, Tensor):
-            for listener in list(_listeners):
+            for listener in list(listeners):
                 if listener.wants_losses():
                     listener.lost(lambda: _call(name, signature, arguments, named, answer))
         return answer

@@ -31,7 +31,7 @@ def send(pieces: Mapping[str, Tensor]) -> Parcel:
         return Parcel(numbers=numbers.cpu(), shapes=shapes, event=None)
     host = torch.empty(numbers.shape, dtype=numbers.dtype, device="cpu", pin_memory=True)
     host.copy_(numbers, non_blocking=True)
-    event = torch.cuda.Event()
+    event = torch.cuda.Event(blocking=True)  # who waits for it leaves the processor to others
     event.record(torch.cuda.current_stream(numbers.device))
     return Parcel(numbers=host, shapes=shapes, event=event)
 

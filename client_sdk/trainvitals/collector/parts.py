@@ -22,7 +22,7 @@ def trained_by(optimizers: Sequence[Optimizer]) -> list[Tensor]:
 
 def all_of(layers: Layers, optimizers: Sequence[Optimizer]) -> list[Tensor]:
     """The parameters of the chosen layers, and those of no chosen layer that the optimizers train; where there are
-    pieces of FSDP1's among these, none of them."""
+    pieces of FSDP1's among the former, these alone."""
     if layers.are_flattened:
         return list(layers.parameters)
     return list({id(one): one for one in (*layers.parameters, *trained_by(optimizers))}.values())

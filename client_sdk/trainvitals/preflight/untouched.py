@@ -14,6 +14,8 @@ from torch.nn.modules import module as modules_of_torch
 from torch.optim import Optimizer
 from torch.optim import optimizer as optimizers_of_torch
 
+from trainvitals.collector.silence import silence
+
 OURS = "trainvitals"
 HOOKS = ("_forward_pre_hooks", "_forward_hooks", "_backward_hooks", "_backward_pre_hooks")
 OF_OPTIMIZERS = ("_optimizer_step_pre_hooks", "_optimizer_step_post_hooks")
@@ -65,7 +67,7 @@ def untouched(modules: Sequence[nn.Module], optimizers: Sequence[Optimizer]) -> 
     for parameter, _ in grads:
         parameter.grad = None
     try:
-        with _silenced(modules, optimizers):
+        with _silenced(modules, optimizers), silence():
             yield
     finally:
         for parameter, grad in grads:
