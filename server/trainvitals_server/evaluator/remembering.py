@@ -13,7 +13,14 @@ from trainvitals.wire.answers import Curve, Heatmap, RunDetail
 from trainvitals.wire.facts import is_fact
 from trainvitals.wire.messages import ModelInfo
 from trainvitals_server.diagnosis.window import Floats32
-from trainvitals_server.evaluator.history import FIRST_POINTS, MOST_METRICS, NEWEST_POINTS, PAST_POINTS, History
+from trainvitals_server.evaluator.history import (
+    FIRST_POINTS,
+    MOST_METRICS,
+    MOST_WITH_LOSSES,
+    NEWEST_POINTS,
+    PAST_POINTS,
+    History,
+)
 from trainvitals_server.evaluator.lifecycle import Life
 from trainvitals_server.evaluator.lineup import Recorded
 from trainvitals_server.evaluator.rank_points import MOST_RANKS, is_compared
@@ -54,7 +61,9 @@ def _recall(store: Store, history: History, detail: RunDetail, *, last: int) -> 
     others = sorted((one for one in detail.metrics if not is_fact(one)), key=lambda one: not history.is_kept(one))
     ranks = range(1, min(detail.summary.ranks, MOST_RANKS))
     points: dict[int, list[tuple[str, float]]] = defaultdict(list)
-    for metric in [*others[:MOST_METRICS], *facts]:
+    looked_for = sum(history.is_kept(metric) for metric in others)
+    most = min(max(looked_for, MOST_METRICS), MOST_WITH_LOSSES)
+    for metric in [*others[:most], *facts]:
         for step, value in _points(store, history.run_id, metric, rank=0, last=last):
             points[step].append((metric, value))
         for rank in ranks if is_compared(metric, history.definitions) else ():
