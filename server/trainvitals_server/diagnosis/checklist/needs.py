@@ -95,6 +95,11 @@ EXAMPLES: Final = Need(
     missing="it is not known how many examples a pass has",
     how=BATCH.how,
 )
+CLIPPED_NORM: Final = Need(
+    is_met=has_metric("grad_norm_before_clipping"),
+    missing="the norm of the gradients before they are clipped is not known",
+    how="Clip once in a step, all parameters together: clip_grad_norm_(model.parameters(), max_norm).",
+)
 NEVER_MOVED: Final = Need(
     is_met=has_stat("unmoved_fraction"), missing="it is not recorded which weights have never moved", how=WATCH
 )
