@@ -20,7 +20,8 @@ FACTS = {"loss_function": 0.0, "classes": 4.0, "loss_calls": 1.0, "input_checksu
 BATCH = {"examples": 64.0, "loss_weight": 1.0, "loss_passes": 1.0}
 MODES = {"trained_in_evaluation_mode": 0.0}
 TIMES = {"seconds/data": 0.01, "seconds/forward": 0.02}
-METRICS = {"loss": 0.5, "val_loss": 0.6, "lr": 0.1, "clipped_fraction": 0.0, "grad_norm_before_clipping": 1.0, **TIMES} | {
+CLIPPING = {"clipped_fraction": 0.0, "grad_norm_before_clipping": 1.0}
+METRICS = {"loss": 0.5, "val_loss": 0.6, "lr": 0.1, **CLIPPING, **TIMES} | {
     f"facts/{name}": value for name, value in (FACTS | BATCH | MODES).items()
 }
 BEGUN = InitialWeights(std=0.1, largest=0.2, fan_in=32)

@@ -362,3 +362,13 @@ def test_the_share_without_a_gradient_is_that_of_all_values() -> None:
 
     numbers = numbers_of("parameters_without_gradient", of(Idle()))
     assert numbers == pytest.approx({"tensors without gradient": 2, "share of all values": 310 / 375})
+
+
+def test_a_rate_far_above_the_one_that_is_proposed_has_not_passed() -> None:
+    arguments = classifier()
+    parameters = list(arguments["model"].parameters())
+    proposed = numbers_of("learning_rate_range", arguments | {"optimizer": torch.optim.Adam(parameters, lr=1e-3)})
+    hot = torch.optim.Adam(parameters, lr=40 * proposed["falls fastest at"])
+    report = run_preflight(**(arguments | {"optimizer": hot}), seconds=30)
+
+    assert [check.status for check in report.checks if check.name == "learning_rate_range"] != ["passed"]

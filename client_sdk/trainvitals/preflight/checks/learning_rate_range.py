@@ -29,6 +29,7 @@ HARMFUL: Final = 2.0  # times the first loss and that of chance, for the last th
 IN_VAIN: Final = 0.05  # of the loss, which 30 steps on one batch take off at any rate that is not too high
 HARMFUL_ANYWAY: Final = 1_000.0  # times the first loss, where chance is not known
 FAR_TOO_LOW: Final = 1e-3  # in parts of the rate at which the loss falls fastest
+FAR_TOO_HIGH: Final = 30.0  # the same
 SMOOTH: Final = 0.7  # of the running mean that a new loss leaves
 
 
@@ -74,13 +75,25 @@ def learning_rate_range(case: Case) -> Verdict:
         )
     if falls is None:
         return unknown(f"{said}; {shown(own)} does no harm", numbers, advice=["Give it more time: seconds=60."])
+    if (far_off := _far_off(own, falls, said, numbers)) is not None:
+        return far_off
+    return passed(f"{said}; {shown(own)} was chosen, and 30 steps at it lead to {shown(after)}", numbers)
+
+
+def _far_off(own: float, falls: float, said: str, numbers: dict[str, float | str]) -> Verdict | None:
+    if own > FAR_TOO_HIGH * falls:
+        return unknown(
+            f"{said}, and {shown(own)} was chosen: {OWN_STEPS} steps on one batch bear it, a training may not",
+            numbers,
+            advice=[f"Begin at {shown(falls)}, or between the two, and look at the first hundred steps."],
+        )
     if own < FAR_TOO_LOW * falls:
         return unknown(
             f"{said}, and {shown(own)} was chosen",
             numbers,
             advice=["Fine for a warm-up or for fine-tuning; else try ten times as much."],
         )
-    return passed(f"{said}; {shown(own)} was chosen, and 30 steps at it lead to {shown(after)}", numbers)
+    return None
 
 
 def _range_test(case: Case) -> tuple[list[float], list[float], bool]:
