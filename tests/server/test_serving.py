@@ -73,6 +73,13 @@ def test_refuses_a_second_server_on_the_same_file(
     assert (refused.returncode, "another server" in refused.stderr) == (1, True)
 
 
+def test_refuses_a_file_in_place_of_a_folder(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    refused = _refusal(tmp_path, "--port", "0", "--data", str(tmp_path / "file"))
+    assert (refused.returncode, "name a folder that can be written with --data" in refused.stderr) == (1, True)
+    assert "Traceback" not in refused.stderr
+
+
 def test_names_another_port_where_one_is_taken(
     tmp_path: Path, start: Callable[[], tuple[subprocess.Popen[str], str]]
 ) -> None:

@@ -19,16 +19,29 @@ class AlreadyServed(Exception):
 
     def __init__(self, database: Path) -> None:
         super().__init__(
-            f"another server already uses {database}: open its page, stop it, or name another file with --data"
+            f"another server already uses {database}: open its page, stop it, or name another folder with --data"
         )
         self.database = database
 
 
+class NoPlace(Exception):
+    """There is no folder for the database, and none can be made."""
+
+    def __init__(self, database: Path, error: OSError) -> None:
+        super().__init__(
+            f"{database} cannot be kept in {database.parent} ({error.strerror}): name a folder that can be written "
+            "with --data"
+        )
+
+
 @contextmanager
 def sole_server_of(database: Path) -> Iterator[None]:
-    """Hold the lock beside the database file. Raises AlreadyServed, OSError."""
-    database.parent.mkdir(parents=True, exist_ok=True)
-    descriptor = os.open(f"{database}.lock", os.O_RDWR | os.O_CREAT, 0o600)
+    """Hold the lock beside the database file. Raises AlreadyServed, NoPlace."""
+    try:
+        database.parent.mkdir(parents=True, exist_ok=True)
+        descriptor = os.open(f"{database}.lock", os.O_RDWR | os.O_CREAT, 0o600)
+    except OSError as error:
+        raise NoPlace(database, error) from error
     try:
         try:
             _lock(descriptor)

@@ -15,7 +15,7 @@ from typing import Final
 import sqlalchemy as sa
 import uvicorn
 
-from trainvitals_server.cli.lock import AlreadyServed, sole_server_of
+from trainvitals_server.cli.lock import AlreadyServed, NoPlace, sole_server_of
 from trainvitals_server.composition import create_whole
 from trainvitals_server.settings import Settings
 from trainvitals_server.store.interface import StoreError
@@ -52,7 +52,7 @@ def serve_until_stopped(settings: Settings) -> None:
     try:
         with _sole(settings.database), closing(_listening_socket(settings)) as listener:
             _serve(settings, listener)
-    except (AlreadyServed, StoreError) as error:
+    except (AlreadyServed, NoPlace, StoreError) as error:
         raise CannotServe(str(error)) from error
     except KeyboardInterrupt:
         return  # uvicorn raises it again after a clean stop
