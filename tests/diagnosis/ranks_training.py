@@ -40,7 +40,7 @@ def train(rank: int, how: str, folder: Path, meeting: str) -> None:
     optimizer = torch.optim.AdamW(model.parameters(), lr=1e-3)
     dice = torch.Generator().manual_seed(rank)
     with tv.init(mode="offline", directory=folder, project="ranks") as run:
-        run.watch(model, optimizer)
+        run.watch(model, optimizer, dense=50)  # steps in common, however long each rank takes
         for step in range(STEPS):
             inputs, labels = load(how, rank, dice)
             loss = nn.functional.cross_entropy(called(inputs), labels)
