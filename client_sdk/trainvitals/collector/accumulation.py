@@ -26,10 +26,9 @@ class Accumulation:
     scale takes. The last is the one that was the last in the sampled step before.
 
     Nothing is told unless each forward pass is followed by one backward pass of its output, all of as many examples,
-    there was no gradient before, and none is cleared between passes, or clipped between the
-    first two. ``guarded`` measures, as
-    for ``LossWatch``; ``is_plain``: one model and one optimizer, so that every pass adds to the same gradient, and one
-    process: what ranks average among them, and when, is not seen."""
+    there was no gradient before, and none is cleared between passes, or clipped between the first two. ``guarded``
+    measures, as for ``LossWatch``; ``is_plain``: one model and one optimizer, so that every pass adds to the same
+    gradient, and one process: what ranks average among them, and when, is not seen."""
 
     def __init__(
         self,
