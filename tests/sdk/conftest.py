@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from numpy.typing import NDArray
 
 import trainvitals
@@ -130,6 +131,15 @@ def serving() -> Iterator[Callable[[int], Receiver]]:
 def nothing_checked_before() -> None:
     """A preflight of one test is not kept with the run of another."""
     active._checked = None
+
+
+@pytest.fixture
+def one_thread() -> Iterator[None]:
+    """PyTorch computes on one core, so that tests side by side do not wait for each other's."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
 
 
 @pytest.fixture

@@ -174,7 +174,7 @@ class Plain(Observer):
             return
         for one in parameters:
             self._after[id(one)] = one.detach().clone()
-            if (moment := self._second_moment(optimizer, one)) is not None:
+            if (moment := _second_moment(optimizer, one)) is not None:
                 self._moments[id(one)] = moment
 
     def ended(self, loss: Tensor) -> None:
@@ -227,15 +227,6 @@ class Plain(Observer):
             if one.grad is not None:
                 dense = one.grad.to_dense() if one.grad.is_sparse else one.grad
                 self._gradients[id(one)] = dense.detach().double() / scale
-
-    def _second_moment(self, optimizer: Optimizer, one: Tensor) -> tuple[Tensor, float] | None:
-        state = optimizer.state.get(one, {})
-        group = next(group for group in optimizer.param_groups if any(one is other for other in group["params"]))
-        if "square_avg" in state:
-            return state["square_avg"].double(), group["eps"]
-        if "exp_avg_sq" not in state:
-            return None
-        return state["exp_avg_sq"].double() / (1 - group["betas"][1] ** float(state["step"])), group["eps"]
 
     def _close(self) -> None:
         in_depth = self._snapshots % LOOKS_IN_DEPTH == 0
@@ -340,19 +331,10 @@ class Plain(Observer):
             still = flat(before) == flat(after)
             found["lost_update_fraction"] = float(still[flat(pulled).bool()].double().mean())
             found["unmoved_fraction"] = float((old == start).double().mean())
-            found |= self._of_moments(own)
+            found |= _of_moments(
+                [(*self._moments[id(one)], self._gradients[id(one)]) for one in own if id(one) in self._moments]
+            )
         return found
-
-    def _of_moments(self, own: Sequence[Tensor]) -> dict[str, float]:
-        held = [(*self._moments[id(one)], self._gradients[id(one)]) for one in own if id(one) in self._moments]
-        if not held:
-            return dict.fromkeys(("second_moment_rms", "adam_rms", "epsilon_fraction"), NAN)
-        fits = flat(gradient.square() / moment.clamp(min=epsilon**2) for moment, epsilon, gradient in held)
-        return {
-            "second_moment_rms": float(flat(moment for moment, _, _ in held).mean().sqrt()),
-            "adam_rms": float(fits.mean().sqrt()),
-            "epsilon_fraction": float(flat(moment.sqrt() < epsilon for moment, epsilon, _ in held).mean()),
-        }
 
 
 IN_DEPTH_OF_WEIGHTS = (
@@ -373,3 +355,25 @@ def _of_gradients(values: Tensor | None, *, in_depth: bool) -> dict[str, float]:
         "grad_nonfinite": float((~values.isfinite()).sum()),
     }
     return {stat: found[stat] for stat in stats}
+
+
+def _second_moment(optimizer: Optimizer, one: Tensor) -> tuple[Tensor, float] | None:
+    state = optimizer.state.get(one, {})
+    group = next(group for group in optimizer.param_groups if any(one is other for other in group["params"]))
+    if "square_avg" in state:
+        return state["square_avg"].double(), group["eps"]
+    if "exp_avg_sq" not in state:
+        return None
+    return state["exp_avg_sq"].double() / (1 - group["betas"][1] ** float(state["step"])), group["eps"]
+
+
+def _of_moments(held: Sequence[tuple[Tensor, float, Tensor]]) -> dict[str, float]:
+    """Of second moments, with epsilons and gradients."""
+    if not held:
+        return dict.fromkeys(("second_moment_rms", "adam_rms", "epsilon_fraction"), NAN)
+    fits = flat(gradient.square() / moment.clamp(min=epsilon**2) for moment, epsilon, gradient in held)
+    return {
+        "second_moment_rms": float(flat(moment for moment, _, _ in held).mean().sqrt()),
+        "adam_rms": float(fits.mean().sqrt()),
+        "epsilon_fraction": float(flat(moment.sqrt() < epsilon for moment, epsilon, _ in held).mean()),
+    }

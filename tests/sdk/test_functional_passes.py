@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 import threading
 from collections.abc import Callable, Iterator
@@ -11,13 +12,14 @@ import pytest
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
+from torch.overrides import TorchFunctionMode
 from torch.utils.checkpoint import checkpoint
 
 from tests.sdk.conftest import Offline
 from tests.sdk.functional_nets import (
     DEAD,
     ORIGINAL,
-    STEPS,
+    ZEROS,
     Net,
     functions,
     left_alone,
@@ -26,7 +28,6 @@ from tests.sdk.functional_nets import (
     rows,
     told,
 )
-from trainvitals.collector.forward_watch import ForwardWatch
 
 
 @pytest.fixture(autouse=True)
@@ -63,20 +64,21 @@ class TestPasses:
         assert of_layers(told(offline, model, inputs, losses=losses), DEAD) == {"shut": 2 / 8}
 
     @pytest.mark.parametrize("reentrant", [True, False])
-    def test_a_checkpoint_that_is_computed_again_counts_once(
-        self, offline: Offline, monkeypatch: pytest.MonkeyPatch, reentrant: bool
-    ) -> None:
-        calls: list[int] = []
-        note = ForwardWatch._note_fired
-        monkeypatch.setattr(ForwardWatch, "_note_fired", lambda *told: calls.append(1) or note(*told))  # type: ignore[func-returns-value]
-        layers = linear()
-        model = Net(
-            lambda own, x: own.head(checkpoint(lambda y: functional.relu(own.shut(y)), x, use_reentrant=reentrant)),
-            **layers,
-        )
-        inputs = rows().requires_grad_()
-        assert of_layers(told(offline, model, inputs), DEAD) == {"shut": 2 / 8}
-        assert len(calls) == STEPS
+    def test_a_checkpoint_that_is_computed_again_counts_once(self, offline: Offline, reentrant: bool) -> None:
+        signs = itertools.cycle([1, -1])
+
+        def half(own: Any, x: Tensor) -> Tensor:  # computed again, it would have the units fire that do not
+            return functional.relu(next(signs) * own.shut(x))
+
+        def forward(own: Any, x: Tensor) -> Tensor:
+            return torch.as_tensor(own.head(checkpoint(half, own, x, use_reentrant=reentrant)))
+
+        model, inputs = Net(forward, **linear()), rows().requires_grad_()
+        once = model.get_submodule("shut")(inputs).le(0).float().mean().item()
+        stats = told(offline, model, inputs)
+        assert of_layers(stats, DEAD) == {"shut": 2 / 8}
+        assert of_layers(stats, ZEROS) == {"shut": pytest.approx(once, abs=0.02)}
+        assert next(signs) == 1, "each was computed twice"
 
     def test_a_loss_that_rectifies_is_no_activation_of_the_last_layer(self, offline: Offline) -> None:
         model, inputs = rectified(), rows()
@@ -189,15 +191,18 @@ class TestTheTraining:
         run.finish()
         assert torch.equal(torch.relu(torch.ones(1)), torch.full((1,), 2.0))
 
-    def test_is_not_reached_by_an_error_of_ours(
-        self, offline: Offline, monkeypatch: Any, capfd: pytest.CaptureFixture[str]
-    ) -> None:
-        def fail(*_: object, **__: object) -> None:
-            raise ValueError("a unit of no kind")
+    def test_is_not_reached_by_an_error_of_ours(self, offline: Offline, capfd: pytest.CaptureFixture[str]) -> None:
+        class Forbidding(TorchFunctionMode):
+            """Has nobody take a maximum, as we do and the training does not."""
 
-        monkeypatch.setattr("trainvitals.collector.stats.dead_units.peaks", fail)
-        told(offline, rectified(), rows())
-        assert "a unit of no kind" in capfd.readouterr().err
+            def __torch_function__(self, function: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+                if getattr(function, "__name__", "") == "amax":
+                    raise ValueError("no maximum here")
+                return function(*args, **(kwargs or {}))
+
+        with Forbidding():
+            told(offline, rectified(), rows())
+        assert "watching met ValueError: no maximum here" in capfd.readouterr().err
 
     @pytest.mark.filterwarnings("ignore:`torch.jit.script` is deprecated:DeprecationWarning")
     def test_has_scripts_compiled_as_ever(self, offline: Offline) -> None:

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from torch.profiler import ProfilerActivity, profile
 
 import trainvitals
+from tests.sdk.small_models import Changed
 
 COPIES, MORE_FOR_A_MOMENT = 4, 2
 PARAMETER_BYTES = 64 * 1024  # of a copy, at most
@@ -29,17 +30,6 @@ def one_large() -> nn.Sequential:
 
 def many_small() -> nn.Sequential:
     return nn.Sequential(*(nn.Linear(16, 16) for _ in range(200)))
-
-
-class Changed(nn.Module):
-    """What it is given, in another order or with gaps: a view."""
-
-    def __init__(self, change: Callable[[Tensor], Tensor]) -> None:
-        super().__init__()
-        self.change = change
-
-    def forward(self, inputs: Tensor) -> Tensor:
-        return self.change(inputs)
 
 
 def with_gaps() -> nn.Sequential:

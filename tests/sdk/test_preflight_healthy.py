@@ -21,15 +21,9 @@ from trainvitals.preflight.running import run_preflight
 from trainvitals.wire.coding import JSON, decode, encode
 from trainvitals.wire.preflight import PreflightCheck, PreflightReport
 
+pytestmark = pytest.mark.usefixtures("one_thread")
+
 CASES = HEALTHY | ODD
-
-
-@pytest.fixture(autouse=True)
-def one_thread() -> Any:
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
 
 
 @functools.cache

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 import pytest
 import torch
@@ -17,13 +16,7 @@ from trainvitals.preflight.catalogue import all_checks
 from trainvitals.preflight.running import run_preflight
 from trainvitals.wire.preflight import PreflightCheck
 
-
-@pytest.fixture(autouse=True)
-def one_thread() -> Any:
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 def looked_at(check: str, arguments: Arguments) -> PreflightCheck:

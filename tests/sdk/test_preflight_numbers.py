@@ -18,15 +18,9 @@ from tests.sdk.ill_cases import Through, layers, of
 from trainvitals.preflight.catalogue import all_checks
 from trainvitals.preflight.running import run_preflight
 
+pytestmark = pytest.mark.usefixtures("one_thread")
+
 CLOSE = 1e-4
-
-
-@pytest.fixture(autouse=True)
-def one_thread() -> Any:
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
 
 
 def numbers_of(check: str, arguments: Arguments) -> dict[str, Any]:

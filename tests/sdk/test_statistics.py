@@ -12,6 +12,8 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from tests.sdk.small_models import Changed
+
 APPROXIMATELY = 1e-4
 
 
@@ -236,17 +238,6 @@ def test_what_is_not_finite_is_counted(offline: Any) -> None:
     assert watched.stats["activation_max"]["0"] == math.inf
     assert watched.stats["grad_nonfinite"]["2"] == (~watched.gradient("2").isfinite()).sum()
     assert watched.stats["weight_max"]["0"] == math.inf
-
-
-class Changed(nn.Module):
-    """What it is given, as a view."""
-
-    def __init__(self, change: Callable[[Tensor], Tensor]) -> None:
-        super().__init__()
-        self.change = change
-
-    def forward(self, inputs: Tensor) -> Tensor:
-        return self.change(inputs)
 
 
 CHANGES: dict[str, Callable[[Tensor], Tensor]] = {

@@ -13,6 +13,8 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from tests.sdk.small_models import SpitefulLayer
+
 
 def cnn() -> nn.Module:
     return nn.Sequential(
@@ -174,15 +176,7 @@ def test_watched_models_are_copied_and_saved_without_their_hooks(offline: Any) -
 
 
 def test_an_error_in_a_hook_never_reaches_the_training(offline: Any, capsys: pytest.CaptureFixture[str]) -> None:
-    class Spiteful(Tensor):
-        def detach(self) -> Tensor:
-            raise ValueError("no")
-
-    class Layer(nn.Linear):
-        def forward(self, input: Tensor) -> Tensor:
-            return super().forward(input).as_subclass(Spiteful)
-
-    model = nn.Sequential(Layer(3, 1))
+    model = nn.Sequential(SpitefulLayer(3, 1))
     optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
     run = offline.init()
     run.watch(model, optimizer)

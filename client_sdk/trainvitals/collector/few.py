@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 MOST_AT_ONCE: Final = 256  # tensors: what is reduced together takes some of their memory
-CACHED: Final = 131_072  # values: half a megabyte
+CACHED: Final = 262_144  # values: a megabyte
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -11,7 +11,7 @@ from typing import Final
 import torch
 from torch import Tensor, nn
 
-from trainvitals.collector.activations import Activations
+from trainvitals.collector.activations import Activations, InPlace
 from trainvitals.collector.attention_watch import AttentionWatch
 from trainvitals.collector.device_clock import DeviceClock, is_capturing
 from trainvitals.collector.few import ACTIVATIONS
@@ -56,13 +56,14 @@ class ForwardWatch:
             (module, Hook(partial(self._record, layer), faults)) for layer, module in enumerate(modules)
         )
         self._closing = Switch(self.functions.hooks(), before=True)
+        self._in_place = InPlace()
         self._sample: Sample | None = None
         self._activations: Activations | None = None
         self._roots = 0  # training passes of root modules that are under way
 
     def begin(self, sample: Sample) -> None:
         """A sampled step begins: hooks are there from now on."""
-        self._sample, self._activations = sample, Activations(sample)
+        self._sample, self._activations = sample, Activations(sample, self._in_place)
         self.called = False
         self.functions.begin(sample)
         self._hooks.on()
