@@ -264,13 +264,17 @@ def test_only_what_is_critical_ends_a_training() -> None:
 
 
 def test_when_the_training_is_over_nothing_can_end_it_any_more() -> None:
+    told: list[str] = []
+
     def stop(finding: Finding) -> None:
+        told.append(finding.rule)
         raise tv.TrainingStopped(finding)
 
     for wish in (stop, "stop", "raise"):
         reactions = Reactions(Wishes(on_finding=wish), say=Console().say)  # type: ignore[arg-type]  # words and a function
         reactions.put([changed(severity="critical")])
         reactions.act(is_over=True)
+    assert told == [FOUND.rule]
 
 
 def test_a_checkpoint_is_saved_for_the_severities_that_were_chosen() -> None:

@@ -117,8 +117,10 @@ class TestHeeding:
 
     def test_a_server_that_is_away_changes_nothing(self) -> None:
         capturing = Capturing(Client("http://127.0.0.1:9", None), "r")
-        capturing.capture = lambda: ("begun", 7)
+        called: list[int] = []
+        capturing.capture = lambda: (called.append(1), ("begun", 7))[1]  # type: ignore[func-returns-value,return-value]
         capturing.heed(Answer(outcome="taken", capture=1))
+        assert called == [1]
 
 
 def test_several_ranks_begin_at_a_step_that_all_will_have_heard_of() -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 from alembic import command
+from alembic.script import ScriptDirectory
 
 from trainvitals_server.store.engine import Database, make_engine
 from trainvitals_server.store.engine import database_url as normalised
@@ -40,6 +41,11 @@ def test_servers_that_start_together_migrate_once(database_url: str) -> None:
     for store in stores:
         store.ping()
         store.close()
+    database = Database(make_engine(normalised(database_url), migrating=True))
+    with database.writing() as connection:
+        newest = ScriptDirectory.from_config(migration_config(connection)).get_current_head()
+        assert connection.scalars(sa.text("SELECT version_num FROM alembic_version")).all() == [newest]
+    database.close()
 
 
 def test_a_database_of_a_newer_version_is_left_alone(database_url: str) -> None:
