@@ -183,7 +183,17 @@ def test_silence_behind_what_is_not_finite_means_nothing() -> None:
     assert line(early, "learning_rate_too_high").status == "unknown"
     assert line(early, "learning_rate_too_high").advice == ["Mend that first."]
     assert line(early, "softmax_twice").status == "passed"  # it looks at the loss's call, which was seen
-    assert line(late, "learning_rate_too_high").status == "passed"
+    assert line(late, "learning_rate_too_high").status == "unknown"
+    assert line(late, "learning_rate_too_high").summary.startswith("nothing of it was seen before")
+    assert line(late, "softmax_twice").status == "passed"
+
+
+@pytest.mark.parametrize(("step", "status"), [(999, "unknown"), (9_999, "passed")])
+def test_an_embedding_has_passed_when_enough_labels_were_seen_for_its_rows(step: int, status: str) -> None:
+    table = LayerInfo(name="table", kind="Embedding", parameters=9, trainable=9, settings={"num_embeddings": 10_000.0})
+    stats = [*run().stats, "unmoved_fraction"]
+    found = checklist(run(step=step, layers=[*LAYERS, table], stats=stats), [])
+    assert line(found, "embedding_rows_unused").status == status
 
 
 def test_before_anything_was_judged_or_recorded_nothing_has_passed_that_rules_tell() -> None:

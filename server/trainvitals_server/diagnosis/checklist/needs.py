@@ -11,7 +11,8 @@ import numpy as np
 from trainvitals.wire.answers import RunDetail
 from trainvitals.wire.definitions import Definitions
 from trainvitals.wire.facts import FACTS
-from trainvitals_server.diagnosis.facts import classifies, fact, loss_function, validation_metrics
+from trainvitals_server.diagnosis.facts import classifies, fact, loss_function, middle, validation_metrics
+from trainvitals_server.diagnosis.rules.embedding_rows_unused import LABELS_PER_ROW
 from trainvitals_server.diagnosis.window import LEARNING_RATE, Series, Window
 
 WORDS: Final = {"NaN": np.nan, "Infinity": np.inf, "-Infinity": -np.inf}
@@ -61,6 +62,13 @@ def has_layer(*kinds: str) -> Callable[[Window], bool]:
     return lambda window: all(any(kind in layer.kind for layer in window.info.values()) for kind in kinds)
 
 
+def has_labels(window: Window) -> bool:
+    """Whether as many labels were seen as the largest embedding needs, at as many in a step as in the newest."""
+    rows = max((layer.settings.get("num_embeddings", 0.0) for layer in window.info.values()), default=0.0)
+    labels = max(middle(window, "rows") or 0.0, middle(window, "examples") or 0.0)
+    return window.step * labels >= LABELS_PER_ROW * rows
+
+
 def may_classify(window: Window) -> bool:
     """Unless another task is seen."""
     return loss_function(window) is None or classifies(window)
@@ -102,6 +110,11 @@ CLIPPED_NORM: Final = Need(
 )
 NEVER_MOVED: Final = Need(
     is_met=has_stat("unmoved_fraction"), missing="it is not recorded which weights have never moved", how=WATCH
+)
+LABELS: Final = Need(
+    is_met=has_labels,
+    missing="too few labels were seen to expect that every row comes up",
+    how=f"Train on: it is known after {LABELS_PER_ROW:.0f} labels for each row of an embedding.",
 )
 BEGINNING: Final = Need(
     is_met=lambda window: any(layer.initial is not None for layer in window.info.values()),

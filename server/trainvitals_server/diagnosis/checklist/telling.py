@@ -141,8 +141,9 @@ def _missing(place: Place, run: RunDetail, window: Window, *, blind_from: int | 
     for need in place.needs:
         if not need.is_met(window):
             return need.missing, need.how
-    if blind_from is not None and blind_from < place.steps and any(need in BLINDED for need in place.needs):
-        return f"nothing is to be seen behind what is not finite since step {blind_from:,}", "Mend that first."
+    if blind_from is not None and any(need in BLINDED for need in place.needs):
+        before = "too little" if blind_from < place.steps else "nothing of it"
+        return f"{before} was seen before numbers were not finite, at step {blind_from:,}", "Mend that first."
     if window.step + 1 < place.steps:
         return f"step {window.step:,} is too early to tell", f"Train on: after {LATEST:,} steps it is known."
     if run.summary.health is None:

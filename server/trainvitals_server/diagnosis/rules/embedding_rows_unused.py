@@ -14,12 +14,13 @@ from trainvitals_server.diagnosis.symptom import Symptom
 from trainvitals_server.diagnosis.window import Floats32, Steps, Window
 
 PLACES = re.compile(r"(^|[._])(w?pe|pos\w*|time\w*)([._]|$)", re.IGNORECASE)  # most are for longer inputs
+LABELS_PER_ROW = 20.0  # as many as should have every row that is not rare come up
 ANEW = 0.05  # rounding moves some weights back, but not so many
 
 
 def embedding_rows_unused(
-    window: Window, *, after_steps: int = 300, most: float = 0.5, still: float = 0.01, times: float = 20.0,
-    few: int = 100, scarce: float = 0.05,
+    window: Window, *, after_steps: int = 300, most: float = 0.5, still: float = 0.01,
+    times: float = LABELS_PER_ROW, few: int = 100, scarce: float = 0.05,
 ) -> Iterator[Symptom]:  # fmt: skip
     """``after_steps`` steps after watching began, and ``times`` as many labels as it has rows, more than ``most`` of an
     embedding's weights are what they were then, and their share has not fallen by ``still`` over the newer half of the
