@@ -12,7 +12,7 @@ from trainvitals.wire.answers import Curve, MetricLast, RunDetail, RunSummary
 from trainvitals.wire.checklist import Change, Changes, Parting
 from trainvitals.wire.floats import Floats
 from trainvitals.wire.messages import LayerInfo, OptimizerInfo, ParameterGroup
-from trainvitals_server.diagnosis.changes import changes, first_batch
+from trainvitals_server.diagnosis.changes import changes, first_batch, is_like
 from trainvitals_server.diagnosis.parting import parting
 
 CHECKSUM, MEAN, STD = "facts/input_checksum", "facts/input_mean", "facts/input_std"
@@ -47,6 +47,13 @@ def test_two_runs_that_are_alike_differ_in_nothing() -> None:
     found = changes(run(**same), run(**same))
 
     assert found == Changes(run_id="r", against=run(**same).summary, unknown=["data"])
+
+
+@pytest.mark.parametrize(("share", "alike"), [(1.0, True), (0.5, True), (0.25, False), (0.0, False)])
+def test_models_are_alike_that_have_half_of_their_layers_in_common(share: float, alike: bool) -> None:
+    ours = [linear(f"{place}") for place in range(8)]
+    theirs = [linear(f"{place}" if place < 8 * share else f"other.{place}") for place in range(8)]
+    assert is_like(run(layers=ours), run(layers=theirs)) is alike
 
 
 def test_what_was_recorded_of_neither_run_is_not_said_to_be_the_same() -> None:

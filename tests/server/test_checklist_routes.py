@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import Any
 
 import msgspec
@@ -12,7 +13,7 @@ from starlette.testclient import TestClient
 from tests.server.sending import MSGPACK, RUN, START, loss_frame, send
 from trainvitals.wire import coding
 from trainvitals.wire.checklist import STAGE_NAMES, Changes, Checklist
-from trainvitals.wire.messages import Finding, RunEnd, RunEnded
+from trainvitals.wire.messages import Finding, LayerInfo, ModelInfo, RunEnd, RunEnded
 from trainvitals.wire.rules import RuleChange
 from trainvitals_server.store.interface import Store
 
@@ -21,10 +22,20 @@ FALLING = [2.0 / (1 + step / 20) for step in range(60)]
 
 
 def begin(
-    client: TestClient, run_id: str, *, started_at: float, project: str = "tests", name: str = "", **config: Any
+    client: TestClient,
+    run_id: str,
+    *,
+    started_at: float,
+    project: str = "tests",
+    name: str = "",
+    layers: Sequence[LayerInfo] = (),
+    **config: Any,
 ) -> None:
     said = msgspec.structs.replace(START, name=name or run_id, started_at=started_at, project=project, config=config)
     assert client.put(f"/api/v1/runs/{run_id}", content=coding.encode(said), headers=MSGPACK).status_code == 200
+    if layers:
+        model = coding.encode(ModelInfo(layers=list(layers), optimizers=[]))
+        assert client.put(f"/api/v1/runs/{run_id}/model", content=model, headers=MSGPACK).status_code == 204
 
 
 def trained(
@@ -116,6 +127,31 @@ def test_a_run_is_rather_held_against_one_of_its_own_name(client: TestClient) ->
 
     assert against(client, "now") == "older"
     assert against(client, "another") == "newer"
+
+
+def test_a_run_is_held_against_one_of_a_model_like_its_own(client: TestClient) -> None:
+    layers = [LayerInfo(name=f"{place}", kind="Linear", parameters=9, trainable=9) for place in range(4)]
+    longer = [*layers, LayerInfo(name="4", kind="Linear", parameters=9, trainable=9)]
+    other = [msgspec.structs.replace(layer, kind="Conv2d") for layer in layers]
+    trained(client, "alike", started_at=1001.0, layers=layers)
+    trained(client, "other", started_at=1002.0, layers=other)
+    trained(client, "unwatched", started_at=1003.0, layers=[])
+    begin(client, "now", started_at=1004.0, layers=longer)
+    begin(client, "alone", started_at=1005.0, project="another", layers=layers)
+
+    assert against(client, "now") == "alike"
+    assert against(client, "unwatched") is None
+    assert against(client, "alone") is None
+
+
+def test_a_run_of_which_little_is_known_comes_after_others(client: TestClient, store: Store) -> None:
+    trained(client, "known", started_at=1001.0)
+    trained(client, "little known", started_at=1002.0, name="gpt")
+    begin(client, "now", started_at=1003.0, name="gpt")
+    store.save_findings("known", [], health=100, little_known=False)
+    store.save_findings("little known", [], health=100, little_known=True)
+
+    assert against(client, "now") == "known"
 
 
 def test_where_no_run_was_healthy_before_there_is_nothing_to_say(client: TestClient) -> None:

@@ -14,7 +14,7 @@ from trainvitals.wire.definitions import Definitions
 from trainvitals_server.api.answers import answer, answers
 from trainvitals_server.api.checks import existing
 from trainvitals_server.api.services import Given
-from trainvitals_server.diagnosis.changes import BATCH_FACTS, changes, first_batch
+from trainvitals_server.diagnosis.changes import BATCH_FACTS, changes, first_batch, is_like
 from trainvitals_server.diagnosis.checklist.telling import checklist
 from trainvitals_server.diagnosis.parting import parting
 from trainvitals_server.store.interface import RunQuery, Span, Store
@@ -25,6 +25,7 @@ FIRST: Final = Span(last=999)
 FIRST_POINTS: Final = 1000  # as they were recorded
 POINTS: Final = 400
 NEWEST_RUNS: Final = 200  # among which one of the same name is looked for
+NEAREST_RUNS: Final = 20  # of these, whose models are looked at
 router = APIRouter(prefix="/api/v1/runs/{run_id}", tags=["checklist"], dependencies=EXISTING)
 
 
@@ -41,7 +42,7 @@ def show_checklist(run_id: str, request: Request, services: Given) -> Response:
 @router.get("/changes", responses=answers(Changes))
 def show_changes(run_id: str, request: Request, services: Given, against: str | None = None) -> Response:
     """What differs from another run: the one that is named, or the project's newest before it that has finished and is
-    healthy, of the same name if there is one."""
+    healthy, of a model like it, and of the same name if there is one."""
     store = services.store
     now = store.run(run_id)
     other = against if against is not None else _last_healthy(store, now)
@@ -61,8 +62,10 @@ def _last_healthy(store: Store, run: RunDetail) -> str | None:
         is_healthy=True,
         limit=NEWEST_RUNS,
     )
-    found = store.runs(query).runs
-    return next((run.run_id for run in found if run.name == summary.name), found[0].run_id if found else None)
+    found = list(store.runs(query).runs)
+    found.sort(key=lambda one: (one.little_known, one.name != summary.name))  # else as they are, the newest first
+    candidates = (store.run(one.run_id) for one in found[:NEAREST_RUNS])
+    return next((one.summary.run_id for one in candidates if is_like(run, one)), None)
 
 
 def _first_facts(store: Store, run: RunDetail) -> dict[str, float]:

@@ -22,6 +22,7 @@ DATA_FACTS: Final = {"classes": "classes", "rows": "rows of a batch"}
 CHECKSUM: Final = FACTS + "input_checksum"
 BATCH_FACTS: Final = {FACTS + "input_mean": "mean", FACTS + "input_std": "deviation", CHECKSUM: "checksum"}
 _DATA: Final = re.compile(r"(^|[._/-])(data|dataset|datasets|corpus|split|train_file)([._/-]|$)", re.IGNORECASE)
+SAME_MODEL: Final = 0.5  # share of the layers
 _GPU: Final = re.compile(r"system/gpu(\d+)_")
 
 
@@ -44,6 +45,13 @@ def changes(
         parting=parting,
         unknown=_unknown(now, before),
     )
+
+
+def is_like(now: RunDetail, before: RunDetail) -> bool:
+    """Whether two runs train the same model, or one that it was made of: half of its layers, or more, are the same by
+    name and kind. Of two that watch none it is not known, and taken for so."""
+    ours, theirs = ({(layer.name, layer.kind) for layer in run.layers} for run in (now, before))
+    return len(ours & theirs) >= SAME_MODEL * max(len(ours), len(theirs))
 
 
 def _unknown(now: RunDetail, before: RunDetail) -> list[str]:

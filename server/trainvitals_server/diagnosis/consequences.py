@@ -35,6 +35,7 @@ TOO_MUCH: Final = (
     *DATA,
     "poor_initialisation",
     "gradients_not_zeroed",
+    "accumulation_unscaled",
     "learning_rate_too_high",
     "activations_growing",
 )
@@ -47,6 +48,7 @@ FOLLOWS_FROM: Final[dict[str, tuple[str, ...]]] = {
     "adam_rms_high": ("data_not_shuffled", "learning_rate_too_high", "updates_too_large"),
     "attention_entropy_collapse": ("attention_logits_growing", *ATTENTION),
     "attention_logits_growing": ATTENTION,
+    "clipping_always": ("accumulation_unscaled", "gradients_not_zeroed"),
     "class_collapse": (
         *(*START, *DATA, *SETTINGS, "data_not_shuffled", "labels_constant", "embedding_rows_unused", *DEPTH, *INSIDE),
     ),
@@ -58,6 +60,7 @@ FOLLOWS_FROM: Final[dict[str, tuple[str, ...]]] = {
         *(*START, "updates_lost", "schedule_ended", "schedule_not_started"),
         *("non_finite_values", "dead_activations", "vanishing_gradients"),
     ),
+    "learning_rate_too_high": ("accumulation_unscaled",),
     "learning_rate_too_low": ("schedule_not_started",),
     "loss_diverging": (
         *(*TOO_MUCH, "data_not_shuffled", "non_finite_values", "exploding_gradients", "updates_too_large"),
