@@ -64,9 +64,9 @@ def learning_rate_range(case: Case) -> Verdict:
     numbers["chosen"] = own
     if own == 0:
         return unknown(f"{said}; the rate is 0", numbers, advice=["Fine for the first step of a warm-up."])
-    after, is_all = _own_steps(case)
-    numbers["loss after 30 steps at it"] = after
-    in_vain = is_all and falls is not None and own > falls and after > _untaught(case)
+    after, steps = _own_steps(case)
+    numbers[f"loss after {steps} steps at it"] = after
+    in_vain = steps == OWN_STEPS and falls is not None and own > falls and after > _untaught(case)
     if in_vain or not after <= _harmful(case):
         return failed(
             f"at the rate chosen ({shown(own)}) the loss goes from {shown(case.probe.loss)} to {shown(after)}",
@@ -74,10 +74,11 @@ def learning_rate_range(case: Case) -> Verdict:
             advice=[f"Lower it; {said}." if falls else "Lower it by factors of ten."],
         )
     if falls is None:
-        return unknown(f"{said}; {shown(own)} does no harm", numbers, advice=["Give it more time: seconds=60."])
+        harmless = f"{shown(own)}, which was chosen, does no harm within {steps} {'step' if steps == 1 else 'steps'}"
+        return unknown(f"{said}; {harmless}", numbers, advice=["Give it more time: seconds=60."])
     if (far_off := _far_off(own, falls, said, numbers)) is not None:
         return far_off
-    return passed(f"{said}; {shown(own)} was chosen, and 30 steps at it lead to {shown(after)}", numbers)
+    return passed(f"{said}; {shown(own)} was chosen, and {steps} steps at it lead to {shown(after)}", numbers)
 
 
 def _far_off(own: float, falls: float, said: str, numbers: dict[str, float | str]) -> Verdict | None:
@@ -132,18 +133,18 @@ def _falls_fastest(rates: list[float], losses: list[float]) -> float | None:
     return rates[max(range(len(falls)), key=falls.__getitem__)]
 
 
-def _own_steps(case: Case) -> tuple[float, bool]:
-    """The least loss of the last third of 30 steps at the rate chosen, NaN or infinity if it came to that; whether
-    there was time for all of them."""
+def _own_steps(case: Case) -> tuple[float, int]:
+    """The least loss of the last third of 30 steps at the rate chosen, NaN or infinity if it came to that; for how many
+    of them there was time."""
     losses: list[float] = []
     with case.trial() as trial:
         for _ in range(OWN_STEPS):
             losses.append(trial.step(case.batch, trial.optimizers))
             if not math.isfinite(losses[-1]):
-                return losses[-1], True
+                return losses[-1], len(losses)
             if case.late:
                 break
-    return min(losses[-OWN_STEPS // 3 :]), len(losses) == OWN_STEPS
+    return min(losses[-OWN_STEPS // 3 :]), len(losses)
 
 
 def _untaught(case: Case) -> float:
