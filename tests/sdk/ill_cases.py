@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812
 
-from tests.sdk.healthy_cases import Arguments, classifier, convolutional, regression
+from tests.sdk.healthy_cases import Arguments, classifier, convolutional, lstm, regression
 from tests.sdk.healthy_models import Stateful
 from trainvitals.preflight.catalogue import all_checks
 
@@ -335,6 +335,17 @@ def layer_that_is_never_called() -> Arguments:
 @ill("parameters_without_gradient")
 def layer_behind_a_detach() -> Arguments:
     return of(Forgetful(calls=True))
+
+
+@ill("training_mode")
+def lstm_with_dropout_left_in_eval_mode() -> Arguments:
+    class Last(nn.LSTM):
+        def forward(self, inputs: Tensor) -> Tensor:  # type: ignore[override]
+            return super().forward(inputs)[0][:, -1]
+
+    arguments = lstm()
+    model = Last(6, 3, num_layers=2, dropout=0.5, batch_first=True).eval()
+    return {**arguments, "model": model, "optimizer": torch.optim.Adam(model.parameters(), lr=1e-2)}
 
 
 @ill("training_mode")

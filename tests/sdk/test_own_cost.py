@@ -84,10 +84,10 @@ class TestOverhead:
 
     STEPS = 97  # the last is sampled
 
-    def train(self, offline: Any, *, given: Any, logged: Any) -> tuple[float, float]:
+    def train(self, offline: Any, *, given: Any, logged: Any, model: nn.Module | None = None) -> tuple[float, float]:
         """The seconds that it took, and the share that is told in the end."""
         started = time.perf_counter()
-        model = Taking(4, 1)
+        model = model or Taking(4, 1)
         optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
         run = offline.init()
         run.watch(model, optimizer, every=32, dense=1)
@@ -108,6 +108,24 @@ class TestOverhead:
         whole, told = self.train(offline, given=Slow(), logged=1.0)
         timed = self.STEPS - 2  # all but the first, before any is known, and the last, which is not over
         assert told >= timed * Slow.SECONDS / whole
+
+    def test_what_a_snapshot_takes_is_counted(self, offline: Any) -> None:
+        waited: list[float] = []
+
+        class SlowToLookAt(Tensor):
+            def detach(self) -> Tensor:
+                started = time.perf_counter()
+                time.sleep(0.05)
+                waited.append(time.perf_counter() - started)
+                return self.as_subclass(Tensor).detach()
+
+        class Slowly(Taking):
+            def forward(self, input: Any) -> Tensor:
+                return super().forward(input).as_subclass(SlowToLookAt)
+
+        whole, told = self.train(offline, given=torch.ones(1), logged=1.0, model=Slowly(4, 1))
+        assert len(waited) == 4, "of each snapshot"
+        assert sum(waited[:-1]) / whole <= told <= 1
 
     def test_hooks_of_all_modules_see_nothing_of_how_it_is_learnt(self, offline: Any) -> None:
         seen: list[nn.Module] = []

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.real_server import RealServer
 from trainvitals.command import main
 
 TRAINING = """
@@ -55,6 +56,19 @@ def test_prints_the_checklist_and_ends_with_0_where_nothing_failed(
     assert said.out.startswith("preflight of Sequential: ")
     assert "check the inside" in said.out
     assert said.err == ""
+
+
+def test_the_checklist_is_kept_with_a_run_where_a_project_is_named(
+    script: Path, server: RealServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TRAINVITALS_SERVER_URL", server.url)
+    monkeypatch.setenv("TRAINVITALS_DIR", str(tmp_path / "spool"))
+    assert main(["preflight", str(script), "--seconds", "10", "--project", "digits"]) == 0
+
+    run = server.only_run
+    summary = run.summary
+    assert (summary.project, summary.name, summary.status) == ("digits", f"preflight of {script}", "finished")
+    assert {check.stage for check in run.preflight} == {"start simple", "confirm the loss", "check the inside"}
 
 
 def test_ends_with_1_where_something_failed(script: Path, capsys: pytest.CaptureFixture[str]) -> None:

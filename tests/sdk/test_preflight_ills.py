@@ -114,6 +114,37 @@ def first_layer_normalises() -> Arguments:
     return of(nn.Sequential(nn.BatchNorm1d(12), *layers(nn.ReLU())), batch=(inputs * 1000, labels))
 
 
+class FromBytes(nn.Module):
+    """Pictures as files have them, and truths, to numbers."""
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        return inputs.float() if inputs.dtype == torch.bool else inputs.float() / 32 - 4
+
+
+def bytes_alone() -> Arguments:
+    inputs, labels = classifier()["batch"]
+    pictures = (inputs * 32 + 128).clamp(0, 255).to(torch.uint8)
+    return of(nn.Sequential(FromBytes(), *layers(nn.ReLU())), batch=(pictures, labels))
+
+
+def truths_alone() -> Arguments:
+    inputs, labels = classifier()["batch"]
+    return of(nn.Sequential(FromBytes(), *layers(nn.ReLU())), batch=(inputs > 0, labels))
+
+
+def focal(logits: Tensor, labels: Tensor) -> Tensor:
+    each = F.cross_entropy(logits, labels, reduction="none")
+    return ((1 - (-each).exp()).square() * each).mean()
+
+
+def own_forward() -> Arguments:
+    return {
+        **classifier(),
+        "loss_fn": None,
+        "forward": lambda model, batch: F.cross_entropy(model(batch[0]), batch[1]),
+    }
+
+
 TRAPS: list[tuple[str, Callable[[], Arguments], str]] = [
     ("optimizer_parameters", lambda: of(Teacher()), "passed"),
     ("optimizer_parameters", two_optimizers, "passed"),
@@ -131,6 +162,12 @@ TRAPS: list[tuple[str, Callable[[], Arguments], str]] = [
     ("batch_mixing", stateful, "unknown"),
     ("gradient_check", domain_adversarial, "unknown"),
     ("detached_graph", stateful, "passed"),
+    ("input_used", bytes_alone, "passed"),
+    ("input_used", truths_alone, "passed"),
+    ("regularisation", own_forward, "unknown"),
+    ("label_balance", lambda: {**classifier(), "loss_fn": focal}, "unknown"),
+    ("label_range", lambda: {**classifier(), "loss_fn": focal, "num_classes": None}, "unknown"),
+    ("label_range", lambda: {**classifier(), "loss_fn": focal}, "passed"),
     ("detached_graph", lambda: of(layers(nn.ReLU()).requires_grad_(False)), "unknown"),
 ]
 

@@ -227,6 +227,28 @@ class TestCompiled:
 
     @pytest.mark.slow
     @pytest.mark.filterwarnings("ignore:The .grad attribute")  # of the compiler's own making
+    @pytest.mark.parametrize("at", [0, 1, 7])
+    def test_a_part_that_is_compiled_while_it_is_watched_is_told_of_once(
+        self, offline: Any, capsys: pytest.CaptureFixture[str], at: int
+    ) -> None:
+        torch._dynamo.reset()
+        model = mlp().append(Body(1, 1))
+        optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+        run = offline.init()
+        run.watch(model, optimizer, every=1)
+        for step in range(22):
+            if step == at:
+                model[3].compile(fullgraph=True, backend="eager")
+            optimizer.zero_grad()
+            model(torch.ones(2, 4)).sum().backward()
+            optimizer.step()
+        run.finish()
+        assert capsys.readouterr().err.count("activation stats are left out") == 1
+        assert offline.stats(21)["activation_max"]["0"] > 0
+        assert math.isnan(offline.stats(21)["activation_max"]["3.linear"])
+
+    @pytest.mark.slow
+    @pytest.mark.filterwarnings("ignore:The .grad attribute")  # of the compiler's own making
     @pytest.mark.parametrize("order", ["watch, then compile", "compile, then watch", "in place", "only a part"])
     def test_no_graph_breaks_and_nothing_is_claimed_that_was_not_seen(
         self, offline: Any, capsys: pytest.CaptureFixture[str], order: str

@@ -218,6 +218,9 @@ def test_updates_are_lost_in_half_precision(offline: Any) -> None:
     lost = (before == after)[pulled].float().mean().item()
     assert watched.stats["lost_update_fraction"]["0"] == pytest.approx(lost)
     assert lost > 0.5
+    last_place = before.float().abs().log2().floor().sub(7).exp2()  # of bfloat16, which keeps seven bits
+    under_half = (1e-6 * watched.gradient("0").float().abs() < last_place / 2)[pulled].float().mean().item()
+    assert lost == pytest.approx(under_half, abs=0.02)
 
 
 def test_rows_of_an_embedding_that_never_come_up_have_not_moved(offline: Any) -> None:
@@ -308,6 +311,18 @@ class TestLargeTensors:
         assert math.isnan(watched.stats["activation_max"]["0"])
         assert watched.stats["activation_nonfinite"]["0"] >= 1
         assert math.isnan(watched.stats["grad_norm"]["0"])
+
+    @pytest.mark.parametrize(("row", "column"), [(0, 0), (77, 3), (300, 131), (511, 255)])
+    @pytest.mark.parametrize("value", [math.nan, math.inf])
+    def test_one_gradient_that_is_not_finite_does_not_hide(
+        self, offline: Any, row: int, column: int, value: float
+    ) -> None:
+        model = nn.Sequential(nn.Linear(256, 512), nn.Linear(512, 512), nn.Linear(512, 1))
+        spoilt = torch.tensor(row), torch.tensor(column)
+        model[0].weight.register_hook(lambda gradient: gradient.index_put(spoilt, torch.tensor(value)))
+        watched = Watched(offline, model, torch.optim.SGD(model.parameters(), lr=0.001), [torch.randn(16, 256)])
+        assert watched.stats["grad_nonfinite"]["0"] >= 1
+        assert watched.stats["grad_nonfinite"]["1"] == 0
 
     def test_an_embedding_of_which_few_rows_move_is_seen_to_move(self, offline: Any) -> None:
         torch.manual_seed(0)

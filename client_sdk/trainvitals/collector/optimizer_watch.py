@@ -89,22 +89,25 @@ class OptimizerWatch:
             held = [self._parameters[member].grad for member in group.members]
             dense = [None if gradient is None or gradient.is_sparse else gradient for gradient in held]
             present = [place for place, gradient in enumerate(dense) if gradient is not None]
-            columns = None
-            if group.whole or sample.in_depth:
-                rows = group.gradients(dense)
-                rows = rows if scale is None else rows.div_(scale)
-                columns = gradients.reduce_rows(rows) if group.whole else None
-            if sample.in_depth:
-                self._gradient_rows.append(rows)
-                self._add(sample, "gradient_values", gradient_values.reduce_rows(rows), group, present)
-                if sample.with_histograms:
-                    self._add(sample, HISTOGRAM + "gradients", histograms.reduce_rows(rows), group, present)
-            if columns is None and present:
+            each = None  # of all values, where rows have few
+            if not group.whole and present:
                 each = gradients.reduce_each([local(gradient) for gradient in dense if gradient is not None])
                 owners, sizes = group.layers_of(present)
                 sample.add("gradients", each if scale is None else each / scale, owners=owners, sizes=sizes)
-            elif columns is not None:
-                self._add(sample, "gradients", columns, group, present)
+            if group.whole or sample.in_depth:
+                rows = group.gradients(dense)
+                rows = rows if scale is None else rows.div_(scale)
+            if group.whole:
+                self._add(sample, "gradients", gradients.reduce_rows(rows), group, present)
+            if sample.in_depth:
+                self._gradient_rows.append(rows)
+                columns = gradient_values.reduce_rows(rows)
+                if each is not None:
+                    places = at_device_of(rows, torch.tensor(present))
+                    gradient_values.add_unseen(columns, each[gradients.LARGEST], places=places, sizes=sizes)
+                self._add(sample, "gradient_values", columns, group, present)
+                if sample.with_histograms:
+                    self._add(sample, HISTOGRAM + "gradients", histograms.reduce_rows(rows), group, present)
             for place, gradient in enumerate(held):
                 if gradient is not None and gradient.is_sparse:
                     self._take_sparse(sample, gradient if scale is None else gradient / scale, group, place)

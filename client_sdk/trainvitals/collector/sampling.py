@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
+from statistics import median
 from typing import Final
 
 from trainvitals.wire.capture import CAPTURE_STEPS, CaptureOutcome
@@ -10,7 +11,7 @@ from trainvitals.wire.capture import CAPTURE_STEPS, CaptureOutcome
 FIRST_DENSE: Final = (10, 50)  # steps from the start, each sampled: at least, and at most
 FOR_SNAPSHOTS: Final = (0.25, 0.75)  # of the budget: at least, and at most, as not all that they cost is seen
 DENSE_SHARE: Final = 0.5  # of what the budget allows for the first thousand steps
-INTERVALS: Final = (1, 2, 5, 10, 20, 50, 100)
+INTERVALS: Final = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000)
 FIRST_INTERVAL: Final = 10  # until it is known what snapshots cost
 FIRST_STEPS: Final = 1000  # of which …
 FIRST_SNAPSHOTS: Final = 50  # … so many are sampled, whatever it costs: a short run is to tell something
@@ -20,6 +21,7 @@ LOOK_IN_DEPTH: Final = 5  # every so many snapshots, with the stats that are loo
 TAKE_HISTOGRAMS: Final = 2 * LOOK_IN_DEPTH  # every so many snapshots, which then look in depth as well
 COSTS: Final = TAKE_HISTOGRAMS  # snapshots to judge by, so that all sorts count as often as they come
 WARM_UP: Final = 3  # snapshots that pay for memory and kernels that later ones find there
+MOST_TIMES: Final = 10  # the usual cost, as which one counts that took longer: the machine was busy elsewhere
 CALM: Final = 1.3  # how far under the budget a denser interval has to be, lest it goes back and forth
 CAPTURE_PAUSE: Final = 500  # steps from one capture to the next: findings come in swarms
 
@@ -72,9 +74,10 @@ class Sampling:
             self._costs.append(cost_seconds)
         if self._fixed or len(self._costs) < LOOK_IN_DEPTH or step_seconds <= 0:
             return
-        mean = sum(self._costs) / len(self._costs)
-        least, most = (share * self._budget for share in FOR_SNAPSHOTS)
-        left = min(max(least, self._budget - always_seconds / step_seconds), most)
+        most = MOST_TIMES * median(self._costs)
+        mean = sum(min(cost, most) for cost in self._costs) / len(self._costs)
+        lower, upper = (share * self._budget for share in FOR_SNAPSHOTS)
+        left = min(max(lower, self._budget - always_seconds / step_seconds), upper)
         needed = mean / (left * step_seconds)
         longest = self._longest(step)
         interval = min(_shortest(needed), longest)

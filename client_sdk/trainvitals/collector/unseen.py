@@ -22,7 +22,19 @@ def blind_words(why: str, *, with_attention: bool) -> str:
     return f"outputs of layers are not seen, for {why}: {stats} are left out, all others are recorded"
 
 
-def tell_of_compiled_parts(roots: Sequence[nn.Module], tell: Callable[[str], None]) -> None:
-    """Of each part of the models that was compiled by itself."""
-    for part in [part for root in roots for part in compiled_parts(root)]:
-        tell(f"outputs of layers in {part!r} are not seen, for it is compiled: activation stats are left out")
+class CompiledParts:
+    """Tells of each part of the models that is compiled by itself, whenever that happens, once."""
+
+    def __init__(self, roots: Sequence[nn.Module], tell: Callable[[str], None]) -> None:
+        self._roots = roots
+        self._tell = tell
+        self._known: set[str] = set()
+
+    def look(self) -> None:
+        """Tell of those that were not known yet."""
+        for part in [part for root in self._roots for part in compiled_parts(root)]:
+            if part not in self._known:
+                self._known.add(part)
+                self._tell(
+                    f"outputs of layers in {part!r} are not seen, for it is compiled: activation stats are left out"
+                )

@@ -42,7 +42,7 @@ from trainvitals.collector.steps import StepCounter
 from trainvitals.collector.toll import Toll
 from trainvitals.collector.transforms import is_transformed
 from trainvitals.collector.turns import Turns
-from trainvitals.collector.unseen import FLATTENED, blind_words, tell_of_compiled_parts
+from trainvitals.collector.unseen import FLATTENED, CompiledParts, blind_words
 from trainvitals.wire.capture import CaptureOutcome
 from trainvitals.wire.facts import FACTS
 
@@ -99,6 +99,7 @@ class Watch:
         self._losses = LossWatch(self._guarded, is_plain=is_plain)
         self._accumulation = Accumulation(optimizers[0], self._guarded, faults=self._faults, is_plain=is_plain)
         self._kept = KeptGradients(optimizers[0], self._guarded, faults=self._faults, is_plain=is_plain)
+        self._compiled = CompiledParts(self._roots, tell)
         self._unheard = 0  # snapshots in a row without an output
         self._snapshots = 0
         self._sample: Sample | None = None
@@ -117,7 +118,7 @@ class Watch:
         if self._blind and self._leads:
             self._tell(blind_words("the model is compiled", with_attention=self._attention is not None))
         elif self._leads:
-            tell_of_compiled_parts(self._roots, self._tell)
+            self._compiled.look()
         if self._layers.are_flattened and self._leads:
             self._tell(FLATTENED)
         if self._shards is None and any(is_sharded(one) for one in self._parameters):
@@ -322,8 +323,8 @@ class Watch:
             return
         self._unheard = 0 if self._blind or self._forward.called else self._unheard + 1
         self._snapshots += 1
-        if self._snapshots == MOST_UNHEARD and not self._blind:
-            tell_of_compiled_parts(self._roots, self._tell)  # since watching began
+        if (self._snapshots == MOST_UNHEARD or sample.with_histograms) and not self._blind:
+            self._compiled.look()  # what was since watching began
         if self._unheard == MOST_UNHEARD:
             self._blind = True
             why = "their hooks do not run (was the model compiled after watch, or called by other means?)"

@@ -7,10 +7,19 @@ import copy
 from collections.abc import Callable, Mapping, MutableMapping
 from typing import Any, Final
 
+import torch
 from torch import Tensor
 
 Batch = Any  # whatever the model and the loss take
 LABELS: Final = ("labels", "label", "targets", "target")  # what a batch that is one mapping calls its targets
+CONTENT: Final[
+    tuple[Callable[[Tensor], bool], ...]
+] = (  # what inputs consist of: the first kind of which there are any
+    lambda tensor: tensor.is_floating_point() or tensor.is_complex(),
+    lambda tensor: tensor.dtype.itemsize > 1,
+    lambda tensor: tensor.dtype != torch.bool,
+    lambda tensor: True,
+)
 KEPT: Final = ("mask", "length", "size", "index")  # parts of an input that say which values count, not values
 
 
@@ -74,14 +83,14 @@ def with_inputs(batch: Batch, change: Callable[[Tensor], Tensor]) -> Batch:
 
 
 def with_zeroed_inputs(batch: Batch) -> Batch:
-    """Inputs without content: numbers are zero; where there are only whole numbers (tokens), those. Masks, lengths and
-    indices stay."""
-    inputs, _ = parts_of(batch)
-    floats = any(tensor.is_floating_point() for tensor in tensors(inputs))
+    """Inputs without content: numbers are zero; where there are only whole numbers (tokens), those, where these are
+    bytes alone (pictures), those, and where there is but true and false, that. Masks, lengths and indices beside them
+    stay."""
+    inputs = list(tensors(parts_of(batch)[0]))
+    is_content = next((kind for kind in CONTENT if any(map(kind, inputs))), None)
 
     def zeroed(tensor: Tensor) -> Tensor:
-        is_content = tensor.is_floating_point() if floats else tensor.dtype.itemsize > 1
-        return tensor.new_zeros(tensor.shape) if is_content else tensor
+        return tensor.new_zeros(tensor.shape) if is_content is not None and is_content(tensor) else tensor
 
     if not isinstance(batch, Mapping):
         return with_inputs(batch, zeroed)

@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
-from trainvitals.active import preflight
+from trainvitals.active import init, preflight
 
 NOTHING_FAILED: Final = 0
 SOMETHING_FAILED: Final = 1
@@ -41,6 +41,7 @@ def preflight_command(arguments: Sequence[str]) -> int:
     )
     parser.add_argument("target", metavar="FILE[:FUNCTION]", help="a Python file (the function: preflight)")
     parser.add_argument("--seconds", type=float, help="about how long it may take (default: 20)")
+    parser.add_argument("--project", help="keep the checklist with a run of its own in this project")
     options = parser.parse_args(arguments)
     given = {} if options.seconds is None else {"seconds": options.seconds}
     try:
@@ -49,6 +50,8 @@ def preflight_command(arguments: Sequence[str]) -> int:
         print(f"trainvitals: {error}", file=sys.stderr)
         return NOT_UNDERSTOOD
     print(report)
+    if options.project is not None:
+        init(project=options.project, name=f"preflight of {options.target}").finish()  # which takes it along
     return NOTHING_FAILED if report.passed else SOMETHING_FAILED
 
 

@@ -3,14 +3,17 @@ all."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Final
 
 import torch
 from torch import Tensor
 
+from trainvitals.collector.parcel import at_device_of
 from trainvitals.collector.stats.norms import means_of_layers, owned
 
 STATS: Final = ("grad_mean", "grad_zero_fraction", "grad_nonfinite")
+NONFINITE: Final = 2  # the row of shares that are not finite among what is reduced
 
 
 def reduce_rows(rows: Tensor) -> Tensor:
@@ -18,6 +21,14 @@ def reduce_rows(rows: Tensor) -> Tensor:
     scratch = torch.empty_like(rows)  # for comparisons, which are slow on a CPU where they give booleans
     zeros = torch.eq(rows, 0, out=scratch).mean(dim=1)
     return torch.stack((rows.mean(dim=1), zeros, torch.sub(rows, rows, out=scratch).ne_(0).mean(dim=1)))
+
+
+def add_unseen(reduced: Tensor, maxima: Tensor, *, places: Tensor, sizes: Sequence[int]) -> None:
+    """Where few values stand for all, count one that is not finite where the absolute maximum of all of them, [places],
+    is not. ``places``: of the columns of what was reduced; ``sizes``: how many values each gradient has."""
+    one = at_device_of(reduced, torch.tensor([1 / size for size in sizes], dtype=reduced.dtype))
+    least = torch.where(maxima.isfinite(), 0, one)
+    reduced[NONFINITE].index_copy_(0, places, torch.maximum(reduced[NONFINITE].index_select(0, places), least))
 
 
 def reduce_sparse(gradient: Tensor) -> Tensor:

@@ -13,6 +13,7 @@ from trainvitals.collector.stats.activations import extremes, largest_of
 from trainvitals.collector.stats.norms import maxima_of_layers, norms_of_layers
 
 STATS: Final = ("grad_norm", "grad_max")
+LARGEST: Final = 1  # the row of absolute maxima among what is reduced
 
 
 def reduce_rows(rows: Tensor) -> Tensor:

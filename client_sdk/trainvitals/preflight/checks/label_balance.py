@@ -26,7 +26,12 @@ def label_balance(case: Case) -> Verdict:
     words (unknown); one batch never tells of the whole data set (unequal classes are unknown).
     """
     known = understand(case)
-    if known is None or known.kind not in OF_CLASSES:
+    if known is None:
+        return unknown(
+            "which loss it is could not be told, nor whether there are classes",
+            advice=["Count the labels of some batches by hand."],
+        )
+    if known.kind not in OF_CLASSES:
         return passed("not a classification into classes: there is nothing to balance")
     labels = case.targets[case.targets != IGNORED] if isinstance(case.targets, Tensor) else known.labels
     labels = labels if not labels.is_floating_point() else known.labels

@@ -57,7 +57,14 @@ def label_range(case: Case) -> Verdict:
         return failed(said, numbers, advice=["Map the labels to 0 and 1."])
     if known is not None and known.kind in ("mse", "mae") and (verdict := _out_of_reach(case, numbers)):
         return verdict
-    return passed(f"targets go from {shown(low)} to {shown(high)}, within reach", numbers)
+    said = f"targets go from {shown(low)} to {shown(high)}"
+    if known is None and (case.num_classes is None or case.targets.is_floating_point()):
+        return unknown(
+            f"{said}; which loss it is could not be told, nor what it can reach",
+            numbers,
+            advice=["Give num_classes= where they are classes; else hold them against what the model can give."],
+        )
+    return passed(f"{said}, within reach", numbers)
 
 
 def _not_finite(case: Case, numbers: dict[str, float | str]) -> Verdict:

@@ -38,7 +38,8 @@ def regularisation(case: Case) -> Verdict:
     with case.trial() as trial:
         if not trial.run(case.batch).loss.requires_grad:
             return unknown("the loss has no graph", advice=["See detached graph."])
-        penalty = _penalty(case, trial)
+        is_seen = case.loss_fn is not None and case.forward is None and not isinstance(case.batch, Mapping)
+        penalty = _penalty(case, trial) if is_seen else [None] * len(trial.trainable())
         if penalty is None:
             return unknown(
                 "the loss asks the model once more: a penalty cannot be told from the data",
@@ -51,6 +52,13 @@ def regularisation(case: Case) -> Verdict:
     numbers |= {"weight decay": coupled, "decay in parts of a step": decoupled}
     share = max((pull + coupled) / max(data, 1e-30), decoupled)
     numbers["pull / data"] = share
+    if not is_seen and share <= EVEN:
+        said = f"weight decay pulls {shown(share)} times as much as the data" if share else "there is no weight decay"
+        return unknown(
+            f"{said}; a penalty within the loss cannot be told from the data where the model makes the loss itself",
+            numbers,
+            advice=["Log the parts of the loss one by one, and compare them."],
+        )
     if pull + coupled + decoupled == 0:
         return passed("neither a penalty nor weight decay is seen", numbers)
     said = f"the pull on the weights is {shown(share)} times that of the data"
@@ -79,8 +87,6 @@ def _penalty(case: Case, trial: Trial) -> list[Tensor | None] | None:
     """The loss's gradient with the output held fixed, by the copy's weights and by the original's, which a loss may
     hold on to; None if the model is asked again."""
     weights = trial.trainable()
-    if case.loss_fn is None or case.forward is not None or isinstance(case.batch, Mapping):
-        return [None] * len(weights)
     asked: list[bool] = []
     handles = [
         model.register_forward_pre_hook(lambda module, inputs: asked.append(True))

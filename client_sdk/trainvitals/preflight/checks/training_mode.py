@@ -23,7 +23,7 @@ def training_mode(case: Case) -> Verdict:
     Cries wolf: a loop that calls train() itself; libraries that hand out pre-trained models in eval mode (unknown);
     batch norm that is frozen on purpose while the model as a whole trains (passed).
     """
-    moody = {name: part for name, part in case.model.named_modules() if isinstance(part, (_BatchNorm, _DropoutNd))}
+    moody = {name: part for name, part in case.model.named_modules() if _cares(part)}
     resting = [name for name, part in moody.items() if not part.training]
     numbers = {"dropout and batch norm layers": len(moody), "of them in eval mode": len(resting)}
     if not moody:
@@ -38,6 +38,14 @@ def training_mode(case: Case) -> Verdict:
     if any(_comes_from_a_library(part) for part in (case.model, *case.model.children())):
         return unknown(f"{said}; its library hands it out like that", numbers, advice=advice)
     return failed(said, numbers, advice=advice)
+
+
+def _cares(module: nn.Module) -> bool:
+    if isinstance(module, nn.RNNBase):
+        return bool(module.dropout > 0 and module.num_layers > 1)  # it lies between layers
+    if isinstance(module, nn.MultiheadAttention):
+        return bool(module.dropout > 0)
+    return isinstance(module, (_BatchNorm, _DropoutNd))
 
 
 def _comes_from_a_library(module: nn.Module) -> bool:
