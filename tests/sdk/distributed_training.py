@@ -4,7 +4,8 @@ Run as: python -m tests.sdk.distributed_training HOW FOLDER, which gets folders 
 with the losses of each rank. HOW: ddp, fsdp, fsdp1 (its first version), fsdp1-original (which shows the parameters
 that it has flattened), hybrid, tensor, accumulating (ddp, each step's gradient from two passes), clipping (fsdp),
 sparse (ddp, an embedding whose gradients are), or large and late (fsdp, with a norm, two passes a step, and parameters
-of which a rank holds more values than are looked at; late reduces gradients after the last pass alone). Where a norm
+of which a rank holds more values than are looked at; late reduces gradients after the last pass alone), unsynced (ddp,
+which does so, too), recomputed (fsdp, whose passes are checkpoints, computed again in the backward pass). Where a norm
 is, all ranks have the same batch: of parts each would norm by its own.
 """
 
@@ -14,6 +15,7 @@ import functools
 import json
 import sys
 from collections.abc import Callable
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any, Final
 
@@ -23,6 +25,7 @@ from torch.distributed.device_mesh import init_device_mesh
 from torch.distributed.fsdp import FSDPModule, FullyShardedDataParallel, fully_shard
 from torch.distributed.tensor.parallel import ColwiseParallel, RowwiseParallel, parallelize_module
 from torch.nn.parallel import DistributedDataParallel
+from torch.utils.checkpoint import checkpoint
 
 import trainvitals as tv
 from tests.sdk.forked_ranks import fork_ranks
@@ -66,6 +69,8 @@ WAYS: dict[str, tuple[int, Callable[[nn.Module], nn.Module]]] = {
     "tensor": (2, tensor_parallel),
     "large": (2, sharded),
     "late": (2, sharded),
+    "unsynced": (2, DistributedDataParallel),
+    "recomputed": (2, sharded),
 }
 UNSHARED: Final = ("tensor", "large", "late")  # batches
 WIDTH: Final = 257  # its square halved, unevenly, is more than the 16,384 values that are looked at
@@ -82,9 +87,10 @@ class Words(nn.Module):
 
 def loop(how: str) -> dict[str, Any]:
     return {
-        "passes": 2 if how in ("accumulating", "large", "late") else 1,
+        "passes": 2 if how in ("accumulating", "large", "late", "unsynced") else 1,
         "clips": how == "clipping",
-        "syncs_late": how == "late",
+        "syncs_late": how in ("late", "unsynced"),
+        "recomputes": how == "recomputed",
         "kind": torch.optim.SGD if how == "sparse" else torch.optim.Adam,
     }
 
@@ -119,6 +125,7 @@ def train(
     passes: int = 1,
     clips: bool = False,
     syncs_late: bool = False,
+    recomputes: bool = False,
     kind: Callable[..., torch.optim.Optimizer] = torch.optim.Adam,
 ) -> list[float]:
     """The losses; ``parts`` of each batch, of which this rank has its own. Without a folder, nothing is watched."""
@@ -134,8 +141,11 @@ def train(
         for number, micro_batch in enumerate(batch.chunk(parts)[rank % parts].chunk(passes), start=1):
             if syncs_late and isinstance(called, FSDPModule):
                 called.set_requires_gradient_sync(number == passes)
-            loss = called(micro_batch).square().mean()
-            (loss / passes).backward()
+            is_alone = syncs_late and isinstance(called, DistributedDataParallel) and number < passes
+            with called.no_sync() if is_alone else nullcontext():
+                output = checkpoint(called, micro_batch, use_reentrant=False) if recomputes else called(micro_batch)
+                loss = output.square().mean()
+                (loss / passes).backward()
         if clips:
             nn.utils.clip_grad_norm_(called.parameters(), 1e-3)
         optimizer.step()

@@ -131,7 +131,7 @@ def of_outputs(output: Tensor, *, saturates: bool) -> dict[str, float]:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("how", ["ddp", "fsdp", "hybrid", "tensor"])
+@pytest.mark.parametrize("how", ["ddp", "fsdp", "hybrid", "tensor", "recomputed"])
 def test_rank_0_tells_of_outputs_what_hooks_see_of_its_share(trained: Callable[[str], Trained], how: str) -> None:
     kept, expected = frames(trained(how).several[0]), outputs_of_rank_0(how)
     for step, outputs in enumerate(expected):
@@ -146,7 +146,7 @@ def test_rank_0_tells_of_outputs_what_hooks_see_of_its_share(trained: Callable[[
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("how", ["ddp", "fsdp", "hybrid", "tensor"])
+@pytest.mark.parametrize("how", ["ddp", "fsdp", "hybrid", "tensor", "unsynced", "recomputed"])
 def test_rank_0_tells_of_layers_what_one_process_would(trained: Callable[[str], Trained], how: str) -> None:
     assert "sharded" not in trained(how).said
     one, several = trained(how).one, trained(how).several
