@@ -123,6 +123,25 @@ def forgotten_blocks(bench: Bench) -> None:
     bench.fit(model, Adam(model[-1].parameters(), lr=1e-3), digits().batches(seed=bench.seed), steps=500)
 
 
+def frozen_head(bench: Bench) -> None:
+    """A fresh head was frozen with the rest, which was thawed again."""
+    model = mlp((64, 64, 64, 10))
+    model.requires_grad_(False)
+    model[:-1].requires_grad_(True)
+    trained = [parameter for parameter in model.parameters() if parameter.requires_grad]
+    bench.fit(model, Adam(trained, lr=1e-3), digits().batches(seed=bench.seed), steps=400)
+
+
+def checkpoint_that_fits_nothing(bench: Bench) -> None:
+    """A frozen backbone whose weights were saved under other names, and a head on top."""
+    model = cnn()
+    saved = {f"module.{name}": value for name, value in cnn().state_dict().items()}
+    model.load_state_dict(saved, strict=False)
+    model.requires_grad_(False)
+    head = model[-1].requires_grad_(True)
+    bench.fit(model, Adam(head.parameters(), lr=1e-3), digits().batches(seed=bench.seed), steps=400)
+
+
 def noise_in(bench: Bench) -> None:
     """An augmentation that leaves nothing of the picture."""
     model = mlp((64, 32, 10))
@@ -183,6 +202,8 @@ CASES = [
     sick("updates_too_small", "gpt", "attention", too_short_in_a_gpt, follows=SHORT),
     sick("layer_not_learning", "forgotten-by-the-optimizer", "mlp", forgotten_by_the_optimizer),
     sick("layer_not_learning", "detached", "mlp", detached),
+    sick("layer_not_learning", "frozen-head", "mlp", frozen_head),
+    sick("layer_not_learning", "checkpoint-that-fits-nothing", "convolutional", checkpoint_that_fits_nothing),
     sick("layer_not_learning", "head-alone", "residual", forgotten_blocks),
     sick("loss_not_decreasing", "noise", "mlp", noise_in),
     sick("loss_not_decreasing", "noise-into-tanh", "mlp", noise_into_tanh),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import math
 import re
 from dataclasses import replace
 from typing import Any
@@ -189,6 +190,33 @@ def test_a_layer_outside_the_optimizer_is_told_from_one_without_gradient() -> No
     (symptom,) = rules()["layer_not_learning"](window(info=stray, update_ratio=still, weight_norm=norms))
 
     assert (symptom.layers, symptom.key) == (("fc1",), "not in the optimizer")
+
+
+def drawn(name: str, *, trainable: bool, fan_in: int = 64, spread: float = 3**-0.5, end: float = 0.999) -> LayerInfo:
+    """A layer whose weights reach up to ``end`` ∕ √inputs."""
+    largest = end / math.sqrt(fan_in)
+    begun = InitialWeights(std=spread * largest, largest=largest, fan_in=fan_in)
+    return LayerInfo(name=name, kind="Linear", parameters=4096, trainable=4096 * trainable, initial=begun)
+
+
+@pytest.mark.parametrize(
+    ("head", "told"),
+    [
+        (drawn("fc1", trainable=False), True),
+        (drawn("fc1", trainable=True), False),
+        (drawn("fc1", trainable=False, spread=0.3), False),  # bell-shaped, as training leaves weights
+        (drawn("fc1", trainable=False, end=1.4), False),
+        (drawn("fc1", trainable=False, end=0.998), False),  # a copy of the one that trains
+    ],
+    ids=["as drawn", "trains", "trained", "of another recipe", "a copy"],
+)
+def test_frozen_layers_are_told_of_that_nobody_has_trained(head: LayerInfo, told: bool) -> None:
+    moving = np.linspace(10, 11, SNAPSHOTS)[:, None] * np.ones(8)
+    found = window(info=[drawn("fc0", trainable=True, end=0.998), head], update_ratio=1e-3, weight_norm=moving)
+
+    keys = [(symptom.key, symptom.severity, symptom.layers) for symptom in rules()["layer_not_learning"](found)]
+
+    assert keys == [("frozen as they were drawn", "info", ("fc1",))] * told
 
 
 def test_an_explosion_is_seen_before_clipping() -> None:

@@ -80,11 +80,10 @@ class Watch:
         self._roots, self._layers, self._optimizers = list(roots), layers, list(optimizers)
         self._steps, self._sampling = steps, sampling
         self._emit, self._tell, self._leads, self._shards = emit, tell, leads, shards
-        self._beside = beside
+        self._beside, self._attention = beside, attention
         self._toll, self._modes = Toll(), Modes()
         self._counting = Faults(tell)  # of its own: steps are counted even when measuring has failed for good
         self._faults = Faults(tell)
-        self._attention = attention
         self._device = clock_of((layers.parameters or trained_by(optimizers))[0])
         self._forward = ForwardWatch(layers.modules, faults=self._faults, device=self._device, attention=attention)
         self._parts = split(layers, self._optimizers, leads=leads, shards=shards)
