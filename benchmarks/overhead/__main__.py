@@ -2,22 +2,27 @@
 
 Run as ``python -m benchmarks.overhead [--quick | --rounds 5] [--device cpu] [--alone]``; on CUDA where there is one.
 Peers that are not installed are said to be missing: ``make bench-peers`` brings them. Peers that write much slow
-whoever runs beside them, so that differences of one hundredth are told ``--alone``.
+whoever runs beside them, so that differences of one hundredth are told ``--alone``, and on a restless machine of what
+snapshots cost by their ``--neighbours``.
 """
 
 from __future__ import annotations
 
 import argparse
 import statistics
+import tempfile
+from collections.abc import Mapping
 from importlib import import_module
+from pathlib import Path
 from typing import Final
 
 import torch
 
 from benchmarks.overhead.contestant import Contestant
 from benchmarks.overhead.device import chosen, described
+from benchmarks.overhead.neighbours import beside
 from benchmarks.overhead.networks import NETWORKS
-from benchmarks.overhead.racing import race
+from benchmarks.overhead.racing import Make, race
 
 OWN: Final = ("bare", "ours")
 PEERS: Final = ("wandb_watch", "tensorboard_histograms", "trainscope_steps")
@@ -54,6 +59,21 @@ def promise(contestant: str, network: str, ratio: float) -> str:
     return f"{most}: {'kept' if ratio <= most else 'beyond'}"
 
 
+def tell_of_neighbours(networks: Mapping[str, Make], *, rounds: int, device: torch.device) -> None:
+    """Print what ours costs by the steps beside those that are sampled."""
+    (defaults,) = (one for one in present(alone=True) if one.name == DEFAULTS)
+    print("what snapshots cost beyond the steps beside them, in the first thousand steps (median of rounds)")
+    print(f"{'network':<20}{'snapshots':>10}{'each, steps':>13}{'of all steps':>14}{'beyond the dense start':>24}")
+    for network, make in networks.items():
+        told = []
+        for _ in range(rounds):
+            with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
+                told.append(beside(defaults, make, device=device, folder=Path(folder)))
+        middle = [statistics.median(getattr(one, name) for one in told) for name in ("each", "share", "later")]
+        snapshots = statistics.median(one.snapshots for one in told)
+        print(f"{network:<20}{snapshots:>10.0f}{middle[0]:>13.2f}{middle[1]:>13.2%}{middle[2]:>23.2%}", flush=True)
+
+
 def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -61,16 +81,20 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, help=f"of each network; default: {ROUNDS}, or {QUICK_ROUNDS} if quick")
     parser.add_argument("--network", action="append", choices=NETWORKS, help="this one alone; may be repeated")
     parser.add_argument("--alone", action="store_true", help="without peers")
+    parser.add_argument("--neighbours", action="store_true", help="what snapshots alone cost, by the steps beside them")
     parser.add_argument("--device", help="cpu, cuda, cuda:1 …; default: cuda where there is one, else cpu")
     asked = parser.parse_args()
     torch.set_num_threads(1)
-    contestants = present(alone=asked.alone)
+    rounds = asked.rounds or (QUICK_ROUNDS if asked.quick else ROUNDS)
     networks = {name: make for name, make in NETWORKS.items() if not asked.network or name in asked.network}
     device = chosen(asked.device, has_cuda=torch.cuda.is_available())
     print(f"on {described(device)}")
+    if asked.neighbours:
+        tell_of_neighbours(networks, rounds=rounds, device=device)
+        return
     print("time of a step, as a multiple of the bare loop's (median of rounds)")
     print(f"{'network':<20}{'contestant':<32}{'ratio':>9}{'from':>9}{'to':>9}{'ms':>10}  promise")
-    rounds = asked.rounds or (QUICK_ROUNDS if asked.quick else ROUNDS)
+    contestants = present(alone=asked.alone)
     for network, make in networks.items():
         seconds = race(contestants, make, rounds=rounds, device=device)
         for name, spent in seconds.items():

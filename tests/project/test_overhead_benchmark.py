@@ -16,6 +16,7 @@ from benchmarks.overhead.__main__ import present
 from benchmarks.overhead.contestant import Calls, Contestant
 from benchmarks.overhead.contestants import bare, ours
 from benchmarks.overhead.device import chosen
+from benchmarks.overhead.neighbours import beside, tell
 from benchmarks.overhead.racing import race
 
 CPU = torch.device("cpu")
@@ -72,6 +73,30 @@ def test_peers_that_are_not_installed_are_said_to_be_missing(capsys: pytest.Capt
     } <= names
     for module, words in (("wandb_watch", "wandb"), ("trainscope_steps", "trainscope")):
         assert (f"missing: {module}" in said) != any(words in name for name in names)
+
+
+def test_snapshots_are_told_by_the_steps_beside_them_however_slow_the_machine_becomes() -> None:
+    sampled = [step < 10 or step % 50 == 0 for step in range(1000)]
+    moods = [1.0 if step < 520 else 3.0 for step in range(1000)]  # the machine has other work from then on
+    seconds = [mood * (1.5 if is_sampled else 1.0) for mood, is_sampled in zip(moods, sampled, strict=True)]
+    told = tell(seconds, sampled, warm_up=100)
+    assert told.snapshots == 10 + 19
+    assert told.each == pytest.approx(0.5)
+    assert told.share == pytest.approx(29 * 0.5 / 1000)
+    assert told.later == pytest.approx(18 * 0.5 / 900)
+
+
+def test_a_step_after_a_snapshot_that_is_slow_as_well_counts_to_it() -> None:
+    sampled = [step % 20 == 0 for step in range(100)]
+    seconds = [1.5 if is_one else 1.25 if step % 20 == 1 else 1.0 for step, is_one in enumerate(sampled)]
+    assert tell(seconds, sampled, warm_up=0).each == pytest.approx(0.75)
+
+
+def test_a_watched_training_has_its_snapshots_found(tmp_path: Path) -> None:
+    (defaults,) = (one for one in ours.CONTESTANTS if one.name == "trainvitals, defaults")
+    told = beside(defaults, small, device=CPU, folder=tmp_path)
+    assert 50 <= told.snapshots <= 110
+    assert 0 < told.later <= told.share * 2
 
 
 @pytest.mark.parametrize(
