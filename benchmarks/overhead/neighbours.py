@@ -64,6 +64,9 @@ def tell(seconds: list[float], sampled: list[bool], *, warm_up: int) -> Told:
     """A snapshot slows the step after it, too: hooks go, and memory comes back. What begins densely has no neighbours
     on its left, and is held against those on its right."""
     plain = [step for step in range(1, len(seconds)) if not sampled[step] and not sampled[step - 1]]
+    plain = plain or [step for step in range(len(seconds)) if not sampled[step]]
+    if not plain or not any(sampled):
+        raise ValueError("all steps were sampled, or none: there is nothing to hold one against")
     beyond: dict[int, float] = {}
     for step in (step for step, is_one in enumerate(sampled) if is_one):
         near = [other for other in plain if abs(other - step) <= BESIDE] or plain[: 2 * BESIDE]

@@ -1,5 +1,5 @@
-"""Outputs are told as layers gave them out, whatever is done to them afterwards: those that nothing changes are not
-copied."""
+"""Outputs are told as layers gave them out, though they are changed in place afterwards: those that nothing changes are
+not copied."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import math
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from torch import Tensor, nn
@@ -23,6 +24,10 @@ CHANGES: dict[str, Change] = {
     "a view of it": lambda hidden: hidden.view(-1).add_(1),
     "by a function": lambda hidden: functional.relu(hidden, inplace=True),
     "without gradients": lambda hidden: hidden.detach().add_(1),
+}
+UNCOUNTED: dict[str, Change] = {  # by the version of a tensor
+    "by .data": lambda hidden: hidden.data.add_(1),
+    "by NumPy": lambda hidden: np.add(hidden.detach().numpy(), 1, out=hidden.detach().numpy()),
 }
 
 
@@ -71,6 +76,39 @@ def test_a_change_that_comes_late_costs_one_step_and_tells_nothing_wrong(offline
     trained(offline, model)
     assert means(offline) == expected(model, left_out={LATE})
     assert not math.isnan(offline.stats(LATE)["activation_mean"]["last"])
+
+
+@pytest.mark.parametrize("name", UNCOUNTED)
+def test_changes_that_tensors_do_not_count_are_seen_where_they_are_there_from_the_start(
+    offline: Any, name: str
+) -> None:
+    model = Net(UNCOUNTED[name], at=set(range(STEPS)))
+    trained(offline, model)
+    assert means(offline) == expected(model, left_out=set())
+
+
+def test_a_loss_within_the_model_is_a_layer_like_any_other(offline: Any) -> None:
+    class WithLoss(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.first, self.criterion = nn.Linear(6, 1), nn.MSELoss()
+
+        def forward(self, inputs: Tensor) -> Tensor:
+            return torch.as_tensor(self.criterion(self.first(inputs).squeeze(1), inputs.sum(1)))
+
+    model = WithLoss()
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.05)
+    run = offline.init()
+    run.watch(model, optimizer, every=1)
+    losses = []
+    for _ in range(STEPS):
+        optimizer.zero_grad()
+        losses.append(model(ROWS))
+        losses[-1].backward()
+        optimizer.step()
+    run.finish()
+    told = [offline.stats(step)["activation_mean"]["criterion"] for step in range(STEPS)]
+    assert told == [pytest.approx(loss.item(), rel=1e-5) for loss in losses]
 
 
 def test_outputs_of_frozen_parts_in_inference_mode_are_told(offline: Any) -> None:

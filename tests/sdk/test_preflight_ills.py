@@ -127,6 +127,26 @@ def bytes_alone() -> Arguments:
     return of(nn.Sequential(FromBytes(), *layers(nn.ReLU())), batch=(pictures, labels))
 
 
+class OfMapping(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.body = nn.Sequential(FromBytes(), *layers(nn.ReLU()))
+
+    def forward(self, pixels: Tensor, lengths: Tensor) -> Tensor:
+        return self.body(pixels)
+
+
+def bytes_with_lengths() -> Arguments:
+    arguments = bytes_alone()
+    pictures, labels = arguments["batch"]
+    batch = {"pixels": pictures, "lengths": torch.full((len(labels),), 12), "labels": labels}
+    model = OfMapping()
+    return {
+        **of(model, batch=batch, loss_fn=lambda said, given: F.cross_entropy(said, given["labels"])),
+        "forward": lambda own, given: F.cross_entropy(own(given["pixels"], given["lengths"]), given["labels"]),
+    }
+
+
 def truths_alone() -> Arguments:
     inputs, labels = classifier()["batch"]
     return of(nn.Sequential(FromBytes(), *layers(nn.ReLU())), batch=(inputs > 0, labels))
@@ -164,6 +184,7 @@ TRAPS: list[tuple[str, Callable[[], Arguments], str]] = [
     ("detached_graph", stateful, "passed"),
     ("input_used", bytes_alone, "passed"),
     ("input_used", truths_alone, "passed"),
+    ("input_used", bytes_with_lengths, "passed"),
     ("regularisation", own_forward, "unknown"),
     ("label_balance", lambda: {**classifier(), "loss_fn": focal}, "unknown"),
     ("label_range", lambda: {**classifier(), "loss_fn": focal, "num_classes": None}, "unknown"),

@@ -18,14 +18,16 @@ MOST_BYTES: Final = 4 * ACTIVATIONS.most  # of memory that is held for an output
 
 class InPlace:
     """Which layers give out what the next operations leave as it is, by what became of it in earlier snapshots: it need
-    not be copied. A tensor that shares memory with another shares the version that changes in place count up."""
+    not be copied. A tensor that shares memory with another shares the version that changes in place count up; changes
+    that are not counted (by ``.data``, or by other libraries) are seen where they are there from the first snapshot on.
+    """
 
     def __init__(self) -> None:
         self._is_left: dict[int, bool] = {}
 
-    def leaves(self, layer: int) -> bool:
-        """Whether nothing has ever changed what the layer gave out, and that has been looked at."""
-        return self._is_left.get(layer, False)
+    def leaves(self, layer: int) -> bool | None:
+        """Whether nothing has ever changed what the layer gave out; None where nobody has looked."""
+        return self._is_left.get(layer)
 
     def note(self, layer: int, *, was_left: bool) -> None:
         """What became of an output."""
@@ -69,8 +71,9 @@ class Activations:
             return
         self._room -= 1
         few = ACTIVATIONS.of(output)
-        is_whole, can_stay = few is output, few is output and _can_stay(output)
-        values = few if can_stay and self._in_place.leaves(layer) else _copied(few)
+        is_whole, is_left = few is output, self._in_place.leaves(layer)
+        can_stay = is_whole and is_left is not False and _can_stay(output)
+        values = few if can_stay and is_left else _copied(few)
         key = (few.shape, is_whole, few.device)
         waiting = self._waiting.get(key)
         if waiting is None:
@@ -98,7 +101,7 @@ class Activations:
             waiting = waiting.without(spoilt)
             if not waiting.values:
                 return
-        rows = torch.stack(waiting.values).flatten(1)
+        rows = torch.stack(waiting.values).reshape(len(waiting.values), -1)
         reduced = activations.reduce_rows(rows)
         if waiting.least:
             reduced[activations.LARGEST] = activations.largest_of(waiting.least, waiting.greatest)
@@ -114,10 +117,13 @@ class Activations:
             if held is None:
                 continue
             output, version = held
+            layer, values = waiting.layers[place], waiting.values[place]
             was_left = output._version == version
-            self._in_place.note(waiting.layers[place], was_left=was_left)
-            if not was_left and waiting.values[place] is output:
+            if not was_left and values is output:
                 spoilt.add(place)
+            if was_left and values is not output:  # nobody has looked before: changes may not be counted
+                was_left = torch.equal(values, output)
+            self._in_place.note(layer, was_left=was_left)
         return spoilt
 
 

@@ -3,7 +3,14 @@
 from __future__ import annotations
 
 from trainvitals.collector.plan import Plan
-from trainvitals.collector.sampling import CAPTURE_PAUSE, FIRST_DENSE, LOOK_IN_DEPTH, TAKE_HISTOGRAMS, Sampling
+from trainvitals.collector.sampling import (
+    CAPTURE_PAUSE,
+    FIRST_DENSE,
+    LOOK_IN_DEPTH,
+    TAKE_HISTOGRAMS,
+    TOGETHER,
+    Sampling,
+)
 from trainvitals.wire.capture import CAPTURE_STEPS, CaptureOutcome
 
 
@@ -41,6 +48,9 @@ class AgreedSampling(Sampling):
         self._step_seconds = step_seconds
         if self._leads and self.interval != self._plan.usual:
             self._plan.change(step=step, interval=self.interval, step_seconds=step_seconds)
+
+    def _longest(self, step: int) -> int:
+        return min(super()._longest(step), TOGETHER)  # a change takes effect some snapshots later
 
     def capture(self, step: int) -> tuple[CaptureOutcome, int]:
         """Sample twenty steps, each, some seconds from now. On any thread."""

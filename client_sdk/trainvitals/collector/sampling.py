@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import deque
-from statistics import median
 from typing import Final
 
 from trainvitals.wire.capture import CAPTURE_STEPS, CaptureOutcome
@@ -21,7 +20,8 @@ LOOK_IN_DEPTH: Final = 5  # every so many snapshots, with the stats that are loo
 TAKE_HISTOGRAMS: Final = 2 * LOOK_IN_DEPTH  # every so many snapshots, which then look in depth as well
 COSTS: Final = TAKE_HISTOGRAMS  # snapshots to judge by, so that all sorts count as often as they come
 WARM_UP: Final = 3  # snapshots that pay for memory and kernels that later ones find there
-MOST_TIMES: Final = 10  # the usual cost, as which one counts that took longer: the machine was busy elsewhere
+MOST_TIMES: Final = 3  # the second dearest, as which the dearest counts at the most: the machine was busy elsewhere
+TOGETHER: Final = 100  # the longest interval of ranks, which are to have sampled steps in common
 CALM: Final = 1.3  # how far under the budget a denser interval has to be, lest it goes back and forth
 CAPTURE_PAUSE: Final = 500  # steps from one capture to the next: findings come in swarms
 
@@ -74,8 +74,8 @@ class Sampling:
             self._costs.append(cost_seconds)
         if self._fixed or len(self._costs) < LOOK_IN_DEPTH or step_seconds <= 0:
             return
-        most = MOST_TIMES * median(self._costs)
-        mean = sum(min(cost, most) for cost in self._costs) / len(self._costs)
+        *others, dearest = sorted(self._costs)
+        mean = (sum(others) + min(dearest, MOST_TIMES * others[-1])) / len(self._costs)
         lower, upper = (share * self._budget for share in FOR_SNAPSHOTS)
         left = min(max(lower, self._budget - always_seconds / step_seconds), upper)
         needed = mean / (left * step_seconds)
@@ -88,7 +88,7 @@ class Sampling:
     def _longest(self, step: int) -> int:
         """The longest interval that still gives the first steps their snapshots."""
         if step >= FIRST_STEPS:
-            return INTERVALS[-1]
+            return INTERVALS[-1] if self._is_alone else TOGETHER
         missing = FIRST_SNAPSHOTS - self._snapshots
         if missing <= 0:
             return MAX_FIRST_INTERVAL

@@ -28,13 +28,13 @@ class CompiledParts:
     def __init__(self, roots: Sequence[nn.Module], tell: Callable[[str], None]) -> None:
         self._roots = roots
         self._tell = tell
-        self._known: set[str] = set()
+        self._known: set[tuple[int, str]] = set()  # the root's place and the part's name
 
     def look(self) -> None:
         """Tell of those that were not known yet."""
-        for part in [part for root in self._roots for part in compiled_parts(root)]:
-            if part not in self._known:
-                self._known.add(part)
+        for place, part in [(place, part) for place, root in enumerate(self._roots) for part in compiled_parts(root)]:
+            if (place, part) not in self._known:
+                self._known.add((place, part))
                 self._tell(
                     f"outputs of layers in {part!r} are not seen, for it is compiled: activation stats are left out"
                 )

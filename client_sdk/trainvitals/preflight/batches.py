@@ -86,7 +86,10 @@ def with_zeroed_inputs(batch: Batch) -> Batch:
     """Inputs without content: numbers are zero; where there are only whole numbers (tokens), those, where these are
     bytes alone (pictures), those, and where there is but true and false, that. Masks, lengths and indices beside them
     stay."""
-    inputs = list(tensors(parts_of(batch)[0]))
+    given, _ = parts_of(batch)
+    inputs = tensors(
+        {name: part for name, part in given.items() if not _is_kept(name)} if isinstance(given, Mapping) else given
+    )
     is_content = next((kind for kind in CONTENT if any(map(kind, inputs))), None)
 
     def zeroed(tensor: Tensor) -> Tensor:
@@ -96,9 +99,13 @@ def with_zeroed_inputs(batch: Batch) -> Batch:
         return with_inputs(batch, zeroed)
     changed = with_inputs(batch, zeroed)
     for name in batch:
-        if any(word in str(name).lower() for word in KEPT):
+        if _is_kept(name):
             changed[name] = batch[name]
     return changed
+
+
+def _is_kept(name: object) -> bool:
+    return any(word in str(name).lower() for word in KEPT)
 
 
 def _sequence(tree: Any, parts: list[Any]) -> Any:

@@ -45,13 +45,15 @@ def preflight_command(arguments: Sequence[str]) -> int:
     options = parser.parse_args(arguments)
     given = {} if options.seconds is None else {"seconds": options.seconds}
     try:
-        report = preflight(**_arguments(options.target, given), quiet=True)
+        wanted = _arguments(options.target, given)
+        run = init(project=options.project, name=f"preflight of {options.target}") if options.project else None
+        report = preflight(**wanted, quiet=True)  # kept with the newest run
     except (Unusable, ValueError) as error:
         print(f"trainvitals: {error}", file=sys.stderr)
         return NOT_UNDERSTOOD
     print(report)
-    if options.project is not None:
-        init(project=options.project, name=f"preflight of {options.target}").finish()  # which takes it along
+    if run is not None:
+        run.finish()
     return NOTHING_FAILED if report.passed else SOMETHING_FAILED
 
 

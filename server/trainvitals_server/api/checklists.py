@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from typing import Final
 
 from fastapi import APIRouter, Depends
@@ -17,7 +18,7 @@ from trainvitals_server.api.services import Given
 from trainvitals_server.diagnosis.changes import BATCH_FACTS, changes, first_batch, is_like
 from trainvitals_server.diagnosis.checklist.telling import checklist
 from trainvitals_server.diagnosis.parting import parting
-from trainvitals_server.store.interface import RunQuery, Span, Store
+from trainvitals_server.store.interface import RunNotFound, RunQuery, Span, Store
 
 EXISTING: Final = [Depends(existing)]
 WHOLE: Final = Span()
@@ -64,8 +65,11 @@ def _last_healthy(store: Store, run: RunDetail) -> str | None:
     )
     found = list(store.runs(query).runs)
     found.sort(key=lambda one: (one.little_known, one.name != summary.name))  # else as they are, the newest first
-    candidates = (store.run(one.run_id) for one in found[:NEAREST_RUNS])
-    return next((one.summary.run_id for one in candidates if is_like(run, one)), None)
+    for candidate in found[:NEAREST_RUNS]:
+        with contextlib.suppress(RunNotFound):  # one that is deleted meanwhile
+            if is_like(run, store.run(candidate.run_id)):
+                return candidate.run_id
+    return None
 
 
 def _first_facts(store: Store, run: RunDetail) -> dict[str, float]:

@@ -65,7 +65,7 @@ def learning_rate_range(case: Case) -> Verdict:
     if own == 0:
         return unknown(f"{said}; the rate is 0", numbers, advice=["Fine for the first step of a warm-up."])
     after, steps = _own_steps(case)
-    numbers[f"loss after {steps} steps at it"] = after
+    numbers[f"loss after {_counted(steps)} at it"] = after
     in_vain = steps == OWN_STEPS and falls is not None and own > falls and after > _untaught(case)
     if in_vain or not after <= _harmful(case):
         return failed(
@@ -74,17 +74,21 @@ def learning_rate_range(case: Case) -> Verdict:
             advice=[f"Lower it; {said}." if falls else "Lower it by factors of ten."],
         )
     if falls is None:
-        harmless = f"{shown(own)}, which was chosen, does no harm within {steps} {'step' if steps == 1 else 'steps'}"
+        harmless = f"{shown(own)}, which was chosen, does no harm within {_counted(steps)}"
         return unknown(f"{said}; {harmless}", numbers, advice=["Give it more time: seconds=60."])
-    if (far_off := _far_off(own, falls, said, numbers)) is not None:
+    if (far_off := _far_off(own, falls, said, numbers, steps)) is not None:
         return far_off
-    return passed(f"{said}; {shown(own)} was chosen, and {steps} steps at it lead to {shown(after)}", numbers)
+    return passed(f"{said}; {shown(own)} was chosen, and {_counted(steps)} at it lead to {shown(after)}", numbers)
 
 
-def _far_off(own: float, falls: float, said: str, numbers: dict[str, float | str]) -> Verdict | None:
+def _counted(steps: int) -> str:
+    return f"{steps} step{'s' * (steps != 1)}"
+
+
+def _far_off(own: float, falls: float, said: str, numbers: dict[str, float | str], steps: int) -> Verdict | None:
     if own > FAR_TOO_HIGH * falls:
         return unknown(
-            f"{said}, and {shown(own)} was chosen: {OWN_STEPS} steps on one batch bear it, a training may not",
+            f"{said}, and {shown(own)} was chosen: {_counted(steps)} on one batch bear it, a training may not",
             numbers,
             advice=[f"Begin at {shown(falls)}, or between the two, and look at the first hundred steps."],
         )

@@ -11,8 +11,8 @@ import numpy as np
 from trainvitals.wire.answers import RunDetail
 from trainvitals.wire.definitions import Definitions
 from trainvitals.wire.facts import FACTS
+from trainvitals_server.diagnosis.embeddings import LABELS_PER_ROW, tables
 from trainvitals_server.diagnosis.facts import classifies, fact, loss_function, middle, validation_metrics
-from trainvitals_server.diagnosis.rules.embedding_rows_unused import LABELS_PER_ROW
 from trainvitals_server.diagnosis.window import LEARNING_RATE, Series, Window
 
 WORDS: Final = {"NaN": np.nan, "Infinity": np.inf, "-Infinity": -np.inf}
@@ -63,8 +63,9 @@ def has_layer(*kinds: str) -> Callable[[Window], bool]:
 
 
 def has_labels(window: Window) -> bool:
-    """Whether as many labels were seen as the largest embedding needs, at as many in a step as in the newest."""
-    rows = max((layer.settings.get("num_embeddings", 0.0) for layer in window.info.values()), default=0.0)
+    """Whether as many labels were seen as the largest embedding needs, at as many in a step as in the newest, counted
+    from the first step: of a run that is resumed, too many."""
+    rows = max(tables(window).values(), default=0.0)
     labels = max(middle(window, "rows") or 0.0, middle(window, "examples") or 0.0)
     return window.step * labels >= LABELS_PER_ROW * rows
 

@@ -111,6 +111,10 @@ def _has_experts(window: Window) -> bool:
     return any(EXPERT.match(name) for name in window.info)
 
 
+def _has_frozen_layers(window: Window) -> bool:
+    return any(layer.parameters and not layer.trainable for layer in window.info.values())
+
+
 def _has_hidden_layers(window: Window) -> bool:
     return not window.info or len(matrices(window)) > 1
 
@@ -142,6 +146,7 @@ RULES: Final[dict[str, Place]] = {
     "accumulation_unscaled": _settings(needs=(WEIGHTS,), steps=3),
     "gradients_not_zeroed": _inside(needs=(GRADIENTS,), steps=10),
     "layer_not_learning": _inside(needs=(UPDATES,), steps=10),
+    "frozen_untrained": _inside(needs=(BEGINNING, UPDATES), steps=10, concerns=_has_frozen_layers),
     "dead_activations": _inside(needs=(OUTPUTS,), steps=5, concerns=_rectifies),
     "saturated_activations": _inside(needs=(OUTPUTS, LOSS), steps=20, concerns=_squashes),
     "activations_shrinking": _inside(needs=(OUTPUTS, LOSS), steps=20, concerns=_is_deep),

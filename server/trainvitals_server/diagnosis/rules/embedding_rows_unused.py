@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 
 import numpy as np
 
 from trainvitals.wire.messages import Evidence
+from trainvitals_server.diagnosis.embeddings import LABELS_PER_ROW, tables
 from trainvitals_server.diagnosis.facts import middle
 from trainvitals_server.diagnosis.reading import in_depth
 from trainvitals_server.diagnosis.symptom import Symptom
 from trainvitals_server.diagnosis.window import Floats32, Steps, Window
 
-PLACES = re.compile(r"(^|[._])(w?pe|pos\w*|time\w*)([._]|$)", re.IGNORECASE)  # most are for longer inputs
-LABELS_PER_ROW = 20.0  # as many as should have every row that is not rare come up
 ANEW = 0.05  # rounding moves some weights back, but not so many
 
 
@@ -34,11 +32,10 @@ def embedding_rows_unused(
         return
     steps, unmoved = looks
     labels = max(middle(window, "rows") or 0.0, middle(window, "examples") or 0.0)  # in a step
-    for column, name in enumerate(window.layers):
-        layer = window.info.get(name)
-        rows = layer.settings.get("num_embeddings", 0.0) if layer is not None and "Embedding" in layer.kind else 0.0
-        if not rows or layer is None or not layer.trainable or not layer.in_optimizer or PLACES.search(name):
+    for name, rows in tables(window).items():
+        if name not in window.layers:
             continue
+        column = window.layers.index(name)
         now, then = float(unmoved[-1, column]), float(unmoved[len(steps) // 2, column])
         begun = _watched_since(window, steps, unmoved[:, column])
         seen = window.step - begun

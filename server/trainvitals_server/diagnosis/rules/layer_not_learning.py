@@ -8,7 +8,6 @@ import numpy as np
 
 from trainvitals.wire.messages import Evidence, LayerInfo
 from trainvitals_server.diagnosis.experts import passed_by
-from trainvitals_server.diagnosis.frozen import frozen_as_drawn
 from trainvitals_server.diagnosis.reading import learning_rate, since
 from trainvitals_server.diagnosis.symptom import Symptom
 from trainvitals_server.diagnosis.window import Window
@@ -28,13 +27,13 @@ MEANT = "If this is meant, say so: parameter.requires_grad_(False)."
 
 def layer_not_learning(window: Window, *, samples: int = 10) -> Iterator[Symptom]:
     """Layers with trainable parameters whose weight norm was bit-identical and whose update ratio was exactly zero or
-    absent in the newest ``samples`` snapshots, by reason; experts that a router passes by are none. Frozen layers are
-    told of where nobody has ever trained them. Source: TrainCheck (Jiang et al., OSDI 2025), "updates not applied".
+    absent in the newest ``samples`` snapshots, by reason. Frozen layers are none, nor experts that a router passes by.
+
+    Source: TrainCheck (Jiang et al., OSDI 2025), "updates not applied".
     """
     norms, updates = window.stats.get("weight_norm"), window.stats.get("update_ratio")
     if norms is None or updates is None or len(norms) < samples:
         return
-    yield from frozen_as_drawn(window)
     at_rest = (norms == norms[-1]) & (np.nan_to_num(updates, nan=0.0) == 0)
     found: dict[str, list[str]] = {}
     idle = np.flatnonzero(at_rest[-samples:].all(axis=0))
