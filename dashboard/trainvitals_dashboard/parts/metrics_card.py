@@ -13,7 +13,7 @@ from trainvitals_dashboard.gathering import RunView
 from trainvitals_dashboard.parts.cards import Piece, card, graph, legend
 from trainvitals_dashboard.theme import SERIES
 
-HEIGHT_PX: Final = 130
+HEIGHT_PX: Final = 120
 PARTS_HEIGHT_PX: Final = 170
 
 
