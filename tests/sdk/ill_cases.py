@@ -11,18 +11,8 @@ from torch.nn import functional as F  # noqa: N812
 
 from tests.sdk.healthy_cases import Arguments, classifier, convolutional, lstm, regression
 from tests.sdk.healthy_models import Stateful
+from tests.sdk.small_models import Through
 from trainvitals.preflight.catalogue import all_checks
-
-
-class Through(nn.Module):
-    """A function as a layer."""
-
-    def __init__(self, function: Callable[[Tensor], Tensor]) -> None:
-        super().__init__()
-        self.function = function
-
-    def forward(self, inputs: Tensor) -> Tensor:
-        return self.function(inputs)
 
 
 def of(model: nn.Module, *, loss_fn: Any = None, batch: Any = None, rate: float = 3e-3, **more: Any) -> Arguments:

@@ -19,15 +19,15 @@ def norm_of(module: nn.Module) -> float:
     return float(torch.cat([one.grad.flatten() for one in module.parameters() if one.grad is not None]).norm())
 
 
-class Changed(nn.Module):
-    """What it is given, otherwise laid out or with gaps: a view."""
+class Through(nn.Module):
+    """A function as a layer."""
 
-    def __init__(self, change: Callable[[Tensor], Tensor]) -> None:
+    def __init__(self, function: Callable[[Tensor], Tensor]) -> None:
         super().__init__()
-        self.change = change
+        self.function = function
 
     def forward(self, inputs: Tensor) -> Tensor:
-        return self.change(inputs)
+        return self.function(inputs)
 
 
 class Spiteful(Tensor):

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from torch.profiler import ProfilerActivity, profile
 
 import trainvitals
-from tests.sdk.small_models import Changed
+from tests.sdk.small_models import Through
 
 COPIES, MORE_FOR_A_MOMENT = 4, 2
 PARAMETER_BYTES = 64 * 1024  # of a copy, at most
@@ -35,11 +35,11 @@ def many_small() -> nn.Sequential:
 def with_gaps() -> nn.Sequential:
     """Outputs that copies without gaps would take megabytes of."""
     return nn.Sequential(
-        Changed(lambda given: given[:, 5:-3]),
-        Changed(lambda given: given[:, ::2]),
-        Changed(lambda given: given.t()),
-        Changed(lambda given: given.t().unsqueeze(0).expand(32, -1, -1)),
-        Changed(lambda given: given[0, :, :1000]),
+        Through(lambda given: given[:, 5:-3]),
+        Through(lambda given: given[:, ::2]),
+        Through(lambda given: given.t()),
+        Through(lambda given: given.t().unsqueeze(0).expand(32, -1, -1)),
+        Through(lambda given: given[0, :, :1000]),
         nn.Linear(1000, 1),
     )
 

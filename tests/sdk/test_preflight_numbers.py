@@ -14,7 +14,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812
 
 from tests.sdk.healthy_cases import Arguments, classifier, regression
-from tests.sdk.ill_cases import Through, layers, of
+from tests.sdk.ill_cases import layers, of
+from tests.sdk.small_models import Through
 from trainvitals.preflight.catalogue import all_checks
 from trainvitals.preflight.running import run_preflight
 

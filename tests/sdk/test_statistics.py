@@ -12,7 +12,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from tests.sdk.small_models import Changed
+from tests.sdk.small_models import Through
 
 APPROXIMATELY = 1e-4
 
@@ -348,7 +348,7 @@ class TestLargeTensors:
         self, offline: Any, change: Callable[[Tensor], Tensor]
     ) -> None:
         torch.manual_seed(0)
-        model = nn.Sequential(nn.Linear(8, 200), Changed(change))
+        model = nn.Sequential(nn.Linear(8, 200), Through(change))
         with torch.no_grad():
             model[0].bias += torch.linspace(-2, 2, 200)  # so that columns are unlike, and rows by their inputs
         inputs = torch.randn(16, 300, 8) * torch.linspace(0.1, 2, 300).unsqueeze(1)
