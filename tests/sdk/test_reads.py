@@ -86,6 +86,7 @@ def test_the_training_s_thread_reads_no_number_for_a_snapshot(offline: Any) -> N
     run.finish()
     assert {place.removeprefix(OURS) for place in seen if place.startswith(OURS)} == {
         "/collector/stats/activations.py:_nonfinite",  # on a CPU, where it is free; on other devices it does not look
+        "/collector/activations.py:_look_for_changes",  # on a CPU alone: once for each layer
         "/collector/fading.py:_together",  # of steps that the optimizer counts on the host, wherever the weights are
     }
     assert len(offline.points("clipped_fraction")) == SNAPSHOTS
