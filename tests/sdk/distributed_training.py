@@ -5,14 +5,16 @@ with the losses of each rank. HOW: ddp, fsdp, fsdp1 (its first version), fsdp1-o
 that it has flattened), hybrid, tensor, accumulating (ddp, each step's gradient from two passes), clipping (fsdp),
 sparse (ddp, an embedding whose gradients are), or large and late (fsdp, with a norm, two passes a step, and parameters
 of which a rank holds more values than are looked at; late reduces gradients after the last pass alone), unsynced (ddp,
-which does so, too), recomputed (fsdp, whose passes are checkpoints, computed again in the backward pass). Where a norm
-is, all ranks have the same batch: of parts each would norm by its own.
+which does so, too), recomputed (fsdp, whose passes are checkpoints, computed again in the backward pass), scaled (fsdp,
+with a GradScaler that skips a step), mixed (fsdp, which computes in bfloat16), compiled (fsdp, as a whole).
+Where a norm is, all ranks have the same batch: of parts each would norm by its own.
 """
 
 from __future__ import annotations
 
 import functools
 import json
+import math
 import sys
 from collections.abc import Callable
 from contextlib import nullcontext
@@ -22,7 +24,7 @@ from typing import Any, Final
 import torch
 from torch import distributed, nn
 from torch.distributed.device_mesh import init_device_mesh
-from torch.distributed.fsdp import FSDPModule, FullyShardedDataParallel, fully_shard
+from torch.distributed.fsdp import FSDPModule, FullyShardedDataParallel, MixedPrecisionPolicy, fully_shard
 from torch.distributed.tensor.parallel import ColwiseParallel, RowwiseParallel, parallelize_module
 from torch.nn.parallel import DistributedDataParallel
 from torch.utils.checkpoint import checkpoint
@@ -35,11 +37,19 @@ BATCH = 8
 MORE_OF_EACH = 100_000_000  # bytes that a rank holds beyond the one before it
 
 
-def sharded(model: nn.Module) -> nn.Module:
+def sharded(model: nn.Module, **how: Any) -> nn.Module:
     for layer in model:  # type: ignore[attr-defined]  # it is a Sequential
         if isinstance(layer, nn.Linear):
-            fully_shard(layer)
-    return fully_shard(model)
+            fully_shard(layer, **how)
+    return fully_shard(model, **how)
+
+
+def in_two_precisions(model: nn.Module) -> nn.Module:
+    return sharded(model, mp_policy=MixedPrecisionPolicy(param_dtype=torch.bfloat16, reduce_dtype=torch.float32))
+
+
+def compiled(model: nn.Module) -> nn.Module:
+    return torch.compile(sharded(model), backend="aot_eager")  # type: ignore[return-value]  # it is a module
 
 
 def flattened(model: nn.Module, *, shows_original: bool = False) -> nn.Module:
@@ -71,7 +81,11 @@ WAYS: dict[str, tuple[int, Callable[[nn.Module], nn.Module]]] = {
     "late": (2, sharded),
     "unsynced": (2, DistributedDataParallel),
     "recomputed": (2, sharded),
+    "scaled": (2, sharded),
+    "mixed": (2, in_two_precisions),
+    "compiled": (2, compiled),
 }
+SKIPPED: Final = 2  # the step of the scaled way whose loss is no number
 UNSHARED: Final = ("tensor", "large", "late")  # batches
 WIDTH: Final = 257  # its square halved, unevenly, is more than the 16,384 values that are looked at
 LARGE: Final = "3"  # the layer of so many
@@ -91,6 +105,7 @@ def loop(how: str) -> dict[str, Any]:
         "clips": how == "clipping",
         "syncs_late": how in ("late", "unsynced"),
         "recomputes": how == "recomputed",
+        "scales": how == "scaled",
         "kind": torch.optim.SGD if how == "sparse" else torch.optim.Adam,
     }
 
@@ -126,6 +141,7 @@ def train(
     clips: bool = False,
     syncs_late: bool = False,
     recomputes: bool = False,
+    scales: bool = False,
     kind: Callable[..., torch.optim.Optimizer] = torch.optim.Adam,
 ) -> list[float]:
     """The losses; ``parts`` of each batch, of which this rank has its own. Without a folder, nothing is watched."""
@@ -134,8 +150,9 @@ def train(
     if run is not None:
         run.watch(called, optimizer, every=every)
     losses = []
+    scaler = torch.amp.GradScaler("cpu", enabled=scales)
     batches = torch.Generator().manual_seed(1)
-    for _ in range(steps):
+    for step in range(steps):
         batch = torch.randn(BATCH, 4, generator=batches)
         optimizer.zero_grad()
         for number, micro_batch in enumerate(batch.chunk(parts)[rank % parts].chunk(passes), start=1):
@@ -145,10 +162,13 @@ def train(
             with called.no_sync() if is_alone else nullcontext():
                 output = checkpoint(called, micro_batch, use_reentrant=False) if recomputes else called(micro_batch)
                 loss = output.square().mean()
-                (loss / passes).backward()
+                if scales and step == SKIPPED:
+                    loss = loss * math.inf
+                scaler.scale(loss / passes).backward()
         if clips:
             nn.utils.clip_grad_norm_(called.parameters(), 1e-3)
-        optimizer.step()
+        scaler.step(optimizer)
+        scaler.update()
         losses.append(loss.item())
         if run is not None:
             run.log({"loss": loss})

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 from torch.profiler import ProfilerActivity, profile
 
 import trainvitals
@@ -22,6 +23,9 @@ BATCH_BYTES = 4 * 1024 * 1024  # of a batch in two dimensions, at most
 WAY_BYTES = 2 * 1024  # of a layer, in each snapshot on its way
 BATCH = 64
 STEPS = 2  # the first with all stats and histograms
+KEY_BYTES = 8 * 1024 * 1024  # of the heads that are looked at, at most
+LOGIT_BYTES = 2 * 1024 * 1024  # of 64 queries against 8,192 keys
+A_FEW = 4
 
 
 def one_large() -> nn.Sequential:
@@ -52,11 +56,32 @@ def weights_with_gaps() -> nn.Sequential:
     return model
 
 
+class Attending(nn.Module):
+    """Two queries to each of 128 heads against many keys, of which no gradient is asked."""
+
+    heads, length, width = 128, 8192, 16
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.keys = torch.randn(1, self.heads, self.length, self.width)
+
+    def forward(self, queries: Tensor) -> Tensor:
+        return functional.scaled_dot_product_attention(queries, self.keys, self.keys)
+
+
+def attending() -> nn.Sequential:
+    return nn.Sequential(Attending(), nn.Linear(Attending.width, 1))
+
+
 def inputs_of(model: nn.Sequential) -> Tensor:
+    if isinstance(model[0], Attending):
+        return torch.ones(1, Attending.heads, 2, Attending.width)
     return torch.ones(BATCH, model[0].in_features if isinstance(model[0], nn.Linear) else 4096)
 
 
-def most_bytes(make: Callable[[], nn.Sequential], run: trainvitals.Run | None) -> int:
+def most_bytes(
+    make: Callable[[], nn.Sequential], run: trainvitals.Run | None, *, steps: int = STEPS, attention: bool = False
+) -> int:
     """Held at the worst moment of a training, by PyTorch's own account, beyond the model's parameters."""
     model = make()
     kind = torch.optim.SGD if make is weights_with_gaps else torch.optim.Adam  # whose own step takes more than a copy
@@ -64,8 +89,8 @@ def most_bytes(make: Callable[[], nn.Sequential], run: trainvitals.Run | None) -
     inputs = inputs_of(model)
     with profile(activities=[ProfilerActivity.CPU], profile_memory=True, acc_events=True) as profiled:
         if run is not None:
-            run.watch(model, optimizer, every=1)
-        for _ in range(STEPS):
+            run.watch(model, optimizer, every=1, attention=attention)
+        for _ in range(steps):
             optimizer.zero_grad()
             model(inputs).square().mean().backward()
             optimizer.step()
@@ -96,3 +121,14 @@ def test_watching_takes_no_more_memory_than_is_said(offline: Any, make: Callable
 def test_of_a_large_parameter_no_copy_is_kept() -> None:
     model = one_large()
     assert bytes_that_are_said(model) < 4 * model[0].weight.numel() / 10
+
+
+def test_looking_at_attention_takes_no_more_memory_than_is_said(offline: Any) -> None:
+    bare = most_bytes(attending, None)
+    run = offline.init()
+    watched = most_bytes(attending, run, steps=6, attention=True)  # the sixth is looked at in depth
+    run.finish()
+    assert offline.stats(5)["attention_entropy"]["0"] > 0
+    of_all_keys = 4 * Attending.heads * Attending.length * Attending.width
+    assert of_all_keys > 2 * (KEY_BYTES + A_FEW * LOGIT_BYTES)
+    assert watched - bare <= bytes_that_are_said(attending()) + KEY_BYTES + A_FEW * LOGIT_BYTES

@@ -20,7 +20,7 @@ from torch import Tensor
 
 import trainvitals
 from tests.sdk.conftest import frames_of, histograms_at, metric_points, records_in, stats_at
-from tests.sdk.distributed_training import BATCH, DEAD, LARGE, MORE_OF_EACH, STEPS, WAYS, WIDTH, network
+from tests.sdk.distributed_training import BATCH, DEAD, LARGE, MORE_OF_EACH, SKIPPED, STEPS, WAYS, WIDTH, network
 from tests.sdk.plain_histograms import parts
 from tests.sdk.small_models import CLOSE
 from trainvitals.spool import Record
@@ -42,6 +42,7 @@ class Trained:
     said: str
 
 
+IN_BFLOAT16 = 0.05  # which has eight bits of a number; so far apart are two trainings after a few steps
 OF_THE_OUTPUTS = ("activation_mean", "activation_std", "activation_max", "zero_fraction", "saturated_fraction")
 TIMES = {f"seconds/{phase}" for phase in ("step", "data", "forward", "backward", "optimizer")}
 
@@ -167,6 +168,50 @@ def test_rank_0_tells_of_layers_what_one_process_would(trained: Callable[[str], 
     )
 
 
+@pytest.mark.slow
+def test_of_a_sharded_model_a_step_that_the_scaler_skips_is_skipped_and_known_by_every_rank(
+    trained: Callable[[str], Trained],
+) -> None:
+    one, several = trained("scaled").one, trained("scaled").several
+    for rank, records in several.items():
+        for metric in ("loss_scale", "skipped_steps"):
+            assert metric_points(frames(records), metric) == metric_points(one, metric), (metric, rank)
+        taken = [loss for step, loss in enumerate(trained("scaled").unwatched[rank]) if step != SKIPPED]
+        assert metric_points(frames(records), "loss") == list(enumerate(taken)), rank
+    assert [skipped for _, skipped in metric_points(one, "skipped_steps")] == [0] * (SKIPPED + 1) + [1, 1]
+    for step in range(STEPS - 1):
+        expected_stats, found = stats_at(one, step), stats_at(frames(several[0]), step)
+        assert found.keys() == expected_stats.keys() >= {"grad_norm", "update_ratio"}
+        for stat in expected_stats.keys() - set(OF_THE_OUTPUTS):
+            assert found[stat] == pytest.approx(expected_stats[stat], rel=1e-3, abs=1e-7, nan_ok=True), (step, stat)
+
+
+@pytest.mark.slow
+def test_rank_0_tells_of_a_model_that_is_sharded_and_computes_in_bfloat16_about_what_one_process_would(
+    trained: Callable[[str], Trained],
+) -> None:
+    one, several = trained("mixed").one, frames(trained("mixed").several[0])
+    for step in range(STEPS):
+        expected, found = stats_at(one, step), stats_at(several, step)
+        assert found.keys() == expected.keys()
+        for stat in ("grad_norm", "weight_norm", "update_ratio"):
+            assert found[stat] == pytest.approx(expected[stat], rel=IN_BFLOAT16, nan_ok=True), (step, stat)
+
+
+@pytest.mark.slow
+def test_rank_0_tells_of_a_model_that_is_sharded_and_compiled_all_but_outputs(
+    trained: Callable[[str], Trained],
+) -> None:
+    one, several = trained("compiled").one, frames(trained("compiled").several[0])
+    for step in (0, 1, 5):
+        expected, found = stats_at(one, step), stats_at(several, step)
+        assert expected.keys() - found.keys() == {*OF_THE_OUTPUTS, "activation_nonfinite"}
+        for stat, layers in found.items():
+            assert layers == pytest.approx(expected[stat], rel=1e-3, abs=1e-7, nan_ok=True), (step, stat)
+    norms, of_one = (metric_points(found, "grad_norm") for found in (several, one))
+    assert norms == [(step, pytest.approx(norm, rel=CLOSE)) for step, norm in of_one]
+
+
 FROM_FEW = 0.03  # what is promised, three times over: of norms of updates, and of shares
 OF_ALL_VALUES = {"grad_norm", "grad_max", "activation_max"}
 
@@ -209,9 +254,7 @@ def test_rank_0_tells_of_norms_rectifiers_large_and_accumulated_gradients_what_o
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(
-    "how", ["ddp", "fsdp", "hybrid", "tensor", "clipping", "large", "late", "fsdp1", "fsdp1-original"]
-)
+@pytest.mark.parametrize("how", sorted(WAYS.keys() - {"scaled"}))
 def test_every_rank_s_losses_are_bit_identical_with_and_without_watching(
     trained: Callable[[str], Trained], how: str
 ) -> None:
