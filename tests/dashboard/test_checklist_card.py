@@ -14,6 +14,8 @@ from trainvitals.wire.checklist import (
     Changes,
     Checklist,
     ChecklistLine,
+    LayerDifference,
+    LayerParting,
     Parting,
     StageName,
     StageOutcome,
@@ -158,6 +160,34 @@ def test_where_losses_part_is_a_sentence(same_until: int | None, apart_from: int
     found = Parting(metric="loss", step=99, before=0.25, now="NaN", same_until=same_until, apart_from=apart_from)
 
     assert parting_said(found).startswith(said)
+
+
+@pytest.mark.parametrize(
+    ("first", "apart", "said"),
+    [
+        (None, None, ["What is told of the layers is the same to the last bit, as far as both have it step by step."]),
+        (
+            LayerDifference(layer="body", stat="update_ratio", step=0, before=0.001, now=0.1, layers=5),
+            None,
+            [
+                "Layers: the first to differ at all is body, by its update ratio at step 0: 0.1 now, 0.001 then, "
+                "and 4 more with it.",
+                "None goes another way: what parts comes back within half and twice what it was.",
+            ],
+        ),
+        (
+            None,
+            LayerDifference(layer="head", stat="grad_norm", step=1200, before=1.5, now="NaN"),
+            ["The first to go another way is head, by its gradient norm from step 1,200: NaN now, 1.5 then."],
+        ),
+    ],
+)
+def test_where_layers_part_is_said_too(
+    first: LayerDifference | None, apart: LayerDifference | None, said: list[str]
+) -> None:
+    card = changes_card(Changes(run_id="r", against=AGAINST, layer_parting=LayerParting(first=first, apart=apart)))
+
+    assert [sentence for sentence in texts(card) if sentence in said] == said
 
 
 def test_what_passed_is_said_so_that_no_ill_seems_to_be_there() -> None:

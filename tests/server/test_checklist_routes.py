@@ -12,7 +12,9 @@ from starlette.testclient import TestClient
 
 from tests.server.sending import MSGPACK, RUN, START, loss_frame, send
 from trainvitals.wire import coding
-from trainvitals.wire.checklist import STAGE_NAMES, Changes, Checklist
+from trainvitals.wire.checklist import STAGE_NAMES, Changes, Checklist, LayerDifference
+from trainvitals.wire.floats import Floats
+from trainvitals.wire.frame import Frame, LayerStats, section
 from trainvitals.wire.messages import Finding, LayerInfo, ModelInfo, RunEnd, RunEnded
 from trainvitals.wire.rules import RuleChange
 from trainvitals_server.store.interface import Store
@@ -189,6 +191,30 @@ def test_says_what_changed_and_where_the_losses_part(client: TestClient) -> None
     assert 18 <= (found.parting.apart_from or 0) <= 25
 
 
+def norms_frame(run_id: str, norms: Sequence[float]) -> Frame:
+    """Gradient norms of two layers, of which the second has these and the first always one."""
+    rows = Floats.of([1.0] * len(norms) + list(norms)).data
+    stats = LayerStats(steps=list(range(len(norms))), layers=["body", "head"], sections=[section("grad_norm", rows)])
+    return Frame(run_id=run_id, writer=1, seq=100, layer_stats=stats)
+
+
+def test_says_which_layer_is_the_first_to_differ_and_to_go_another_way(client: TestClient) -> None:
+    for run_id, last in [("before", 1.0), ("now", 50.0)]:
+        begin(client, run_id, started_at=1001.0)
+        norms = [1.0] * 30 + [1.0 + (run_id == "now") / 8] * 10 + [last] * 20
+        assert send(client, norms_frame(run_id, norms)).status_code == 200
+
+    found = changes(client, "now", against="before").layer_parting
+
+    assert found is not None
+    assert found.first == LayerDifference(layer="head", stat="grad_norm", step=30, now=1.125, before=1.0)
+    assert found.apart is not None
+    assert (found.apart.layer, found.apart.layers, found.apart.now, found.apart.before) == ("head", 1, 50.0, 1.0)
+    assert 36 <= found.apart.step <= 44
+    trained(client, "unwatched", started_at=1002.0)
+    assert changes(client, "unwatched", against="now").layer_parting is None
+
+
 def test_any_two_runs_can_be_compared(client: TestClient) -> None:
     begin(client, "one", started_at=1001.0, lr=1)
     begin(client, "two", started_at=1002.0, lr=2)
@@ -206,4 +232,12 @@ def test_a_run_that_is_not_there_is_said(client: TestClient, path: str) -> None:
 def test_both_are_in_the_description_of_the_api(client: TestClient) -> None:
     schemas = client.get("/api/openapi.json").json()["components"]["schemas"]
 
-    assert {"Checklist", "StageOutcome", "ChecklistLine", "Changes", "Change", "Parting"} <= schemas.keys()
+    assert {
+        "Checklist",
+        "StageOutcome",
+        "ChecklistLine",
+        "Changes",
+        "Change",
+        "Parting",
+        "LayerParting",
+    } <= schemas.keys()

@@ -65,6 +65,27 @@ class Parting(msgspec.Struct, frozen=True, kw_only=True):
     apart_from: int | None = None
 
 
+class LayerDifference(msgspec.Struct, frozen=True, kw_only=True):
+    """One layer of two runs that differs in a stat from a step on: its values at that step, where numbers differ at
+    all; their medians from there on, where they go another way; words where they are not finite. ``layers``: how many
+    differ with it, itself among them."""
+
+    layer: str
+    stat: str
+    step: int
+    before: float | str
+    now: float | str
+    layers: int = 1
+
+
+class LayerParting(msgspec.Struct, frozen=True, kw_only=True):
+    """Where the layers of two runs part. ``first``: the first whose numbers differ at all; ``apart``: the first that is
+    twice as large, or half, beyond the noise, and stays so. None: none does."""
+
+    first: LayerDifference | None = None
+    apart: LayerDifference | None = None
+
+
 class Changes(msgspec.Struct, frozen=True, kw_only=True):
     """What differs between a run and the one that it is held ``against``: None, and all empty, where there is none.
     ``unknown``: of "code" and "data" those that were recorded of neither, so that no difference says nothing."""
@@ -78,4 +99,5 @@ class Changes(msgspec.Struct, frozen=True, kw_only=True):
     environment: list[Change] = []
     layers: list[Change] = []
     parting: Parting | None = None
+    layer_parting: LayerParting | None = None
     unknown: list[str] = []

@@ -7,7 +7,7 @@ from typing import Final
 
 from dash import dcc, html
 
-from trainvitals.wire.checklist import Change, Changes, Parting
+from trainvitals.wire.checklist import Change, Changes, LayerDifference, LayerParting, Parting
 from trainvitals_dashboard import words
 from trainvitals_dashboard.parts.cards import Piece, card
 from trainvitals_dashboard.parts.health import score, told_health
@@ -18,7 +18,7 @@ KINDS: Final = ("settings", "code", "data", "environment", "layers")  # in words
 
 
 def changes_card(found: Changes) -> Piece:
-    """What differs, kind by kind, and where the losses part; nothing where there is no healthy run to compare with."""
+    """What differs, kind by kind, and where losses and layers part; nothing without a healthy run."""
     against = found.against
     if against is None:
         return None
@@ -30,7 +30,9 @@ def changes_card(found: Changes) -> Piece:
         "Layers": found.layers,
         "Environment": found.environment,
     }
-    body: list[Piece] = [_parting(found.parting)] if found.parting is not None else []
+    said = [parting_said(found.parting)] if found.parting is not None else []
+    said += layers_said(found.layer_parting) if found.layer_parting is not None else []
+    body: list[Piece] = [html.P(sentence, className="tv-ch-said") for sentence in said]
     body += [part for kind, differing in kinds.items() if differing for part in _kind(kind, differing)]
     if not any(kinds.values()):
         body.append(html.P(_all_the_same(found.unknown), className="tv-ch-said"))
@@ -63,8 +65,21 @@ def parting_said(parting: Parting) -> str:
     return f"The losses {f'{same}, and ' if same else ''}{apart}: {at}."
 
 
-def _parting(parting: Parting) -> html.P:
-    return html.P(parting_said(parting), className="tv-ch-said")
+def layers_said(parting: LayerParting) -> list[str]:
+    """Where the layers part, in a sentence or two."""
+    first, apart = parting.first, parting.apart
+    if first is None and apart is None:
+        return ["What is told of the layers is the same to the last bit, as far as both have it step by step."]
+    said = [f"Layers: the first to differ at all is {_layer(first, 'at')}."] if first is not None else []
+    if apart is None:
+        return [*said, "None goes another way: what parts comes back within half and twice what it was."]
+    return [*said, f"The first to go another way is {_layer(apart, 'from')}."]
+
+
+def _layer(one: LayerDifference, since: str) -> str:
+    also = f", and {one.layers - 1:,} more with it" if one.layers > 1 else ""
+    values = f"{words.number(one.now)} now, {words.number(one.before)} then"
+    return f"{one.layer}, by its {words.stat(one.stat).lower()} {since} step {one.step:,}: {values}{also}"
 
 
 def _kind(kind: str, differing: Sequence[Change]) -> list[Piece]:

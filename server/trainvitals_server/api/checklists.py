@@ -9,14 +9,15 @@ from fastapi import APIRouter, Depends
 from starlette.requests import Request
 from starlette.responses import Response
 
-from trainvitals.wire.answers import Curve, RunDetail
-from trainvitals.wire.checklist import Changes, Checklist, Parting
+from trainvitals.wire.answers import Curve, Heatmap, RunDetail
+from trainvitals.wire.checklist import Changes, Checklist, LayerParting, Parting
 from trainvitals.wire.definitions import Definitions
 from trainvitals_server.api.answers import answer, answers
 from trainvitals_server.api.checks import existing
 from trainvitals_server.api.services import Given
 from trainvitals_server.diagnosis.changes import BATCH_FACTS, changes, first_batch, is_like
 from trainvitals_server.diagnosis.checklist.telling import checklist
+from trainvitals_server.diagnosis.layer_parting import STATS, first_apart, first_difference
 from trainvitals_server.diagnosis.parting import parting
 from trainvitals_server.store.interface import RunNotFound, RunQuery, Span, Store
 
@@ -25,6 +26,7 @@ WHOLE: Final = Span()
 FIRST: Final = Span(last=999)
 FIRST_POINTS: Final = 1000  # as they were recorded
 POINTS: Final = 400
+COLUMNS: Final = 200  # of heatmaps
 NEWEST_RUNS: Final = 200  # among which one of the same name is looked for
 NEAREST_RUNS: Final = 20  # of these, whose models are looked at
 router = APIRouter(prefix="/api/v1/runs/{run_id}", tags=["checklist"], dependencies=EXISTING)
@@ -51,7 +53,10 @@ def show_changes(run_id: str, request: Request, services: Given, against: str | 
         return answer(request, Changes(run_id=run_id))
     before = store.run(other)
     batch = first_batch(_first_facts(store, now), _first_facts(store, before))
-    return answer(request, changes(now, before, batch=batch, parting=_parting(store, now, before)))
+    found = changes(
+        now, before, batch=batch, parting=_parting(store, now, before), layer_parting=_layer_parting(store, now, before)
+    )
+    return answer(request, found)
 
 
 def _last_healthy(store: Store, run: RunDetail) -> str | None:
@@ -93,4 +98,19 @@ def _parting(store: Store, now: RunDetail, before: RunDetail) -> Parting | None:
         curve(before, WHOLE, POINTS),
         first_now=curve(now, FIRST, FIRST_POINTS),
         first_before=curve(before, FIRST, FIRST_POINTS),
+    )
+
+
+def _layer_parting(store: Store, now: RunDetail, before: RunDetail) -> LayerParting | None:
+    in_both = [stat for stat in STATS if stat in now.stats and stat in before.stats]
+    if not in_both:
+        return None
+
+    def both(stat: str, span: Span, buckets: int) -> tuple[Heatmap, Heatmap]:
+        one, other = (store.heatmap(run.summary.run_id, stat, span=span, buckets=buckets) for run in (now, before))
+        return one, other
+
+    return LayerParting(
+        first=first_difference([both(stat, FIRST, FIRST_POINTS) for stat in in_both]),
+        apart=first_apart([both(stat, WHOLE, COLUMNS) for stat in in_both]),
     )

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Final
 
 from trainvitals.wire.answers import RunDetail
-from trainvitals.wire.checklist import Change, Changes, Parting
+from trainvitals.wire.checklist import Change, Changes, LayerParting, Parting
 from trainvitals.wire.facts import FACTS
 from trainvitals.wire.messages import LayerInfo
 from trainvitals_server.diagnosis.grouping import group_layers
@@ -27,9 +27,15 @@ _GPU: Final = re.compile(r"system/gpu(\d+)_")
 
 
 def changes(
-    now: RunDetail, before: RunDetail, *, batch: Change | None = None, parting: Parting | None = None
+    now: RunDetail,
+    before: RunDetail,
+    *,
+    batch: Change | None = None,
+    parting: Parting | None = None,
+    layer_parting: LayerParting | None = None,
 ) -> Changes:
-    """``batch``: how the first batch differs, where it does; ``parting``: where the losses part."""
+    """``batch``: how the first batch differs, where it does; ``parting``: where the losses part; ``layer_parting``:
+    where the layers do."""
     settings = list(_differing(flat(before.config), flat(now.config)))
     told = [change for change in settings if names_data(change.name)]
     settings = [change for change in settings if not names_data(change.name)]
@@ -43,6 +49,7 @@ def changes(
         environment=list(_differing(_environment(before), _environment(now)))[:MOST],
         layers=_layers(before.layers, now.layers)[:MOST],
         parting=parting,
+        layer_parting=layer_parting,
         unknown=_unknown(now, before),
     )
 
