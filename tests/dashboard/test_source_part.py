@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from trainvitals.wire.messages import LayerInfo
-from trainvitals_dashboard.parts.source import made_at
+from trainvitals.wire.messages import Finding, LayerInfo, OptimizerInfo
+from trainvitals_dashboard.parts.source import OF_THE_OPTIMIZER, concerned, made_at
+from trainvitals_server.diagnosis.catalogue import rules
 
 
 def links(*sources: str | None) -> list[tuple[str, str]]:
@@ -31,3 +32,29 @@ def test_a_file_of_another_machine_is_no_link() -> None:
 
 def test_where_nothing_is_known_nothing_stands() -> None:
     assert made_at([LayerInfo(name="l", kind="Linear")]) == []
+
+
+def finding(rule: str, *layers: str) -> Finding:
+    return Finding(
+        finding_id="f",
+        run_id="r",
+        rule=rule,
+        severity="warning",
+        first_step=0,
+        last_step=1,
+        summary="",
+        layers=list(layers),
+    )
+
+
+def test_a_finding_is_about_the_layers_that_it_names_and_the_optimizers_where_they_are_to_be_changed() -> None:
+    one, other = LayerInfo(name="one", kind="Linear"), LayerInfo(name="other", kind="Linear")
+    optimizer = OptimizerInfo(kind="Adam")
+
+    assert concerned(finding("learning_rate_too_high"), [one, other], [optimizer]) == [optimizer]
+    assert concerned(finding("updates_too_large", "other"), [one, other], [optimizer]) == [optimizer, other]
+    assert concerned(finding("dead_activations", "one"), [one, other], [optimizer]) == [one]
+
+
+def test_those_to_be_changed_at_the_optimizer_are_rules() -> None:
+    assert set(rules()) >= OF_THE_OPTIMIZER

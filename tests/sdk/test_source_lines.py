@@ -1,4 +1,4 @@
-"""Layers tell the line of code that makes them."""
+"""Layers and optimizers tell the line of code that makes them."""
 
 from __future__ import annotations
 
@@ -10,6 +10,8 @@ import torch
 from torch import nn
 
 from trainvitals.collector.layers import find_layers
+from trainvitals.wire import coding
+from trainvitals.wire.messages import ModelInfo
 
 HERE = Path(__file__)
 
@@ -105,3 +107,56 @@ def test_no_class_is_too_odd_to_be_watched() -> None:
     layers = find_layers({"": nn.Sequential(Nowhere())})
 
     assert layers.sources[layers.names.index("0.out")] is None
+
+
+def told(offline: Any) -> str | None:
+    (message,) = [coding.decode(one.payload, ModelInfo) for one in offline.records if one.kind == "model"]
+    return message.optimizers[0].source
+
+
+def watched_optimizer(offline: Any, optimizer: torch.optim.Optimizer, model: nn.Module) -> str | None:
+    """What the server is told, where the optimizer comes from somebody who calls."""
+    run = offline.init()
+    run.watch(model, optimizer)
+    run.finish()
+    return told(offline)
+
+
+def test_an_optimizer_is_made_where_the_nearest_caller_assigns_it(offline: Any) -> None:
+    model = nn.Linear(2, 1)
+    optimizer = None
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)  # made by a caller
+
+    assert watched_optimizer(offline, optimizer, model) == line_of("# made by a caller")
+
+
+class Trainer:
+    def __init__(self) -> None:
+        self.model = nn.Linear(2, 1)
+        self.steps_with = torch.optim.SGD(self.model.parameters(), lr=0.1)  # made for a trainer
+
+    def train(self, offline: Any) -> str | None:
+        return watched_optimizer(offline, self.steps_with, self.model)
+
+
+def test_an_optimizer_that_an_object_keeps_is_made_where_the_object_assigns_it(offline: Any) -> None:
+    assert Trainer().train(offline) == line_of("# made for a trainer")
+
+
+def test_an_optimizer_that_nobody_assigns_has_no_line(offline: Any) -> None:
+    model = nn.Linear(2, 1)
+
+    assert watched_optimizer(offline, torch.optim.SGD(model.parameters(), lr=0.1), model) is None
+
+
+def test_an_optimizer_that_is_learnt_at_its_first_step_has_its_line_too(offline: Any) -> None:
+    model = nn.Linear(2, 1)
+    run = offline.init()
+    run.watch(model)
+    learnt = torch.optim.SGD(model.parameters(), lr=0.1)  # made after watch
+    for _ in range(3):
+        model(torch.ones(1, 2)).sum().backward()
+        learnt.step()
+    run.finish()
+
+    assert told(offline) == line_of("# made after watch")

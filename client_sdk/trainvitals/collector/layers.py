@@ -13,6 +13,7 @@ from torch.optim import Optimizer
 from trainvitals.collector.declared import initial_weights, settings_of
 from trainvitals.collector.dtensors import flattened
 from trainvitals.collector.roots import inner
+from trainvitals.collector.optimizer_lines import made_in
 from trainvitals.collector.source_lines import source_of
 from trainvitals.plain import plain
 from trainvitals.wire.messages import LayerInfo, ModelInfo, OptimizerInfo, ParameterGroup
@@ -141,7 +142,7 @@ def _describe_optimizer(layers: Layers, optimizer: Optimizer) -> OptimizerInfo:
         owners = sorted({owner_of[id(parameter)] for parameter in group["params"] if id(parameter) in owner_of})
         settings = {key: plain(value) for key, value in group.items() if isinstance(value, (int, float, str, tuple))}
         groups.append(ParameterGroup(settings=settings, layers=[layers.names[owner] for owner in owners]))
-    return OptimizerInfo(kind=type(optimizer).__name__, groups=groups)
+    return OptimizerInfo(kind=type(optimizer).__name__, groups=groups, source=made_in(optimizer))
 
 
 def _parameters(optimizer: Optimizer) -> list[Any]:  # Any: torch does not type its groups

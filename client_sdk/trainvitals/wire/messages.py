@@ -67,6 +67,7 @@ class OptimizerInfo(msgspec.Struct, frozen=True, kw_only=True):
 
     kind: str
     groups: list[ParameterGroup] = []
+    source: str | None = None  # "file:line" where known
 
 
 class ModelInfo(msgspec.Struct, frozen=True, kw_only=True):

@@ -11,12 +11,12 @@ import msgspec
 from dash import dcc, html
 
 from trainvitals.wire.facts import is_fact
-from trainvitals.wire.messages import Evidence, Finding, LayerInfo
+from trainvitals.wire.messages import Evidence, Finding, LayerInfo, OptimizerInfo
 from trainvitals_dashboard import words
 from trainvitals_dashboard.gathering import RunView
 from trainvitals_dashboard.parts.cards import Piece, card, pill
 from trainvitals_dashboard.parts.icons import icon
-from trainvitals_dashboard.parts.source import made_at
+from trainvitals_dashboard.parts.source import concerned, made_at
 from trainvitals_dashboard.theme import STATUS
 
 SHOWN: Final = 4  # that stand beside the curves; the gravest come first
@@ -80,10 +80,15 @@ def following(cause: Finding, findings: Sequence[Finding]) -> list[Finding]:
 
 
 def finding_in_full(
-    finding: Finding, chart: Piece, *, among: Sequence[Finding] = (), layers: Sequence[LayerInfo] = ()
+    finding: Finding,
+    chart: Piece,
+    *,
+    among: Sequence[Finding] = (),
+    layers: Sequence[LayerInfo] = (),
+    optimizers: Sequence[OptimizerInfo] = (),
 ) -> list[Piece]:
-    """The drawer's content: summary, where its ``layers`` are made, evidence, causes, advice, what
-    is its cause and what follows from it ``among`` the run's findings, and the way to the rule's page."""
+    """The drawer's content: summary, where its ``layers`` or the ``optimizers`` are made, evidence, causes, advice,
+    what is its cause and what follows from it ``among`` the run's findings, and the way to the rule's page."""
     top = [pill(finding.severity), html.Span(_span(finding), className="tv-num tv-dim"), _state(finding)]
     chips = [
         html.Div([html.Div(label, className="tv-kpi-l"), html.Div(value, className="tv-kpi-v tv-kpi-vs")])
@@ -93,7 +98,7 @@ def finding_in_full(
         html.Div(top, className="tv-dr-top"),
         html.P(finding.summary, className="tv-p"),
         html.Code(finding.where, className="tv-code"),
-        *made_at(layer for layer in layers if layer.name in finding.layers),
+        *made_at(concerned(finding, layers, optimizers)),
         *joined("Follows from", [one for one in among if one.finding_id == finding.cause_id]),
         html.H3("Evidence", className="tv-h3"),
         html.Div(chips, className="tv-dr-kpis"),
