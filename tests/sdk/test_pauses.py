@@ -84,6 +84,17 @@ def test_nothing_is_told_of_the_first_steps_of_which_nobody_knows_how_long_they_
     assert found.look(4) == {}
 
 
+def test_a_training_whose_steps_are_short_is_known_soon() -> None:
+    clock = Clock()
+    found = Pauses(clock=clock)
+    for step in (3, 60):  # the recorder looks twice a second
+        clock.now += 0.5
+        found.look(step)
+    clock.now += 500.0
+
+    assert found.look(60)["facts/idle_seconds"] == 500.0
+
+
 def test_a_run_tells_of_its_pause_at_its_newest_step(offline: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(pauses, "LEAST_SECONDS", 0.2)
     monkeypatch.setattr(pauses, "EVERY_SECONDS", 0.1)
