@@ -65,6 +65,7 @@ FALLEN = np.where(np.arange(STEPS) < 30, 2.5, swinging(0.5))
 EVALUATIONS = 20
 SAME = np.full(EVALUATIONS, 2.345)
 NEVER = np.full(EVALUATIONS, np.nan)
+AT_A_TENTH = np.full(EVALUATIONS, 0.1)
 WAITING = ({"lr": 0.0, "initial_lr": 0.1},)
 PLANNED = ({"lr": 0.1, "initial_lr": 0.1},)
 RISING = np.linspace(0, 1e-4, 80)
@@ -79,6 +80,8 @@ ILLS: dict[str, tuple[str, str, Window]] = {
     "a validation loss that stays": ("validation_degenerate", "warning", window(FALLING, val_loss=SAME)),
     "a validation loss that is none": ("validation_degenerate", "warning", window(FALLING, **{"eval/loss": NEVER})),
     "a sum over nothing": ("validation_degenerate", "warning", window(FALLING, **{"test/mse": 0 * SAME})),
+    "an accuracy that stays at chance": ("validation_degenerate", "warning", window(FALLING, val_acc=AT_A_TENTH)),
+    "and in per cent": ("validation_degenerate", "warning", window(FALLING, **{"eval/accuracy": 100 * AT_A_TENTH})),
     "a rate that stays at zero": (
         "schedule_not_started", "warning", window(resting(2.3, 2.3), lr=np.zeros(80), groups=WAITING),
     ),
@@ -149,6 +152,9 @@ TRAPS: dict[str, tuple[str, Window]] = {
     "a few spikes": ("loss_oscillating", window(np.where(np.arange(STEPS) % 90 < 3, 3.0, 1.0) + noise())),
     "a last result that is logged again": ("validation_degenerate", window(FALLING, val_loss=np.full(STEPS, 2.3))),
     "an accuracy of few examples": ("validation_degenerate", window(FALLING, val_accuracy=np.full(EVALUATIONS, 0.97))),
+    "an exact match that waits": ("validation_degenerate", window(FALLING, val_f1=0 * AT_A_TENTH)),
+    "an accuracy of a while": ("validation_degenerate", window(FALLING, val_acc=AT_A_TENTH[:7])),
+    "an accuracy while little is learnt": ("validation_degenerate", window(resting(2.3, 2.0), val_acc=AT_A_TENTH)),
     "a setting of the validation": ("validation_degenerate", window(FALLING, **{"val/threshold": SAME})),
     "all is learnt": ("validation_degenerate", window(np.zeros(STEPS), val_loss=SAME)),
     "nothing moves": ("validation_degenerate", window(resting(2.3, 2.3), val_loss=SAME)),
