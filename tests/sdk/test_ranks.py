@@ -3,14 +3,9 @@
 from __future__ import annotations
 
 import functools
-import json
 import math
-import os
-import subprocess
-import sys
 from collections import defaultdict
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -19,74 +14,22 @@ import torch
 from torch import Tensor
 
 import trainvitals
-from tests.sdk.conftest import frames_of, histograms_at, metric_points, records_in, stats_at
-from tests.sdk.distributed_training import BATCH, DEAD, LARGE, MORE_OF_EACH, SKIPPED, STEPS, WAYS, WIDTH, network
+from tests.sdk.conftest import histograms_at, metric_points, stats_at
+from tests.sdk.distributed_training import BATCH, DEAD, LARGE, MORE_OF_EACH, STEPS, WAYS, WIDTH, network
 from tests.sdk.plain_histograms import parts
+from tests.sdk.several_ranks import Trained, by_rank, frames, metrics, python, train_both
 from tests.sdk.small_models import CLOSE
-from trainvitals.spool import Record
 from trainvitals.wire import coding
-from trainvitals.wire.frame import Frame, decode_frame
 from trainvitals.wire.messages import RunEnd, RunStart
 
-REPOSITORY = Path(__file__).parents[2]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Trained:
-    """What one process recorded, and what each of several did that shared its batches; what they said. ``unwatched``:
-    the losses of each when nobody watched."""
-
-    one: list[Frame]
-    several: dict[int, list[Record]]
-    unwatched: dict[int, list[float]]
-    said: str
-
-
-IN_BFLOAT16 = 0.05  # which has eight bits of a number; so far apart are two trainings after a few steps
 OF_THE_OUTPUTS = ("activation_mean", "activation_std", "activation_max", "zero_fraction", "saturated_fraction")
 TIMES = {f"seconds/{phase}" for phase in ("step", "data", "forward", "backward", "optimizer")}
-
-
-def python(*arguments: str | Path, **environment: str) -> str:
-    """What a script says on stderr."""
-    done = subprocess.run(
-        [sys.executable, *map(str, arguments)],
-        env={**os.environ, "OMP_NUM_THREADS": "1", **environment},
-        cwd=REPOSITORY, timeout=180, capture_output=True, text=True, check=False,
-    )  # fmt: skip
-    assert done.returncode == 0, done.stderr
-    return done.stderr
 
 
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Trained]:
     """trained(how), each of them once."""
-
-    @functools.cache
-    def train(how: str) -> Trained:
-        folder = tmp_path_factory.mktemp(how)
-        said = python("-m", "tests.sdk.distributed_training", how, folder)
-        several = by_rank(folder / "several")
-        unwatched = {rank: json.loads((folder / "unwatched" / str(rank)).read_text()) for rank in several}
-        return Trained(one=frames_of(folder / "one"), several=several, unwatched=unwatched, said=said)
-
-    return train
-
-
-def by_rank(directory: Path) -> dict[int, list[Record]]:
-    found: dict[int, list[Record]] = {}
-    for path in directory.rglob("*.spool"):
-        records = records_in(path)
-        found[coding.decode(records[0].payload, RunStart).rank] = records
-    return dict(sorted(found.items()))
-
-
-def frames(records: list[Record]) -> list[Frame]:
-    return [decode_frame(record.payload) for record in records if record.kind == "frame"]
-
-
-def metrics(of: list[Frame]) -> set[str]:
-    return {points.metric for frame in of for points in frame.metrics}
+    return functools.cache(lambda how: train_both(how, tmp_path_factory.mktemp(how)))
 
 
 def outputs_of_rank_0(how: str) -> list[dict[str, Tensor]]:
@@ -168,50 +111,6 @@ def test_rank_0_tells_of_layers_what_one_process_would(trained: Callable[[str], 
     )
 
 
-@pytest.mark.slow
-def test_of_a_sharded_model_a_step_that_the_scaler_skips_is_skipped_and_known_by_every_rank(
-    trained: Callable[[str], Trained],
-) -> None:
-    one, several = trained("scaled").one, trained("scaled").several
-    for rank, records in several.items():
-        for metric in ("loss_scale", "skipped_steps"):
-            assert metric_points(frames(records), metric) == metric_points(one, metric), (metric, rank)
-        taken = [loss for step, loss in enumerate(trained("scaled").unwatched[rank]) if step != SKIPPED]
-        assert metric_points(frames(records), "loss") == list(enumerate(taken)), rank
-    assert [skipped for _, skipped in metric_points(one, "skipped_steps")] == [0] * (SKIPPED + 1) + [1, 1]
-    for step in range(STEPS - 1):
-        expected_stats, found = stats_at(one, step), stats_at(frames(several[0]), step)
-        assert found.keys() == expected_stats.keys() >= {"grad_norm", "update_ratio"}
-        for stat in expected_stats.keys() - set(OF_THE_OUTPUTS):
-            assert found[stat] == pytest.approx(expected_stats[stat], rel=1e-3, abs=1e-7, nan_ok=True), (step, stat)
-
-
-@pytest.mark.slow
-def test_rank_0_tells_of_a_model_that_is_sharded_and_computes_in_bfloat16_about_what_one_process_would(
-    trained: Callable[[str], Trained],
-) -> None:
-    one, several = trained("mixed").one, frames(trained("mixed").several[0])
-    for step in range(STEPS):
-        expected, found = stats_at(one, step), stats_at(several, step)
-        assert found.keys() == expected.keys()
-        for stat in ("grad_norm", "weight_norm", "update_ratio"):
-            assert found[stat] == pytest.approx(expected[stat], rel=IN_BFLOAT16, nan_ok=True), (step, stat)
-
-
-@pytest.mark.slow
-def test_rank_0_tells_of_a_model_that_is_sharded_and_compiled_all_but_outputs(
-    trained: Callable[[str], Trained],
-) -> None:
-    one, several = trained("compiled").one, frames(trained("compiled").several[0])
-    for step in (0, 1, 5):
-        expected, found = stats_at(one, step), stats_at(several, step)
-        assert expected.keys() - found.keys() == {*OF_THE_OUTPUTS, "activation_nonfinite"}
-        for stat, layers in found.items():
-            assert layers == pytest.approx(expected[stat], rel=1e-3, abs=1e-7, nan_ok=True), (step, stat)
-    norms, of_one = (metric_points(found, "grad_norm") for found in (several, one))
-    assert norms == [(step, pytest.approx(norm, rel=CLOSE)) for step, norm in of_one]
-
-
 FROM_FEW = 0.03  # what is promised, three times over: of norms of updates, and of shares
 OF_ALL_VALUES = {"grad_norm", "grad_max", "activation_max"}
 
@@ -254,7 +153,7 @@ def test_rank_0_tells_of_norms_rectifiers_large_and_accumulated_gradients_what_o
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("how", sorted(WAYS.keys() - {"scaled"}))
+@pytest.mark.parametrize("how", sorted(WAYS.keys() - {"scaled", "mixed", "compiled"}))
 def test_every_rank_s_losses_are_bit_identical_with_and_without_watching(
     trained: Callable[[str], Trained], how: str
 ) -> None:
