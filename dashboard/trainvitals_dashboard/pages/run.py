@@ -12,6 +12,7 @@ from trainvitals_dashboard import words
 from trainvitals_dashboard.api import Api
 from trainvitals_dashboard.gathering import gather_run
 from trainvitals_dashboard.pages import capture, checklist, drawer, finding_acts, notes, preflight, ranks
+from trainvitals_dashboard.pages.run_page import live_of
 from trainvitals_dashboard.pages.zoom import Zoom, zoom_of, zoomed
 from trainvitals_dashboard.parts.cards import Piece
 from trainvitals_dashboard.parts.findings import findings_of
@@ -36,16 +37,7 @@ def register(app: Dash, api: Api) -> None:
     @plainly
     async def layout(run_id: str = "", stat: str = HEAT_STATS[0], finding: str = "", **_: str) -> html.Div:
         view = await gather_run(api, run_id, stat=stat if stat in HEAT_STATS else HEAT_STATS[0], follow=True)
-        summary = view.detail.summary
-        live = {
-            "run": run_id,
-            "since": view.detail.feed,
-            "shown": [summary.status, summary.health, summary.little_known, summary.open_findings],
-            "name": summary.name,
-            "status": summary.status,
-            "finding": finding,
-            "metrics": view.detail.metrics,
-        }
+        summary, live = view.detail.summary, live_of(view.detail, finding=finding)
         return page(body(view, stat=stat), crumbs=(summary.project, summary.name), live=live)
 
     dash.register_page(

@@ -19,6 +19,7 @@ from trainvitals_dashboard.parts.ranks_card import ranks_card
 from trainvitals_dashboard.parts.results import results
 from trainvitals_dashboard.parts.run_charts import left_column
 from trainvitals_dashboard.parts.run_head import head
+from trainvitals_dashboard.parts.run_tabs import run_tabs
 from trainvitals_dashboard.parts.settings_card import settings_card
 
 
@@ -41,6 +42,7 @@ def body(view: RunView, *, stat: str) -> list[Piece]:
     top = [html.Div(head(view), id="run-head", className="tv-runhead"), capture(view.detail, now=time.time())]
     return [
         html.Div(top, className="tv-runtop"),
+        run_tabs(view.detail.summary.run_id),
         kpis(view.detail.summary, view.curves, loss=view.loss),
         html.Div(columns, className="tv-grid"),
     ]

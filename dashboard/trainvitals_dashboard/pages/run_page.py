@@ -1,0 +1,49 @@
+"""What the pages of one run have in common: their address, their head, and the feed that they follow."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import dash
+from dash import html
+
+from trainvitals.wire.answers import RunDetail
+from trainvitals_dashboard.api import Api
+from trainvitals_dashboard.parts.cards import Piece
+from trainvitals_dashboard.parts.page import page, plainly
+from trainvitals_dashboard.parts.run_tabs import TABS, run_top
+
+Body = Callable[[RunDetail, dict[str, str]], Awaitable[list[Piece]]]
+
+
+def live_of(detail: RunDetail, *, finding: str = "") -> dict[str, Any]:
+    """What a page is told of the run that it follows; ``finding``: one that is opened at once."""
+    summary = detail.summary
+    return {
+        "run": summary.run_id,
+        "since": detail.feed,
+        "shown": [summary.status, summary.health, summary.little_known, summary.open_findings],
+        "name": summary.name,
+        "status": summary.status,
+        "finding": finding,
+        "metrics": detail.metrics,
+    }
+
+
+def register_tab(api: Api, tab: str, body: Body) -> None:
+    """A page of every run at /runs/<run_id>/``tab``, which ``body`` fills: it is given the run, and the address's query
+    by name."""
+
+    @plainly
+    async def layout(run_id: str = "", **query: str) -> html.Div:
+        detail = await api.run(run_id)
+        whole = [*run_top(detail, tab), *await body(detail, query)]
+        return page(whole, crumbs=(detail.summary.project, detail.summary.name), live=live_of(detail))
+
+    dash.register_page(
+        f"trainvitals.run_{tab}",
+        path_template=f"/runs/<run_id>/{tab}",
+        layout=layout,
+        title=lambda run_id="": f"{TABS[tab]} of {run_id} · trainvitals",
+    )

@@ -1,0 +1,37 @@
+"""The way between the pages of one run."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from dash import dcc, html
+
+from trainvitals.wire.answers import RunDetail
+from trainvitals_dashboard.parts.cards import pill
+from trainvitals_dashboard.parts.health import score, state_of, told_health
+from trainvitals_dashboard.theme import STATUS
+
+TABS: Final = {"": "Overview", "layers": "Layers", "metrics": "Metrics", "system": "System"}
+
+
+def run_tabs(run_id: str, tab: str = "") -> html.Nav:
+    """Links to the pages of a run; ``tab``: the one that is open."""
+    links = [
+        dcc.Link(
+            word,
+            href=f"/runs/{run_id}/{name}".rstrip("/"),
+            className="tv-tab on" if name == tab else "tv-tab",
+            **({"aria-current": "page"} if name == tab else {}),
+        )
+        for name, word in TABS.items()
+    ]
+    return html.Nav(links, className="tv-tabs", **{"aria-label": "Pages of the run"})
+
+
+def run_top(detail: RunDetail, tab: str) -> list[html.Div | html.Nav]:
+    """The head of a run's further pages: its name, status and health in one line, and the way to the others."""
+    summary = detail.summary
+    token = STATUS[state_of(told_health(summary))][0]
+    health = html.Span(["Health ", html.B(score(summary), className=f"tv-num tv-{token}")], className="tv-sub")
+    title = [html.H1(summary.name, className="tv-h1"), pill(summary.status), health]
+    return [html.Div(title, className="tv-title"), run_tabs(summary.run_id, tab)]
