@@ -7,11 +7,13 @@ import subprocess
 import sys
 from pathlib import Path
 
+import httpx2
 import pytest
 
 import trainvitals as tv
-from tests.real_server import serving, wait_until
+from tests.real_server import RealServer, serving, wait_until
 from trainvitals.command import main
+from trainvitals.wire.messages import Finding
 
 LOSSES = {"well": [2.0 / (1 + step / 20) for step in range(100)], "sick": [1.0, float("nan"), float("nan")]}
 
@@ -52,10 +54,21 @@ def test_a_run_is_told_as_its_server_judged_it(tmp_path: Path) -> None:
         wait_until(lambda: server.store.findings(run.run_id), what="the finding")
 
         known, unknown = diagnose(run.run_id, server.url), diagnose("nobody", server.url)
+        (finding,) = server.store.findings(run.run_id)
+        snooze(server, finding)
+        wait_until(lambda: server.store.findings(run.run_id)[0].state == "snoozed", what="it to be snoozed")
+        snoozed = diagnose(run.run_id, server.url)
 
     assert (known.returncode, "trainvitals rule non_finite_values" in known.stdout) == (3, True)
     assert "✗ check the inside: 1 failed (non_finite_values)" in known.stdout
     assert (unknown.returncode, "nobody" in unknown.stderr) == (1, True)
+    assert (snoozed.returncode, "critical (snoozed) since step" in snoozed.stdout) == (0, True)
+
+
+def snooze(server: RealServer, finding: Finding) -> None:
+    """For a hundred steps."""
+    path = f"{server.url}/api/v1/runs/{finding.run_id}/findings/{finding.finding_id}"
+    assert httpx2.post(path, json={"act": "snooze", "steps": 100, "by": "me"}).is_success
 
 
 def diagnose(run_id: str, url: str) -> subprocess.CompletedProcess[str]:

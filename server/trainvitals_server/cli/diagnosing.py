@@ -131,8 +131,8 @@ def arranged(findings: Sequence[Finding]) -> list[Finding]:
 
 
 def is_sick(findings: Sequence[Finding], *, at: Severity) -> bool:
-    """Whether one stands that is as grave."""
-    return any(GRAVITY[finding.severity] >= GRAVITY[at] for finding in findings)
+    """Whether one stands that is as grave; what somebody has snoozed is out of the health, and of this."""
+    return any(GRAVITY[one.severity] >= GRAVITY[at] for one in findings if one.state != "snoozed")
 
 
 def as_text(findings: Sequence[Finding]) -> str:
@@ -168,7 +168,8 @@ def _beneath(cause: Finding, findings: Sequence[Finding]) -> list[Finding]:
 
 def _lines(finding: Finding, *, is_beneath: bool) -> list[str]:
     where = f" in {finding.where}" if finding.where else ""
-    head = f"{finding.severity} since step {finding.first_step:,}: {finding.rule}{where}"
+    dealt_with = "" if finding.state == "open" else f" ({finding.state})"
+    head = f"{finding.severity}{dealt_with} since step {finding.first_step:,}: {finding.rule}{where}"
     if is_beneath:
         return [f"  which brings {head}"]
     advice = [f"  → {line}" for line in finding.advice[:2]]
