@@ -14,7 +14,6 @@ import torch
 
 import trainvitals
 from tests.sdk.conftest import records
-from trainvitals import active
 from trainvitals.command import main
 from trainvitals.environment import new_run_id
 from trainvitals.outbox import Outbox
@@ -64,11 +63,13 @@ def test_a_disabled_run_does_nothing(tmp_path: Path) -> None:
     assert not model._forward_hooks
 
 
-def test_module_functions_need_a_run(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(active, "_runs", [])
-    monkeypatch.setattr(active, "_last", None)
-    with pytest.raises(trainvitals.NoActiveRun, match=r"call trainvitals.init\(\) first"):
-        trainvitals.log({"loss": 1.0})
+def test_module_functions_need_a_run() -> None:
+    code = "import trainvitals; trainvitals.log({'loss': 1.0})"
+    answer = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert (
+        answer.returncode,
+        "NoActiveRun: trainvitals.log() needs a run: call trainvitals.init() first" in answer.stderr,
+    ) == (1, True)
 
 
 def test_metrics_without_an_optimizer_begin_a_step_when_they_come_again(offline: Any) -> None:

@@ -33,7 +33,9 @@ def test_of_a_sharded_model_a_step_that_the_scaler_skips_is_skipped_and_known_by
         for metric in ("loss_scale", "skipped_steps"):
             assert metric_points(frames(records), metric) == metric_points(one, metric), (metric, rank)
         taken = [loss for step, loss in enumerate(trained("scaled").unwatched[rank]) if step != SKIPPED]
-        told = dict(metric_points(frames(records), "loss"))  # a loss that was logged before the step was skipped gives way
+        told = dict(
+            metric_points(frames(records), "loss")
+        )  # a loss that was logged before the step was skipped gives way
         assert told == dict(enumerate(taken)), rank
     assert [skipped for _, skipped in metric_points(one, "skipped_steps")] == [0] * (SKIPPED + 1) + [1, 1]
     for step in range(STEPS - 1):
