@@ -18,10 +18,16 @@ Loss = Callable[[Tensor, Tensor], Tensor]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Bench:
-    """``run`` is the run that records the case; ``seed`` has been set."""
+    """``run`` is the run that records the case; ``seed`` has been set; ``rank``: of several processes which this is."""
 
     run: tv.Run
     seed: int
+    rank: int = 0
+
+    @property
+    def own_seed(self) -> int:
+        """Another one on each rank, for data of its own."""
+        return 100 * self.seed + self.rank
 
     def fit(
         self,

@@ -16,7 +16,8 @@ HELD_BACK: Final = frozenset({"convolutional", "recurrent", "autoencoder", "resi
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Case:
     """``diagnosis`` is the rule that names the ill, None for a healthy training; ``follows`` are rules that may speak
-    because of it, without being the answer. ``onset``: the step from which the ill is there."""
+    because of it, without being the answer. ``onset``: the step from which the ill is there. ``ranks``: processes that
+    train it together."""
 
     name: str
     architecture: str
@@ -25,6 +26,7 @@ class Case:
     follows: frozenset[str] = frozenset()
     onset: int = 0
     seeds: tuple[int, ...] = SEEDS
+    ranks: int = 1
 
     @property
     def is_held_back(self) -> bool:
@@ -40,14 +42,15 @@ def sick(
     *,
     follows: tuple[str, ...] = (),
     onset: int = 0,
+    ranks: int = 1,
 ) -> Case:
     """A training with an ill."""
     return Case(
         name=f"{diagnosis}-{name}", architecture=architecture, train=train, diagnosis=diagnosis,
-        follows=frozenset(follows), onset=onset,
+        follows=frozenset(follows), onset=onset, ranks=ranks,
     )  # fmt: skip
 
 
-def healthy(name: str, architecture: str, train: Callable[[Bench], None]) -> Case:
+def healthy(name: str, architecture: str, train: Callable[[Bench], None], *, ranks: int = 1) -> Case:
     """A training that is well, and tempts naive rules."""
-    return Case(name=f"healthy-{name}", architecture=architecture, train=train)
+    return Case(name=f"healthy-{name}", architecture=architecture, train=train, ranks=ranks)

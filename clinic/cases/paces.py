@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import itertools
 import math
+import queue
+import threading
 from collections.abc import Callable
 from functools import partial
 
@@ -21,6 +23,8 @@ from trainvitals.system import SystemMeter
 LOOKS_SECONDS = 0.01  # the meter of a training that lasts for hours looks every five seconds
 COPIES = 75
 KEPT_BYTES = 400 * 1024 * 1024
+HANGS_AT = 100  # steps
+HANGS_SECONDS = 345.0  # a hang is told from a long pause after five minutes
 
 
 def shifted(picture: list[float], *, by: float) -> list[float]:
@@ -187,7 +191,31 @@ def much_at_times(bench: Bench) -> None:
     )  # fmt: skip
 
 
+def worker_that_hangs(bench: Bench) -> None:
+    """A worker that prepares batches waits for a lock that nobody gives back, and the training for the worker."""
+    model, data = mlp(), digits().batches(seed=bench.seed)
+    ready: queue.Queue[tuple[Tensor, Tensor]] = queue.Queue(maxsize=4)
+    lock = threading.Lock()
+
+    def prepare() -> None:
+        for _ in range(HANGS_AT):
+            ready.put(next(data))
+        lock.acquire()
+        if lock.acquire(timeout=HANGS_SECONDS):
+            raise AssertionError("nobody gives it back")
+        while True:
+            ready.put(next(data))
+
+    def batches() -> Batches:
+        while True:
+            yield ready.get()
+
+    threading.Thread(target=prepare, daemon=True).start()
+    bench.fit(model, Adam(model.parameters(), lr=1e-3), batches(), steps=HANGS_AT + 50)
+
+
 CASES = [
+    sick("run_stalled", "worker-that-hangs", "mlp", worker_that_hangs, onset=HANGS_AT),
     sick("data_loading_starves", "augmented-in-python", "mlp", augmented_in_python),
     sick("data_loading_starves", "before-convolutions", "convolutional", augmented_before_convolutions),
     sick("throughput_fallen", "hooks-in-the-loop", "mlp", hooks_in_the_loop, onset=100),
