@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Final
@@ -15,6 +14,7 @@ from trainvitals_dashboard.parts.cards import Piece, card
 from trainvitals_dashboard.parts.findings import title_of
 from trainvitals_dashboard.parts.icons import icon
 from trainvitals_dashboard.parts.preflight_card import MARKS
+from trainvitals_dashboard.parts.prose import with_code
 
 WORDS: Final[dict[CheckStatus, str]] = {"failed": "failed", "unknown": "not known yet", "passed": "passed"}
 LOOKED: Final[dict[LineSource, str]] = {  # rules bear the names of ills
@@ -23,7 +23,6 @@ LOOKED: Final[dict[LineSource, str]] = {  # rules bear the names of ills
     "record": "Kept:",
 }
 MOST_NAMED: Final = 3
-_CODE: Final = re.compile(r"[\w.]+\(.*\)")
 
 
 def checklist_card(found: Checklist) -> html.Section:
@@ -101,14 +100,10 @@ def _line(lines: Sequence[ChecklistLine]) -> html.Div:
     text = [
         html.Div([html.Span(names, className="tv-cl-names"), *by]),
         html.Div(summary, className="tv-cl-sum"),
-        *(html.Div([icon("bulb", 14), _advice(advice)], className="tv-advice") for advice in first.advice),
+        *(html.Div([icon("bulb", 14), html.Span(with_code(advice))], className="tv-advice") for advice in first.advice),
     ]
     mark = html.Span(icon(picture, 14), className=f"tv-pf-mark tv-{token}", title=WORDS[first.status])
     return html.Div([mark, html.Div(text, className="tv-cl-text")], className="tv-cl-line")
-
-
-def _advice(text: str) -> html.Code | html.Span:
-    return html.Code(text) if _CODE.fullmatch(text) else html.Span(text)
 
 
 def _chip(line: ChecklistLine) -> html.Span:

@@ -16,6 +16,7 @@ from trainvitals_dashboard import words
 from trainvitals_dashboard.gathering import RunView
 from trainvitals_dashboard.parts.cards import Piece, card, pill
 from trainvitals_dashboard.parts.icons import icon
+from trainvitals_dashboard.parts.prose import with_code
 from trainvitals_dashboard.parts.source import concerned, made_at
 from trainvitals_dashboard.theme import STATUS
 
@@ -103,7 +104,7 @@ def finding_in_full(
         html.H3("Evidence", className="tv-h3"),
         html.Div(chips, className="tv-dr-kpis"),
         chart,
-        *_listed("Likely causes", finding.causes, html.Ul),
+        *_listed("Likely causes, the likeliest first", finding.causes, html.Ol),
         *_listed("What to try", finding.advice, html.Ol),
         *joined("What follows from it", following(finding, among)),
         dcc.Link(["About this rule", icon("arrow-right", 15)], href=f"/rules/{finding.rule}", className="tv-more"),
@@ -165,7 +166,9 @@ def _lead(finding: Finding) -> list[Piece]:
         html.Span([html.Span(label, className="tv-dim"), html.B(value, className="tv-num")], className="tv-ev")
         for label, value in evidence_chips(finding.evidence)[:4]
     ]
-    advice = [html.Div([icon("bulb", 14), html.Span(line)], className="tv-advice") for line in finding.advice[:1]]
+    advice = [
+        html.Div([icon("bulb", 14), html.Span(with_code(line))], className="tv-advice") for line in finding.advice[:1]
+    ]
     return [html.Div(finding.summary, className="tv-tl-sum"), html.Div(chips, className="tv-evs"), *advice]
 
 
@@ -192,7 +195,7 @@ def _links(findings: Sequence[Finding]) -> list[Piece]:
 def _listed(title: str, lines: Sequence[str], kind: type[html.Ul] | type[html.Ol]) -> list[Piece]:
     if not lines:
         return []
-    return [html.H3(title, className="tv-h3"), kind([html.Li(line) for line in lines], className="tv-ol")]
+    return [html.H3(title, className="tv-h3"), kind([html.Li(with_code(line)) for line in lines], className="tv-ol")]
 
 
 def _span(finding: Finding) -> str:

@@ -13,6 +13,7 @@ from trainvitals_dashboard import words
 from trainvitals_dashboard.parts.cards import Piece, card
 from trainvitals_dashboard.parts.findings import title_of
 from trainvitals_dashboard.parts.icons import icon
+from trainvitals_dashboard.parts.prose import with_code
 
 MARKS: Final[dict[CheckStatus, tuple[str, str]]] = {  # status: (token, icon)
     "failed": ("crit", "circle-x"),
@@ -47,7 +48,7 @@ def _line(check: PreflightCheck) -> html.Details:
         html.Span(check.summary[:1].upper() + check.summary[1:], className="tv-pf-sum"),
     ]
     inside: list[Piece] = [
-        html.Div([icon("bulb", 14), html.Span(line)], className="tv-advice") for line in check.advice
+        html.Div([icon("bulb", 14), html.Span(with_code(line))], className="tv-advice") for line in check.advice
     ]
     chips = [
         html.Span(
