@@ -31,6 +31,8 @@ def main() -> int:
     parser.add_argument("patterns", nargs="*", help="names of cases: 'vanishing_*'")
     parser.add_argument("--missing", action="store_true", help="record only what is not recorded")
     chosen = parser.parse_args()
+    if chosen.what == "live" and not chosen.patterns:
+        parser.error("say which cases: 'vanishing_*'. All of them take an hour, and those that hang six minutes each")
     cases = catalogue(chosen.patterns)
     if chosen.what == "record":
         return _record(cases, only_missing=chosen.missing)

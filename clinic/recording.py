@@ -39,7 +39,7 @@ def train(case: Case, seed: int, folder: Path) -> list[Path]:
     if case.ranks == 1:
         _train(case, seed, folder)
     else:
-        mp.spawn(_rank, args=(case.name, case.ranks, seed, folder), nprocs=case.ranks)  # type: ignore[attr-defined, no-untyped-call]
+        mp.spawn(_rank, args=(case.name, case.ranks, seed, folder), nprocs=case.ranks)  # type: ignore[attr-defined, no-untyped-call]  # torch types it not
     spools = list(folder.rglob("*.spool"))
     assert len(spools) == case.ranks
     return spools
@@ -95,7 +95,7 @@ def _read(path: Path) -> list[Record]:
 
 
 def _together(spools: Sequence[list[Record]]) -> Iterator[Record]:
-    """Of several ranks as a server receives them, by their steps; what begins and ends the run is rank 0's."""
+    """Of several ranks as a server receives them, by their steps; all but frames is rank 0's."""
     first, *others = sorted(spools, key=lambda records: coding.decode(records[0].payload, RunStart).rank)
     frames = ([one for one in records if one.kind == "frame"] for records in others)
     for _, _, record in heapq.merge(*map(_by_step, [first, *frames], range(len(spools))), key=lambda one: one[:2]):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import time
 from functools import partial
 
@@ -97,6 +98,7 @@ def saves_on_rank_0(bench: Bench) -> None:
     def validate() -> dict[str, float]:
         if bench.rank:
             return {}
+        torch.save(model.state_dict(), io.BytesIO())
         with torch.no_grad():
             return {"val_loss": float(token_loss(model.module(held[0]), held[1]))}
 

@@ -165,27 +165,28 @@ def test_where_losses_part_is_a_sentence(same_until: int | None, apart_from: int
 @pytest.mark.parametrize(
     ("first", "apart", "said"),
     [
-        (None, None, ["What is told of the layers is the same to the last bit, as far as both have it step by step."]),
+        (None, None, ["Layers are told the same, to the last bit, up to step 99."]),
         (
             LayerDifference(layer="body", stat="update_ratio", step=0, before=0.001, now=0.1, layers=5),
             None,
             [
                 "Layers: the first to differ at all is body, by its update ratio at step 0: 0.1 now, 0.001 then, "
                 "and 4 more with it.",
-                "None goes another way: what parts comes back within half and twice what it was.",
+                "None stays at less than half or more than twice what it was, up to step 1,500.",
             ],
         ),
         (
             None,
-            LayerDifference(layer="head", stat="grad_norm", step=1200, before=1.5, now="NaN"),
-            ["The first to go another way is head, by its gradient norm from step 1,200: NaN now, 1.5 then."],
+            LayerDifference(layer="head", stat="grad_norm", step=1200, before=1.5, now="Infinity"),
+            ["The first layer to go another way is head, by its gradient norm from step 1,200: ∞ now, 1.5 then."],
         ),
     ],
 )
 def test_where_layers_part_is_said_too(
     first: LayerDifference | None, apart: LayerDifference | None, said: list[str]
 ) -> None:
-    card = changes_card(Changes(run_id="r", against=AGAINST, layer_parting=LayerParting(first=first, apart=apart)))
+    parting = LayerParting(first=first, apart=apart, same_steps=99, compared_until=1500)
+    card = changes_card(Changes(run_id="r", against=AGAINST, layer_parting=parting))
 
     assert [sentence for sentence in texts(card) if sentence in said] == said
 

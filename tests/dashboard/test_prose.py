@@ -16,6 +16,7 @@ from trainvitals_dashboard.parts.prose import with_code
         ("Try betas=(0.9, 0.95) and eps=1e-15.", ["betas=(0.9, 0.95)", "eps=1e-15"]),
         ("Count with torch.unique(ids).numel(), then go on.", ["torch.unique(ids).numel()"]),
         ("Is it nn.NLLLoss or nn.CrossEntropyLoss?", ["nn.NLLLoss", "nn.CrossEntropyLoss"]),
+        ("Of the layer(s), mean reduction='mean' or \"sum\".", ["reduction='mean'"]),
         ("The loss is 0.3 (0.2 before), i.e. low.", []),
         ("model(batch), never model.module(batch).", ["model(batch)", "model.module(batch)"]),
     ],

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from trainvitals.wire.messages import Finding, LayerInfo, OptimizerInfo
+from trainvitals.wire.messages import Finding, LayerInfo, OptimizerInfo, ParameterGroup
 from trainvitals_dashboard.parts.source import OF_THE_OPTIMIZER, concerned, made_at
 from trainvitals_server.diagnosis.catalogue import rules
 
@@ -49,11 +49,12 @@ def finding(rule: str, *layers: str) -> Finding:
 
 def test_a_finding_is_about_the_layers_that_it_names_and_the_optimizers_where_they_are_to_be_changed() -> None:
     one, other = LayerInfo(name="one", kind="Linear"), LayerInfo(name="other", kind="Linear")
-    optimizer = OptimizerInfo(kind="Adam")
+    layers, first = [one, other], OptimizerInfo(kind="Adam", groups=[ParameterGroup(settings={}, layers=["one"])])
+    second = OptimizerInfo(kind="SGD", groups=[ParameterGroup(settings={}, layers=["other"])])
 
-    assert concerned(finding("learning_rate_too_high"), [one, other], [optimizer]) == [optimizer]
-    assert concerned(finding("updates_too_large", "other"), [one, other], [optimizer]) == [optimizer, other]
-    assert concerned(finding("dead_activations", "one"), [one, other], [optimizer]) == [one]
+    assert concerned(finding("learning_rate_too_high"), layers, [first, second]) == [first, second]
+    assert concerned(finding("updates_too_large", "other"), layers, [first, second]) == [second, other]
+    assert concerned(finding("dead_activations", "one"), layers, [first, second]) == [one]
 
 
 def test_those_to_be_changed_at_the_optimizer_are_rules() -> None:

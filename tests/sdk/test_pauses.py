@@ -87,7 +87,7 @@ def test_nothing_is_told_of_the_first_steps_of_which_nobody_knows_how_long_they_
 def test_a_training_whose_steps_are_short_is_known_soon() -> None:
     clock = Clock()
     found = Pauses(clock=clock)
-    for step in (3, 60):  # the recorder looks twice a second
+    for step in (3, 40, 60):  # the recorder looks twice a second
         clock.now += 0.5
         found.look(step)
     clock.now += 500.0
@@ -95,9 +95,21 @@ def test_a_training_whose_steps_are_short_is_known_soon() -> None:
     assert found.look(60)["facts/idle_seconds"] == 500.0
 
 
+def test_a_jump_to_where_a_run_is_resumed_is_no_step() -> None:
+    clock = Clock()
+    found = Pauses(clock=clock)
+    for step in (0, 5000):
+        clock.now += 0.5
+        found.look(step)
+    clock.now += 500.0  # the first step is compiled
+
+    assert found.look(5000) == {}
+
+
 def test_a_run_tells_of_its_pause_at_its_newest_step(offline: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(pauses, "LEAST_SECONDS", 0.2)
     monkeypatch.setattr(pauses, "EVERY_SECONDS", 0.1)
+    monkeypatch.setattr(pauses, "FEWEST_MOVES", 0)
     monkeypatch.setattr(pauses, "FEWEST_STEPS", 0)  # the recorder looks twice a second
     model = nn.Linear(3, 2)
     optimizer = torch.optim.SGD(model.parameters(), lr=0.1)

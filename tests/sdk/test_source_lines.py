@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import weakref
 from pathlib import Path
 from typing import Any
 
@@ -114,7 +115,7 @@ def told(offline: Any) -> str | None:
     return message.optimizers[0].source
 
 
-def watched_optimizer(offline: Any, optimizer: torch.optim.Optimizer, model: nn.Module) -> str | None:
+def watch(offline: Any, optimizer: torch.optim.Optimizer, model: nn.Module) -> str | None:
     """What the server is told, where the optimizer comes from somebody who calls."""
     run = offline.init()
     run.watch(model, optimizer)
@@ -122,41 +123,54 @@ def watched_optimizer(offline: Any, optimizer: torch.optim.Optimizer, model: nn.
     return told(offline)
 
 
-def test_an_optimizer_is_made_where_the_nearest_caller_assigns_it(offline: Any) -> None:
+def test_an_optimizer_is_made_where_the_nearest_caller_calls_its_class(offline: Any) -> None:
     model = nn.Linear(2, 1)
-    optimizer = None
-    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)  # made by a caller
+    optimizer = torch.optim.Adagrad(model.parameters(), lr=0.1)  # made by a caller
+    same = optimizer
 
-    assert watched_optimizer(offline, optimizer, model) == line_of("# made by a caller")
+    assert watch(offline, same, model) == line_of("# made by a caller")
 
 
 class Trainer:
     def __init__(self) -> None:
         self.model = nn.Linear(2, 1)
-        self.steps_with = torch.optim.SGD(self.model.parameters(), lr=0.1)  # made for a trainer
-
-    def train(self, offline: Any) -> str | None:
-        return watched_optimizer(offline, self.steps_with, self.model)
+        self.steps_with = torch.optim.Adamax(self.model.parameters(), lr=0.1)  # made for a trainer
 
 
-def test_an_optimizer_that_an_object_keeps_is_made_where_the_object_assigns_it(offline: Any) -> None:
-    assert Trainer().train(offline) == line_of("# made for a trainer")
+def test_an_optimizer_that_was_made_before_is_found_where_the_file_makes_one_alone(offline: Any) -> None:
+    trainer = Trainer()
+
+    assert watch(offline, trainer.steps_with, trainer.model) == line_of("# made for a trainer")
 
 
-def test_an_optimizer_that_nobody_assigns_has_no_line(offline: Any) -> None:
-    model = nn.Linear(2, 1)
+def test_of_several_of_a_class_none_is_guessed(offline: Any) -> None:
+    one, other = nn.Linear(2, 1), nn.Linear(2, 1)
+    first, second = torch.optim.Rprop(one.parameters()), torch.optim.Rprop(other.parameters())
 
-    assert watched_optimizer(offline, torch.optim.SGD(model.parameters(), lr=0.1), model) is None
+    assert watch(offline, second, other) is None
+    assert first is not second
 
 
 def test_an_optimizer_that_is_learnt_at_its_first_step_has_its_line_too(offline: Any) -> None:
     model = nn.Linear(2, 1)
     run = offline.init()
     run.watch(model)
-    learnt = torch.optim.SGD(model.parameters(), lr=0.1)  # made after watch
+    learnt = torch.optim.ASGD(model.parameters(), lr=0.1)  # made after watch
     for _ in range(3):
         model(torch.ones(1, 2)).sum().backward()
         learnt.step()
     run.finish()
 
     assert told(offline) == line_of("# made after watch")
+
+
+def test_nothing_is_kept_alive_by_looking(offline: Any) -> None:
+    model = nn.Linear(2, 1)
+    optimizer = torch.optim.Adadelta(model.parameters())
+    large = nn.Linear(2, 2)
+    alive = weakref.ref(large)
+
+    watch(offline, optimizer, model)
+    del large
+
+    assert alive() is None

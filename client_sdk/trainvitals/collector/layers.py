@@ -12,8 +12,8 @@ from torch.optim import Optimizer
 
 from trainvitals.collector.declared import initial_weights, settings_of
 from trainvitals.collector.dtensors import flattened
-from trainvitals.collector.roots import inner
 from trainvitals.collector.optimizer_lines import made_in
+from trainvitals.collector.roots import inner
 from trainvitals.collector.source_lines import source_of
 from trainvitals.plain import plain
 from trainvitals.wire.messages import LayerInfo, ModelInfo, OptimizerInfo, ParameterGroup

@@ -67,8 +67,8 @@ class Parting(msgspec.Struct, frozen=True, kw_only=True):
 
 class LayerDifference(msgspec.Struct, frozen=True, kw_only=True):
     """One layer of two runs that differs in a stat from a step on: its values at that step, where numbers differ at
-    all; their medians from there on, where they go another way; words where they are not finite. ``layers``: how many
-    differ with it, itself among them."""
+    all; their medians from there on, where they go another way. "Infinity" stands for all that is not finite.
+    ``layers``: how many differ with it, itself among them."""
 
     layer: str
     stat: str
@@ -79,11 +79,14 @@ class LayerDifference(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class LayerParting(msgspec.Struct, frozen=True, kw_only=True):
-    """Where the layers of two runs part. ``first``: the first whose numbers differ at all; ``apart``: the first that is
-    twice as large, or half, beyond the noise, and stays so. None: none does."""
+    """Where the layers of two runs part. ``first``: the first whose numbers differ at all, of those that both told up
+    to step ``same_steps`` at the most; ``apart``: the first that is twice as large, or half, beyond the noise, and
+    stays so up to step ``compared_until``, None where there is too little to tell. None: none does."""
 
     first: LayerDifference | None = None
     apart: LayerDifference | None = None
+    same_steps: int | None = None
+    compared_until: int | None = None
 
 
 class Changes(msgspec.Struct, frozen=True, kw_only=True):

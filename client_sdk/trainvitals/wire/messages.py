@@ -143,7 +143,7 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True):
     opened_step: int = 0
     summary: str
     evidence: Evidence = Evidence()
-    causes: list[str] = []
+    causes: list[str] = []  # the likeliest first
     advice: list[str] = []
     opened_at: float = 0.0
     updated_at: float = 0.0

@@ -27,7 +27,7 @@ class _File(msgspec.Struct, frozen=True):
 
 class Recording(msgspec.Struct, frozen=True, kw_only=True):
     """A run as it came: ``messages`` are descriptions of the model, notes and frames, in their order; of several ranks
-    each writer's one after another."""
+    each writer's one after another, or mixed as they came."""
 
     run_id: str
     start: RunStart

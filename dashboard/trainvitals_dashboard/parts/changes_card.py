@@ -67,13 +67,18 @@ def parting_said(parting: Parting) -> str:
 
 def layers_said(parting: LayerParting) -> list[str]:
     """Where the layers part, in a sentence or two."""
-    first, apart = parting.first, parting.apart
-    if first is None and apart is None:
-        return ["What is told of the layers is the same to the last bit, as far as both have it step by step."]
-    said = [f"Layers: the first to differ at all is {_layer(first, 'at')}."] if first is not None else []
-    if apart is None:
-        return [*said, "None goes another way: what parts comes back within half and twice what it was."]
-    return [*said, f"The first to go another way is {_layer(apart, 'from')}."]
+    said: list[str] = []
+    if parting.first is not None:
+        said.append(f"Layers: the first to differ at all is {_layer(parting.first, 'at')}.")
+    elif parting.same_steps is not None:
+        said.append(f"Layers are told the same, to the last bit, up to step {parting.same_steps:,}.")
+    if parting.apart is not None:
+        said.append(f"The first layer to go another way is {_layer(parting.apart, 'from')}.")
+    elif parting.compared_until is not None and parting.first is not None:
+        said.append(
+            f"None stays at less than half or more than twice what it was, up to step {parting.compared_until:,}."
+        )
+    return said
 
 
 def _layer(one: LayerDifference, since: str) -> str:

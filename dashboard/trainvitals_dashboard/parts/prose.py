@@ -11,8 +11,8 @@ from dash import html
 from trainvitals_dashboard.parts.cards import Piece
 
 _WITHIN: Final = r"\((?:[^()]|\((?:[^()]|\([^()]*\))*\))*\)"  # brackets three deep
-_CALL: Final = rf"[A-Za-z_][\w.]*{_WITHIN}(?:\.\w+(?:{_WITHIN})?)*"
-_KEYWORD: Final = r"[a-z_]\w*=(?:\([\w., ]+\)|[\w.\"'-]*\w)"
+_CALL: Final = rf"[A-Za-z_][\w.]*(?!\(s\)){_WITHIN}(?:\.\w+(?:{_WITHIN})?)*"
+_KEYWORD: Final = r"[a-z_]\w*=(?:\([\w., ]+\)|'[^']*'|\"[^\"]*\"|[\w.-]*\w)"
 _NAME: Final = r"(?:torch|nn|model|optimizer|self)(?:\.\w+)+"
 _CODE: Final = re.compile(rf"(?<![\w.])(?:{_CALL}|{_KEYWORD}|{_NAME})")
 

@@ -32,9 +32,14 @@ def made_at(made: Iterable[LayerInfo | OptimizerInfo]) -> list[Piece]:
 def concerned(
     finding: Finding, layers: Iterable[LayerInfo], optimizers: Iterable[OptimizerInfo]
 ) -> list[LayerInfo | OptimizerInfo]:
-    """What a finding is about: the layers that it names, and the optimizers where these are what there is to change."""
+    """What a finding is about: the layers that it names, and the optimizers where these are what there is to change, of
+    those layers if it names any."""
     named = [layer for layer in layers if layer.name in finding.layers]
-    return [*(optimizers if finding.rule in OF_THE_OPTIMIZER else []), *named]
+    if finding.rule not in OF_THE_OPTIMIZER:
+        return [*named]
+    among = set(finding.layers)
+    trained = [one for one in optimizers if not among or any(among.intersection(group.layers) for group in one.groups)]
+    return [*trained, *named]
 
 
 def _link(source: str) -> Piece:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+from collections.abc import Iterator
 from typing import Final
 
 from fastapi import APIRouter, Depends
@@ -19,14 +20,17 @@ from trainvitals_server.diagnosis.changes import BATCH_FACTS, changes, first_bat
 from trainvitals_server.diagnosis.checklist.telling import checklist
 from trainvitals_server.diagnosis.layer_parting import STATS, first_apart, first_difference
 from trainvitals_server.diagnosis.parting import parting
-from trainvitals_server.store.interface import RunNotFound, RunQuery, Span, Store
+from trainvitals_server.store.interface import RunNotFound, RunQuery, SeriesNotFound, Span, Store
 
 EXISTING: Final = [Depends(existing)]
 WHOLE: Final = Span()
 FIRST: Final = Span(last=999)
 FIRST_POINTS: Final = 1000  # as they were recorded
 POINTS: Final = 400
-COLUMNS: Final = 200  # of heatmaps
+DENSE: Final = Span(last=99)  # of layers: each snapshot for itself
+DENSE_COLUMNS: Final = 100
+COLUMNS: Final = 200  # of whole heatmaps
+MOST_LAYERS: Final = 2000
 NEWEST_RUNS: Final = 200  # among which one of the same name is looked for
 NEAREST_RUNS: Final = 20  # of these, whose models are looked at
 router = APIRouter(prefix="/api/v1/runs/{run_id}", tags=["checklist"], dependencies=EXISTING)
@@ -102,15 +106,20 @@ def _parting(store: Store, now: RunDetail, before: RunDetail) -> Parting | None:
 
 
 def _layer_parting(store: Store, now: RunDetail, before: RunDetail) -> LayerParting | None:
-    in_both = [stat for stat in STATS if stat in now.stats and stat in before.stats]
-    if not in_both:
+    """None where the runs have nothing of layers in common, or so many layers that it would take long."""
+    if max(len(now.layers), len(before.layers)) > MOST_LAYERS:
         return None
 
-    def both(stat: str, span: Span, buckets: int) -> tuple[Heatmap, Heatmap]:
-        one, other = (store.heatmap(run.summary.run_id, stat, span=span, buckets=buckets) for run in (now, before))
-        return one, other
+    def both(span: Span, buckets: int) -> Iterator[tuple[Heatmap, Heatmap]]:
+        for stat in STATS:
+            with contextlib.suppress(SeriesNotFound):
+                one, other = (
+                    store.heatmap(run.summary.run_id, stat, span=span, buckets=buckets) for run in (now, before)
+                )
+                yield one, other
 
-    return LayerParting(
-        first=first_difference([both(stat, FIRST, FIRST_POINTS) for stat in in_both]),
-        apart=first_apart([both(stat, WHOLE, COLUMNS) for stat in in_both]),
-    )
+    last = min(now.summary.last_step or 0, before.summary.last_step or 0)
+    first, apart = first_difference(both(DENSE, DENSE_COLUMNS)), first_apart(both(Span(last=last), COLUMNS))
+    if first.until is None and apart.until is None:
+        return None
+    return LayerParting(first=first.found, apart=apart.found, same_steps=first.until, compared_until=apart.until)

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
 from trainvitals.wire.answers import Heatmap
@@ -21,121 +22,130 @@ FEWEST: Final = 5  # columns
 WINDOWS: Final = 20  # as of the losses
 LEAST: Final = 1e-30  # stands for nothing …
 GONE: Final = 1e30  # … and for what is not finite
+MIDDLE: Final = 50  # per cent
 
 Numbers = NDArray[np.float64]
+Steps = NDArray[np.int64]
 
 
-@dataclass(frozen=True, slots=True)
-class Pair:
-    """One stat of the layers that both runs have, at steps of theirs: float64 [layers, steps]."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Compared:
+    """What was compared: the last step, None where nothing was; and the difference that was found, if one was."""
+
+    until: int | None
+    found: LayerDifference | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Told:
+    """A stat of one layer as both runs tell it: float64 [n] each, at ``steps`` int64 [n] of which both tell."""
 
     stat: str
-    layers: list[str]
-    steps: NDArray[np.int64]
+    layer: str
+    steps: Steps
     now: Numbers
     before: Numbers
 
-    def difference(self, row: int, columns: slice, *, layers: int) -> LayerDifference:
-        """Of the layer in that row from the first of the columns on: the medians of all of them."""
+    def difference(self, columns: slice, *, layers: int) -> LayerDifference:
+        """From the first of the columns on: the medians of all of them."""
+        now, before = (
+            float(np.percentile(of[columns], MIDDLE, method="lower")) for of in (self.now, self.before)
+        )  # one of the values, so that what stands for others is not mixed with numbers
         return LayerDifference(
-            layer=self.layers[row],
+            layer=self.layer,
             stat=self.stat,
             step=int(self.steps[columns][0]),
-            now=_told(float(np.median(self.now[row, columns]))),
-            before=_told(float(np.median(self.before[row, columns]))),
+            now=word(now if now < GONE else math.inf),
+            before=word(before if before < GONE else math.inf),
             layers=layers,
         )
 
 
-def first_difference(heatmaps: Iterable[tuple[Heatmap, Heatmap]]) -> LayerDifference | None:
+def first_difference(heatmaps: Iterable[tuple[Heatmap, Heatmap]]) -> Compared:
     """By the points of both as they were recorded: the first step at which anything differs, to the last bit, and of
     that step the first stat and its first layer. ``heatmaps``: of each stat, now and before, in the order of STATS."""
-    first: LayerDifference | None = None
-    for pair in _pairs(heatmaps, at_same_steps=True):
-        differs = ~((pair.now == pair.before) | (np.isnan(pair.now) & np.isnan(pair.before)))
-        columns = np.flatnonzero(differs.any(axis=0))
-        if len(columns) and (first is None or pair.steps[columns[0]] < first.step):
-            at = int(columns[0])
-            rows = np.flatnonzero(differs[:, at])
-            first = pair.difference(int(rows[0]), slice(at, at + 1), layers=len(rows))
-    return first
+    until: int | None = None
+    first: tuple[int, list[Told], int] | None = None  # the step, what differs there, in which column
+    for now, before in heatmaps:
+        together: dict[int, list[tuple[Told, int]]] = {}
+        for told in _told(now, before, at_same_steps=True):
+            until = max(int(told.steps[-1]), until or 0)
+            differs = np.flatnonzero(told.now != told.before)
+            if len(differs):
+                together.setdefault(int(told.steps[differs[0]]), []).append((told, int(differs[0])))
+        if together and (first is None or min(together) < first[0]):
+            step = min(together)
+            first = step, [told for told, _ in together[step]], together[step][0][1]
+    if first is None:
+        return Compared(until=until, found=None)
+    _, layers, at = first
+    return Compared(until=until, found=layers[0].difference(slice(at, at + 1), layers=len(layers)))
 
 
-def first_apart(heatmaps: Iterable[tuple[Heatmap, Heatmap]]) -> LayerDifference | None:
+def first_apart(heatmaps: Iterable[tuple[Heatmap, Heatmap]]) -> Compared:
     """By whole heatmaps: the layer that is the first to be twice as large or half, beyond the noise of both, and stays
     so to the end of what both have; of layers that leave together, within a window, the first of the first stat."""
-    found = [(step, width, pair, row) for pair in _pairs(heatmaps) for step, width, row in _leaving(pair)]
-    if not found:
-        return None
-    earliest, width, *_ = min(found, key=lambda one: one[0])
-    together = [(pair, row) for step, _, pair, row in found if step <= earliest + width]
-    pair, row = together[0]
-    layers = len({pair.layers[row] for pair, row in together})
-    column = int(np.searchsorted(pair.steps, earliest).clip(max=len(pair.steps) - 1))
-    return pair.difference(row, slice(column, None), layers=layers)
-
-
-def _pairs(heatmaps: Iterable[tuple[Heatmap, Heatmap]], *, at_same_steps: bool = False) -> Iterator[Pair]:
+    until: int | None = None
+    leaving: list[tuple[Told, int, int]] = []  # in which column, and how wide a window is in steps
     for now, before in heatmaps:
-        layers = [layer for layer in now.layers if layer in set(before.layers)]
-        if not layers or not now.steps or not before.steps:
+        for told in _told(now, before):
+            columns = len(told.steps)
+            if columns < FEWEST:
+                continue
+            until = max(int(told.steps[-1]), until or 0)
+            width = min(columns, max(FEWEST, columns // WINDOWS))
+            if (at := _leaves(told, width)) is not None:
+                leaving.append((told, at, int(told.steps[-1] - told.steps[0]) * width // columns))
+    if not leaving:
+        return Compared(until=until, found=None)
+    earliest, wide = min((int(told.steps[at]), wide) for told, at, wide in leaving)
+    together = [(told, at) for told, at, _ in leaving if told.steps[at] <= earliest + wide]
+    told, at = together[0]
+    layers = len({one.layer for one, _ in together})
+    return Compared(until=until, found=told.difference(slice(at, None), layers=layers))
+
+
+def _told(now: Heatmap, before: Heatmap, *, at_same_steps: bool = False) -> Iterator[Told]:
+    """Layers that both have, where both tell something: at steps of both, or at those of ``now``."""
+    places = {layer: place for place, layer in enumerate(before.layers)}
+    theirs, then = _values(before), np.asarray(before.steps, np.int64)
+    for layer, ours in zip(now.layers, _values(now), strict=True):
+        if layer not in places:
             continue
-        ours, theirs = np.asarray(now.steps, np.int64), np.asarray(before.steps, np.int64)
+        other = theirs[places[layer]]
         if at_same_steps:
-            steps = np.intersect1d(ours, theirs)
-            a, b = (_rows(of, layers)[:, np.searchsorted(of.steps, steps)] for of in (now, before))
+            steps, mine, yours = np.intersect1d(now.steps, then, return_indices=True)
+            a, b = ours[mine], other[yours]
         else:
-            steps = ours[(ours >= theirs[0]) & (ours <= theirs[-1])]
-            a, b = (_between(steps, of, _rows(of, layers)) for of in (now, before))
-        if len(steps):
-            yield Pair(now.stat, layers, steps, a, b)
+            steps, a = np.asarray(now.steps, np.int64), ours
+            known = ~np.isnan(other)
+            if not known.any():
+                continue
+            b = np.interp(steps, then[known], other[known], left=np.nan, right=np.nan)
+        both = ~(np.isnan(a) | np.isnan(b))
+        if both.any():
+            yield Told(stat=now.stat, layer=layer, steps=steps[both].astype(np.int64), now=a[both], before=b[both])
 
 
-def _rows(heatmap: Heatmap, layers: list[str]) -> Numbers:
-    """Of these layers: float64 [layers, columns], infinite where anything was not, NaN where nothing was told."""
+def _values(heatmap: Heatmap) -> Numbers:
+    """float64 [layers, columns]: GONE where nothing was finite, NaN where nothing was told."""
     shape = (len(heatmap.layers), len(heatmap.steps))
     values = np.frombuffer(heatmap.mean.data, "<f4").astype(np.float64).reshape(shape)
-    values[np.asarray(heatmap.nonfinite).reshape(shape) > 0] = np.inf
-    places = {layer: place for place, layer in enumerate(heatmap.layers)}
-    return values[[places[layer] for layer in layers]]
+    bad = np.asarray(heatmap.nonfinite, np.int64).reshape(shape) > 0
+    return np.where(np.isnan(values) & bad, GONE, values)
 
 
-def _between(steps: NDArray[np.int64], heatmap: Heatmap, rows: Numbers) -> Numbers:
-    """Rows of a heatmap at other steps; of a layer of which nothing is told, NaN."""
-    found = np.full((len(rows), len(steps)), np.nan)
-    own = np.asarray(heatmap.steps)
-    for row, values in enumerate(rows):
-        told = ~np.isnan(values)
-        if told.any():
-            found[row] = np.interp(steps, own[told], values[told].clip(max=GONE))
-    return found
-
-
-def _leaving(pair: Pair) -> Iterator[tuple[int, int, int]]:
-    """Layers that part: from which step on, the width of the window in steps, and their rows."""
-    columns = len(pair.steps)
-    if columns < FEWEST:
-        return
-    width = min(columns, max(FEWEST, columns // WINDOWS))
-    logs = [np.log(of.clip(min=LEAST, max=GONE)) for of in (pair.now, pair.before)]
-    mean = np.ones(width) / width
-    for row, (ours, theirs) in enumerate(zip(*logs, strict=True)):
-        away = np.abs(np.convolve(ours - theirs, mean, "valid"))
-        if np.isnan(away).any():
-            continue
-        noise = math.hypot(_noise(ours), _noise(theirs)) / math.sqrt(width)
-        near = np.flatnonzero(away <= max(math.log(FACTOR), SIGMAS * noise))
-        if len(near) and near[-1] == len(away) - 1:
-            continue
-        first = int(near[-1]) + 1 if len(near) else 0
-        begins = int(pair.steps[first + (width // 2 if first else 0)])
-        yield begins, int(pair.steps[-1] - pair.steps[0]) * width // columns, row
+def _leaves(told: Told, width: int) -> int | None:
+    """The column from which the medians of neighbouring columns differ to the end; None where they do not."""
+    ours, theirs = (np.log(np.abs(of).clip(min=LEAST, max=GONE)) for of in (told.now, told.before))
+    away = np.abs(np.median(sliding_window_view(ours - theirs, width), axis=1))
+    noise = math.hypot(_noise(ours), _noise(theirs)) / math.sqrt(width)
+    near = np.flatnonzero(away <= max(math.log(FACTOR), SIGMAS * noise))
+    if len(near) and near[-1] == len(away) - 1:
+        return None
+    return int(near[-1]) + 1 + width // 2 if len(near) else 0
 
 
 def _noise(values: Numbers) -> float:
     """The standard deviation of one point, from differences of neighbours."""
     return MAD_TO_SIGMA * float(np.median(np.abs(np.diff(values)))) / math.sqrt(2)
-
-
-def _told(value: float) -> float | str:
-    return word(math.inf if value >= GONE else value)

@@ -11,8 +11,9 @@ from trainvitals_server.diagnosis.window import Window
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Symptom:
-    """What is wrong now. ``key`` tells symptoms of one rule apart that are different causes. What ``is_event``
-    happened once: a later one takes its place with its steps, and does not go on where the other began."""
+    """What is wrong now; its ``causes``, the likeliest first. ``key`` tells symptoms of one rule apart that are
+    different causes. What ``is_event`` happened once: a later one takes its place with its steps, and does not go on
+    where the other began."""
 
     rule: str
     severity: Severity

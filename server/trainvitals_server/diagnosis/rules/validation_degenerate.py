@@ -16,10 +16,10 @@ from trainvitals_server.diagnosis.window import Series, Steps, Window
 
 FEWEST = 12  # points of the training loss
 CONTINUOUS = re.compile(r"(^|[/_.\-])(loss|nll|ce|bce|mse|rmse|mae|perplexity|ppl|bpb|elbo)([/_.\-]|$)", re.IGNORECASE)
-FRACTION = re.compile(r"(^|[/_.\-])(acc|accuracy|top_?1|f1|auc|auroc|map|iou)([/_.\-]|$)", re.IGNORECASE)
+FRACTION = re.compile(r"(^|[/_.\-])((acc|accuracy|top)[_@]?\d*|f1|auc|auroc|iou)([/_.\-]|$)", re.IGNORECASE)
 FROZEN, NO_NUMBER = "the same to the last bit", "no number"
 CAUSES = {
-    FROZEN: ("a copy of the model from before the training is evaluated", "a result that is computed once, and logged"),
+    FROZEN: ("a copy of the model from before training is evaluated", "a result that is computed once, or one class"),
     NO_NUMBER: ("a mean over nothing: an empty loader, or one that is used up", "a precision that overflows"),
 }
 ADVICE = {
@@ -42,7 +42,7 @@ def validation_degenerate(
     if loss is None or trend is None:
         return
     found: dict[str, list[tuple[str, Steps, float]]] = {}
-    for name in validation_metrics(window):
+    for name in (one for one in validation_metrics(window) if len(window.metrics[one].values)):
         steps, value = _alike(window.metrics[name]), float(window.metrics[name].values[-1])
         is_fraction = name != window.validation_loss_name and not CONTINUOUS.search(name)
         if is_fraction and not (FRACTION.search(name) and (0 < value < 0.5 or 1 < value < 50)):
