@@ -16,7 +16,17 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from trainvitals_dashboard import theme, words
 from trainvitals_dashboard.api import Api, ApiError
-from trainvitals_dashboard.pages import not_found, overlay, rule, run, run_layers, run_metrics, run_system, runs
+from trainvitals_dashboard.pages import (
+    not_found,
+    overlay,
+    rule,
+    run,
+    run_layer,
+    run_layers,
+    run_metrics,
+    run_system,
+    runs,
+)
 from trainvitals_dashboard.parts.header import shell
 from trainvitals_dashboard.static import bundles
 
@@ -96,7 +106,7 @@ def _dash_on(api: FastAPI) -> Dash:
 
 def _register(app: Dash, questions: Api) -> None:
     runs.register(app, questions)
-    for page in (run, run_layers, run_metrics, run_system):
+    for page in (run, run_layers, run_layer, run_metrics, run_system):
         page.register(app, questions)
     overlay.register(app, questions)
     rule.register(questions)

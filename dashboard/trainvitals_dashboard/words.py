@@ -93,6 +93,8 @@ def number(value: float | str | None) -> str:
     if value != 0 and not 1e-3 <= abs(value) < 1e5:
         mantissa, _, exponent = f"{value:.1e}".partition("e")
         return f"{mantissa}e{int(exponent)}"
+    if value == 0:
+        return "0"  # and no "-0"
     return f"{value:.4g}" if abs(value) < 1e4 else f"{value:,.0f}"
 
 

@@ -1,5 +1,5 @@
 // Live pages: updates merged per plot, one plot drawn per frame, and as much rest as drawing took.
-// A plot opts in by its figure's layout.meta.live: {lines: [{trace, metric, span?, log?, nonfinite?}], max} or {heat, log, layers, x0, dx, max}.
+// A plot opts in by its figure's layout.meta.live: {lines: [{trace, metric, span?, log?, nonfinite?}], layer?, max} (of a layer's stats in place of metrics) or {heat, log, layers, x0, dx, max}.
 window.tvLive = (() => {
   const RELOAD_EVERY_MS = 3000, PANELS_EVERY_MS = 1500, SAME_FINDINGS_EVERY_MS = 15000, ROWS_EVERY_MS = 4000, RANKS_EVERY_MS = 5000, CHECKLIST_EVERY_MS = 15000, LABELLED_DECADES = 5, RECENT = 20, CLICK_SETTLES_MS = 400, REPLAYED_MS = 20000, LATE_FIGURES_EVERY_MS = 500;
   let page = {}, seq = 0, rest = 0, scheduled = false;
@@ -56,6 +56,7 @@ window.tvLive = (() => {
     numbers(update);
     recent.push({now: performance.now(), update});
     feed([update]);
+    document.dispatchEvent(new CustomEvent('tv-update', {detail: update}));
     takeFindings(update.findings || []);
     if (update.noted) notes();
     const fresh = Object.keys(update.metrics || {}).filter(name => page.metrics && !page.metrics.includes(name));
@@ -72,7 +73,7 @@ window.tvLive = (() => {
       const isNew = plot._tvFigure !== live;
       if (isNew) { plot._tvFigure = live; pending.delete(plot); }
       for (const part of isNew ? recent.map(one => one.update) : parts) {
-        if (live.lines) takeLines(plot, live, part.metrics || {});
+        if (live.lines) takeLines(plot, live, live.layer === undefined ? part.metrics || {} : statsOf(part, live.layer));
         else missing = !takeHeat(plot, live, part) || missing;
       }
     }
@@ -80,6 +81,11 @@ window.tvLive = (() => {
     kick();
   }
   setInterval(() => recent.length && feed([]), LATE_FIGURES_EVERY_MS); // one that was still being drawn when it came
+  function statsOf(update, layer) { // as metrics are sent
+    const names = update.layers || [], steps = update.layer_steps || [], at = names.indexOf(layer);
+    if (at < 0) return {};
+    return Object.fromEntries(Object.entries(update.stats || {}).map(([stat, values]) => [stat, [steps, steps.map((_, row) => values[row * names.length + at])]]));
+  }
   function takeLines(plot, live, metrics) {
     if (!live.lines.some(line => metrics[line.metric])) return;
     const waits = pending.get(plot) || {lines: live.lines.map(() => ({x: [], y: []}))};
@@ -264,7 +270,8 @@ window.tvLive = (() => {
   }
   // plots end at the run's last step, not where the width of marks would have them end; the loss and the heatmap below it together
   function ends(plot, from, to) {
-    const both = plot.closest('#g-loss, #g-heat') ? plots().filter(one => one.closest('#g-loss, #g-heat')) : [plot];
+    const group = ['#g-loss, #g-heat', '#layer-charts'].find(group => plot.closest(group));
+    const both = group ? plots().filter(one => one.closest(group)) : [plot];
     const spans = both.map(one => one.layout.xaxis.autorangeoptions || {}).filter(span => span.clipmax !== undefined);
     const first = Math.min(from, ...spans.map(span => Math.ceil(span.clipmin))), last = Math.max(to, ...spans.map(span => Math.floor(span.clipmax)));
     const [low, high] = last > first ? [first, last] : [first - .5, first + .5];  // figures/steps.py
@@ -272,7 +279,7 @@ window.tvLive = (() => {
       const axis = one.layout.xaxis, before = axis.autorangeoptions || {};
       if (before.clipmin === low && before.clipmax === high) continue;
       Object.assign(axis, {autorangeoptions: {clipmin: low, clipmax: high, include: [low, high]}, nticks: Math.min(one.layout.meta.live.ticks, high - low + 1)});
-      if (one !== plot && !pending.has(one)) Plotly.redraw(one);
+      if (one !== plot && !pending.has(one) && group !== '#layer-charts') Plotly.redraw(one); // of a layer's many each is drawn soon
     }
   }
   function apart(line, shown, fresh, most) { // crosses enough to see, too few to hide a curve

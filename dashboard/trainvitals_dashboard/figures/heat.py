@@ -7,11 +7,14 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any, Final, Literal
 
+import msgspec
 import numpy as np
 import plotly.graph_objects as go
 from numpy.typing import NDArray
 
 from trainvitals.wire.answers import Heatmap
+from trainvitals.wire.floats import Floats
+from trainvitals_dashboard import words
 from trainvitals_dashboard.figures.emptiness import say_if_empty
 from trainvitals_dashboard.figures.steps import TICKS as STEP_TICKS
 from trainvitals_dashboard.figures.steps import step_axis
@@ -20,7 +23,7 @@ from trainvitals_dashboard.theme import DIVERGING, NONFINITE, SEQUENTIAL, TEMPLA
 COLUMNS: Final = 400
 HEALTHY_UPDATE_RATIO: Final = 1e-3
 TICKS: Final = 14
-LINEAR_STATS: Final = {"zero_fraction": (0.0, 1.0)}
+SHARES: Final = ("_fraction", "_entropy")  # how stats between 0 and 1 end
 ZERO: Final = np.float32(-38)  # the logarithm in whose place an exact zero is drawn: the lowest there is, not a gap
 GRADIENT_STATS: Final = ("update_ratio", "grad_norm", "grad_max", "weight_norm")
 
@@ -44,19 +47,37 @@ def matrix(heatmap: Heatmap) -> Matrix:
 
 
 def scale(heatmap: Heatmap) -> HeatScale:
-    """The stat's scale: the update ratio diverges from 1e-3; norms are logarithmic between their own extremes, rounded
-    so that both have a name."""
+    """The stat's scale: the update ratio diverges from 1e-3; shares go from 0 to 1, means to both sides of 0; norms are
+    logarithmic between their own extremes, rounded so that both have a name."""
     if heatmap.stat == "update_ratio":
         return HeatScale(kind="div", low=-5, high=-1, middle=float(np.log10(HEALTHY_UPDATE_RATIO)))
-    if heatmap.stat in LINEAR_STATS:
-        low, high = LINEAR_STATS[heatmap.stat]
-        return HeatScale(kind="seq", low=low, high=high, log=False)
+    if words.is_linear(heatmap.stat):
+        return _linear(heatmap)
     shown = _shown(matrix(heatmap), log=True)
     finite = shown[np.isfinite(shown) & (shown != ZERO)]
     if not len(finite):
         return HeatScale(kind="seq", low=-4, high=0)
     low, high = _rounded(*np.percentile(finite.astype(np.float64), [1, 99.5]).tolist())
     return HeatScale(kind="seq", low=low, high=high)
+
+
+def _linear(heatmap: Heatmap) -> HeatScale:
+    if heatmap.stat.endswith(SHARES):
+        return HeatScale(kind="seq", low=0.0, high=1.0, log=False)
+    shown = matrix(heatmap)
+    sizes = np.abs(shown[np.isfinite(shown)]).astype(np.float64)
+    reach = _named(float(np.percentile(sizes, 99.5))) if len(sizes) else 1.0
+    if heatmap.stat.endswith("_mean"):
+        return HeatScale(kind="div", low=-reach, high=reach, middle=0.0, log=False)
+    return HeatScale(kind="seq", low=-reach if (shown < 0).any() else 0.0, high=reach, log=False)
+
+
+def _named(value: float) -> float:
+    """The next of one, two or five times a power of ten."""
+    if value <= 0:
+        return 1.0
+    power = math.floor(math.log10(value))
+    return next(factor * 10.0**power for factor in (1, 2, 5, 10, 20) if factor * 10.0**power >= value)
 
 
 def _rounded(low: float, high: float) -> tuple[float, float]:
@@ -87,7 +108,7 @@ def heat(
     figure = go.Figure()
     # [step][layer] and transposed, so that a live column can be appended; evenly spaced, which draws six times faster
     place = {"y": names, "x0": first, "dx": width, "transpose": True, "showscale": False, "hoverongaps": False}
-    value = "log₁₀ %{z:.2f}" if colours.log else "%{z:.3f}"  # 50-heatmap.js writes the value itself in its place
+    value = "log₁₀ %{z:.2f}" if colours.log else "%{z:.4~g}"  # 50-heatmap.js writes the value itself in its place
     figure.add_heatmap(
         z=np.ascontiguousarray(shown.T),
         zmin=colours.low,
@@ -129,6 +150,20 @@ def _nonfinite(counts: NDArray[np.int64]) -> dict[str, Any]:  # Any: plotly's ow
         "meta": {"tv": "nonfinite"},
         "hovertemplate": "%{y} · step %{x:,.0f}<br><b>not finite</b><extra></extra>",
     }
+
+
+def rows_of(heatmap: Heatmap, layers: Collection[str]) -> Heatmap:
+    """These layers alone."""
+    rows = [row for row, name in enumerate(heatmap.layers) if name in layers]
+    high = np.frombuffer(heatmap.high.data, "<f4").reshape(len(heatmap.layers), len(heatmap.steps))
+    bad = np.asarray(heatmap.nonfinite, np.int64).reshape(len(heatmap.layers), len(heatmap.steps))
+    return msgspec.structs.replace(
+        heatmap,
+        layers=[heatmap.layers[row] for row in rows],
+        mean=Floats(matrix(heatmap)[rows].tobytes()),
+        high=Floats(high[rows].tobytes()),
+        nonfinite=bad[rows].ravel().tolist(),
+    )
 
 
 def rows_with_values(heatmap: Heatmap, *, applicable: Collection[str] | None) -> list[int]:

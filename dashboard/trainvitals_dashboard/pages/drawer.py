@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 import asyncio
-import math
 from typing import Any
 
-from dash import Dash, Input, Output, State, html, no_update
+from dash import Dash, Input, Output, State, dcc, html, no_update
 
-from trainvitals.wire.answers import Curve, LayerHistograms
-from trainvitals.wire.histograms import VALUE_KINDS, ValueKind
+from trainvitals.wire.answers import Curve
 from trainvitals_dashboard import words
-from trainvitals_dashboard.api import Api, ApiError
+from trainvitals_dashboard.api import Api
 from trainvitals_dashboard.figures.lines import single
-from trainvitals_dashboard.pages.evidence import evidence_chart, stat_curve
+from trainvitals_dashboard.pages.evidence import evidence_chart
+from trainvitals_dashboard.pages.layer_series import layer_curves, layer_histograms
+from trainvitals_dashboard.parts.addresses import layer_path, layer_word
 from trainvitals_dashboard.parts.cards import Piece, graph
 from trainvitals_dashboard.parts.distributions import distributions
 from trainvitals_dashboard.parts.finding_acts import finding_acts
 from trainvitals_dashboard.parts.findings import finding_in_full, title_of
+from trainvitals_dashboard.parts.icons import icon
 from trainvitals_dashboard.parts.layer_head import layer_head
 
 Opened = tuple[Any, Any, Any]  # Dash's outputs: opened, title, content
@@ -38,27 +39,17 @@ async def finding_drawer(api: Api, run_id: str, finding_id: str, *, refused: str
 async def layer_drawer(api: Api, run_id: str, layer: str) -> Opened:
     """The layer's stats over the run: all that were ever a number; and how its values were distributed."""
     detail, found = await asyncio.gather(api.run(run_id), api.findings(run_id))
-    curves = await asyncio.gather(*(stat_curve(api, run_id, stat, layer) for stat in words.STAT_WORDS))
-    plots: list[Piece] = distributions(await _histograms(api, run_id, layer))
-    for stat, curve in zip(words.STAT_WORDS, curves, strict=True):
-        if curve is not None and any(math.isfinite(value) for value in curve.mean.tolist()):
-            plots += [html.H3(words.stat(stat), className="tv-h3"), _plot(curve, stat)]
+    curves = await layer_curves(api, run_id, layer, stats=list(words.STAT_WORDS))
+    plots: list[Piece] = distributions(await layer_histograms(api, run_id, layer))
+    for stat, curve in curves.items():
+        plots += [html.H3(words.stat(stat), className="tv-h3"), _plot(curve, stat)]
     told = next((one for one in detail.layers if one.name == layer), None)
     head = layer_head(told, found.findings, health=found.layer_health.get(layer, 100)) if told else []
     nothing = html.P("Nothing was recorded for this layer.", className="tv-p")
-    return True, html.Code(layer), [*head, *(plots or [nothing])]
-
-
-async def _histograms(api: Api, run_id: str, layer: str) -> list[LayerHistograms]:
-    async def of_kind(kind: ValueKind) -> LayerHistograms | None:
-        try:
-            return await api.histograms(run_id, kind, layer)
-        except ApiError as error:
-            if error.status >= 500:
-                raise
-            return None
-
-    return [one for one in await asyncio.gather(*map(of_kind, VALUE_KINDS)) if one is not None]
+    more = dcc.Link(
+        ["All about this layer", icon("arrow-right", 15)], href=layer_path(run_id, layer), className="tv-more"
+    )
+    return True, html.Code(layer_word(layer)), [*head, *(plots or [nothing]), more]
 
 
 def _plot(curve: Curve, name: str) -> Piece:

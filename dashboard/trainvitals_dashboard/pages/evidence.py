@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable
-
 from dash import html
 
-from trainvitals.wire.answers import Curve
 from trainvitals.wire.messages import Finding
 from trainvitals_dashboard import words
-from trainvitals_dashboard.api import Api, ApiError
+from trainvitals_dashboard.api import Api
 from trainvitals_dashboard.figures.evidence import evidence_figure, threshold_of
+from trainvitals_dashboard.pages.absent import or_none
+from trainvitals_dashboard.pages.layer_series import stat_curve
 from trainvitals_dashboard.parts.cards import Piece, graph
 
 
@@ -22,7 +21,7 @@ async def evidence_chart(api: Api, finding: Finding) -> Piece:
         curve = await stat_curve(api, finding.run_id, evidence.stat, layers[0])
         caption: Piece = [f"{words.stat(evidence.stat)} of ", html.Code(layers[0])]
     elif evidence.metric:
-        curve = await _found(api.metric_curve(finding.run_id, evidence.metric, points=500))
+        curve = await or_none(api.metric_curve(finding.run_id, evidence.metric, points=500))
         caption = words.metric(evidence.metric)
     else:
         return None
@@ -36,18 +35,3 @@ async def evidence_chart(api: Api, finding: Finding) -> Piece:
     said = html.Span(f"dashed: {words.number(line)}", className="tv-dr-line") if line is not None else None
     plot = graph(f"g-drawer-{name}", figure, height=165, label=f"{words.stat(name)} over steps")
     return html.Div([html.Div([html.Span(caption), said], className="tv-sub tv-dr-cap"), plot])
-
-
-async def stat_curve(api: Api, run_id: str, stat: str, layer: str) -> Curve | None:
-    """A layer's stat; None where it was not recorded."""
-    return await _found(api.stat_curve(run_id, stat, layer))
-
-
-async def _found(curve: Awaitable[Curve]) -> Curve | None:
-    """None where nothing of the name was recorded: a rule may speak of what it computed itself."""
-    try:
-        return await curve
-    except ApiError as error:
-        if error.status >= 500:
-            raise
-        return None

@@ -1,19 +1,104 @@
-"""/runs/<run_id>/layers."""
+"""/runs/<run_id>/layers: all layers of a run; the search, the order and the stat are in the address."""
 
 from __future__ import annotations
 
-from dash import Dash
+from typing import Any
+
+from dash import ClientsideFunction, Dash, Input, Output, State, html, no_update
 
 from trainvitals.wire.answers import RunDetail
 from trainvitals_dashboard.api import Api
+from trainvitals_dashboard.pages.layer_series import layers_view
 from trainvitals_dashboard.pages.run_page import register_tab
+from trainvitals_dashboard.parts import layers_body
 from trainvitals_dashboard.parts.cards import Piece
+from trainvitals_dashboard.parts.layers_body import (
+    heat_bar,
+    heat_figure,
+    model_lists,
+    newest_numbers,
+    stat_choices,
+    stat_of,
+)
+
+Data = dict[str, Any]  # what browser stores hold
 
 
 def register(app: Dash, api: Api) -> None:
     """The page and its callbacks."""
 
     async def body(detail: RunDetail, query: dict[str, str]) -> list[Piece]:
-        return []
+        stat = stat_of(detail, query.get("stat", ""))
+        view = await layers_view(api, detail, stat=stat, text=query.get("text", ""), order=query.get("order", ""))
+        whole = layers_body.body(view, stat=stat)
+        return whole if view.rows else [html.Div(whole, id="layers-none")]
 
     register_tab(api, "layers", body)
+    app.clientside_callback(
+        ClientsideFunction("trainvitals", "layersChosen"),
+        Output("layers-text", "size"),
+        Input("layers-stat", "value"),
+        Input("layers-text", "value"),
+        Input("layers-order", "value"),
+        prevent_initial_call=True,
+    )
+    _register_panels(app, api)
+
+    @app.callback(
+        Output("layers-none", "children"),
+        Input("live-reload", "data"),
+        State("live-run", "data"),
+        prevent_initial_call=True,
+    )
+    async def begin(_reload: Any, live: Data) -> Any:
+        detail = await api.run(live["run"])
+        if not detail.layers and not detail.recorded_layers:
+            return no_update
+        return await body(detail, {})
+
+
+def _register_panels(app: Dash, api: Api) -> None:
+    @app.callback(
+        Output("g-layers-heat", "figure"),
+        Output("layers-heat-bar", "children"),
+        Output("layers-stat", "data"),
+        Input("layers-stat", "value"),
+        Input("layers-text", "value"),
+        Input("live-checklist", "data"),  # now and then: most stats are not part of the feed
+        Input("live-reload", "data"),
+        State("live-run", "data"),
+        prevent_initial_call=True,
+    )
+    async def redraw_heat(stat: str, text: str, _checklist: Any, _reload: Any, live: Data) -> tuple[Any, ...]:
+        view = await layers_view(api, await api.run(live["run"]), stat=stat, text=text)
+        return heat_figure(view), heat_bar(view), stat_choices(view.detail)
+
+    @app.callback(
+        Output("layers-strip", "children"),
+        Output("layers-count", "children"),
+        Output("layers-tree", "children"),
+        Input("layers-text", "value"),
+        Input("layers-order", "value"),
+        Input("live-findings", "data"),
+        Input("live-reload", "data"),
+        State("live-run", "data"),
+        prevent_initial_call=True,
+    )
+    async def redraw_lists(text: str, order: str, _found: Any, _reload: Any, live: Data) -> tuple[Piece, ...]:
+        return model_lists(await layers_view(api, await api.run(live["run"]), text=text, order=order))
+
+    @app.callback(
+        Output("layers-step", "children"),
+        Output("layers-table", "children"),
+        Input("layers-text", "value"),
+        Input("layers-order", "value"),
+        Input("live-findings", "data"),
+        Input("live-checklist", "data"),
+        Input("live-reload", "data"),
+        State("live-run", "data"),
+        prevent_initial_call=True,
+    )
+    async def redraw_table(
+        text: str, order: str, _found: Any, _checklist: Any, _reload: Any, live: Data
+    ) -> tuple[Piece, ...]:
+        return newest_numbers(await layers_view(api, await api.run(live["run"]), text=text, order=order))

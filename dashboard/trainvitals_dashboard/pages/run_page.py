@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from typing import Any
+from typing import Any, Final
 
 import dash
 from dash import html
@@ -14,6 +14,9 @@ from trainvitals_dashboard.parts.cards import Piece
 from trainvitals_dashboard.parts.page import page, plainly
 from trainvitals_dashboard.parts.run_tabs import TABS, run_top
 
+# Dash takes the first page whose template fits, and in one a variable fits slashes, too: the longest come first
+LAYER_ORDER: Final = 0
+TAB_ORDER: Final = 1
 Body = Callable[[RunDetail, dict[str, str]], Awaitable[list[Piece]]]
 
 
@@ -37,7 +40,7 @@ def register_tab(api: Api, tab: str, body: Body) -> None:
 
     @plainly
     async def layout(run_id: str = "", **query: str) -> html.Div:
-        detail = await api.run(run_id)
+        detail = await api.run(run_id, follow=True)
         whole = [*run_top(detail, tab), *await body(detail, query)]
         return page(whole, crumbs=(detail.summary.project, detail.summary.name), live=live_of(detail))
 
@@ -45,5 +48,6 @@ def register_tab(api: Api, tab: str, body: Body) -> None:
         f"trainvitals.run_{tab}",
         path_template=f"/runs/<run_id>/{tab}",
         layout=layout,
+        order=TAB_ORDER,
         title=lambda run_id="": f"{TABS[tab]} of {run_id} · trainvitals",
     )

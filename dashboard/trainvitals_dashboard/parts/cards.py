@@ -33,7 +33,7 @@ def pill(kind: str, text: str | None = None) -> html.Span:
     return html.Span([icon(picture, 13), html.Span(text or word)], className=f"tv-pill tv-{token}", title=word)
 
 
-def graph(name: str, figure: go.Figure, *, height: int, label: str) -> html.Div:
+def graph(name: str | dict[str, str], figure: go.Figure, *, height: int, label: str) -> html.Div:
     """A plot; ``label`` tells screen readers what it shows."""
     plot = dcc.Graph(id=name, figure=figure, config=GRAPH_CONFIG, style={"height": height}, className="tv-graph")
     return html.Div(plot, role="img", **{"aria-label": label})

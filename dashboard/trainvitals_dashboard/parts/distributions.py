@@ -20,20 +20,18 @@ def distributions(found: Sequence[LayerHistograms]) -> list[Piece]:
     """Title, colour bar and heatmaps; nothing where there are no histograms."""
     if not found:
         return []
-    head = html.Div(
-        [
-            html.H3("Distributions over time", className="tv-h3"),
-            html.Span(
-                [html.Span("share of values", className="tv-sub"), colorbar(SHARES, ends=("0.01 %", "100 %"))],
-                className="tv-dist-key",
-            ),
-        ],
-        className="tv-dist-head",
-    )
-    return [head, *(part for histograms in found for part in _plot(histograms))]
+    head = html.Div([html.H3("Distributions over time", className="tv-h3"), shares_key()], className="tv-dist-head")
+    return [head, *(part for histograms in found for part in captioned(histograms))]
 
 
-def _plot(histograms: LayerHistograms) -> list[Piece]:
+def shares_key() -> html.Span:
+    """What the colours mean."""
+    bar = colorbar(SHARES, ends=("0.01 %", "100 %"))
+    return html.Span([html.Span("share of values", className="tv-sub"), bar], className="tv-dist-key")
+
+
+def captioned(histograms: LayerHistograms) -> list[Piece]:
+    """One kind of values, and its heatmap."""
     word = words.KIND_WORDS[histograms.kind]
     label = f"Distribution of {word.lower()} over steps"
     return [

@@ -21,7 +21,7 @@ MAX_BLOCKS: Final = 40  # more would make cells too small to hit
 MAX_LISTED: Final = 60
 TICK_EVERY: Final = 4
 _BLOCK: Final = re.compile(r"^(?P<tower>.*?\.)?(?P<block>\d+)\.(?P<module>.+)$")
-_GRAVITY: Final = {"critical": 0, "warning": 1, "ok": 2, "unknown": 3}
+GRAVITY: Final = {"critical": 0, "warning": 1, "ok": 2, "unknown": 3}
 
 
 def layers_card(detail: RunDetail, findings: Sequence[Finding], snapshot: Snapshot | None) -> html.Section:
@@ -43,14 +43,19 @@ def layers_card(detail: RunDetail, findings: Sequence[Finding], snapshot: Snapsh
 
 def health_of_layers(detail: RunDetail, findings: Iterable[Finding]) -> dict[str, str]:
     """Layer → "critical", "warning", "ok" or "unknown", in the model's order."""
-    recorded = set(detail.recorded_layers)
     names = detail.recorded_layers or [layer.name for layer in detail.layers]
-    states = {name: "ok" if name in recorded else "unknown" for name in names}
+    return states_of(names, detail.recorded_layers, findings)
+
+
+def states_of(names: Sequence[str], recorded: Sequence[str], findings: Iterable[Finding]) -> dict[str, str]:
+    """The same of these layers, in their order."""
+    known = set(recorded)
+    states = {name: "ok" if name in known else "unknown" for name in names}
     for finding in findings:
         if finding.state == "resolved" or finding.severity == "info":
             continue
         for name in finding.layers:
-            if name in states and _GRAVITY[finding.severity] < _GRAVITY[states[name]]:
+            if name in states and GRAVITY[finding.severity] < GRAVITY[states[name]]:
                 states[name] = finding.severity
     return states
 
@@ -102,9 +107,7 @@ def _cell(name: str, state: str) -> html.Div:
 
 
 def _attention(states: Mapping[str, str], findings: Sequence[Finding], ratios: Mapping[str, float]) -> list[Piece]:
-    bad = sorted(
-        (name for name in states if states[name] in ("critical", "warning")), key=lambda n: _GRAVITY[states[n]]
-    )
+    bad = sorted((name for name in states if states[name] in ("critical", "warning")), key=lambda n: GRAVITY[states[n]])
     if not bad:
         return [
             html.Div(
@@ -114,7 +117,7 @@ def _attention(states: Mapping[str, str], findings: Sequence[Finding], ratios: M
         ]
     rules = {
         name: finding.rule
-        for finding in sorted(findings, key=lambda finding: _GRAVITY.get(finding.severity, 2), reverse=True)
+        for finding in sorted(findings, key=lambda finding: GRAVITY.get(finding.severity, 2), reverse=True)
         if finding.state != "resolved"
         for name in finding.layers
     }

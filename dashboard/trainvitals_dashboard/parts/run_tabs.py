@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from dash import dcc, html
+from dash import html
 
 from trainvitals.wire.answers import RunDetail
 from trainvitals_dashboard.parts.cards import pill
@@ -17,10 +17,11 @@ TABS: Final = {"": "Overview", "layers": "Layers", "metrics": "Metrics", "system
 def run_tabs(run_id: str, tab: str = "") -> html.Nav:
     """Links to the pages of a run; ``tab``: the one that is open."""
     links = [
-        dcc.Link(
+        html.A(  # dcc.Link takes no aria-current
             word,
             href=f"/runs/{run_id}/{name}".rstrip("/"),
             className="tv-tab on" if name == tab else "tv-tab",
+            **{"data-go": ""},
             **({"aria-current": "page"} if name == tab else {}),
         )
         for name, word in TABS.items()

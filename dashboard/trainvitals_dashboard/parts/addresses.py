@@ -1,0 +1,31 @@
+"""Where the page of a layer is: names may hold whatever a module's may, and a model that is one bare module has an
+empty one."""
+
+from __future__ import annotations
+
+from typing import Final
+from urllib.parse import quote, unquote
+
+UNNAMED: Final = (
+    "(model)"  # in place of the empty name: quoting never leaves brackets, so no other layer is found there
+)
+
+
+def layers_path(run_id: str) -> str:
+    """Of all layers of a run."""
+    return f"/runs/{run_id}/layers"
+
+
+def layer_path(run_id: str, layer: str) -> str:
+    """Of one layer."""
+    return f"{layers_path(run_id)}/{quote(layer, safe='') or UNNAMED}"
+
+
+def layer_at(segment: str) -> str:
+    """The layer that the last part of an address names, as the browser has it: still quoted."""
+    return "" if segment == UNNAMED else unquote(segment)
+
+
+def layer_word(layer: str) -> str:
+    """The name as it is shown."""
+    return layer or "(the model itself)"
