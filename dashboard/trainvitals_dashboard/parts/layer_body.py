@@ -87,7 +87,7 @@ def _way(run_id: str, layer: str | None, *, word: str, name: str) -> Piece:
     """To a neighbour, where there is one."""
     if layer is None:
         return None
-    text = html.Span(layer_word(layer), className="tv-way-t")
+    text = html.Span(html.Bdi(layer_word(layer)), className="tv-way-t")
     said = f"{word}: {layer_word(layer)}"
     line = [icon("arrow-right", 15), text]
     return html.A(

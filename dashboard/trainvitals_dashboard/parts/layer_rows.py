@@ -11,7 +11,6 @@ from dash import html
 from trainvitals.wire.answers import FindingList, RunDetail
 from trainvitals.wire.messages import Finding
 from trainvitals_dashboard.parts.cards import Piece
-from trainvitals_dashboard.parts.icons import icon
 from trainvitals_dashboard.parts.layers import GRAVITY, states_of
 from trainvitals_dashboard.theme import STATUS
 
@@ -75,10 +74,12 @@ def worst(rows: Iterable[LayerRow]) -> str:
 
 
 def mark(state: str, *, size: int = 14) -> html.Span:
-    """A state as an icon; its word is for screen readers and the pointer."""
+    """A state as an icon; its word is for screen readers and the pointer. One element, for there are thousands."""
     token, picture, word = STATUS.get(state, NOT_RECORDED)
-    said = html.Span(word, className="tv-said")
-    return html.Span([icon(picture, size), said], className=f"tv-lmark tv-{token}", title=word)
+    style = {"--i": f"url(/assets/icons/{picture}.svg)", "width": size, "height": size}
+    return html.Span(
+        className=f"tv-icon tv-lmark tv-{token}", style=style, title=word, role="img", **{"aria-label": word}
+    )
 
 
 def trouble(state: str, findings: int) -> Piece:

@@ -140,9 +140,10 @@ def _heat_card(view: LayersView, stat: str) -> html.Section:
     rows = len(view.heatmap.layers) if view.heatmap else 0
     height = min(high, max(low, ROW_PX * rows + 40))
     plot = graph("g-layers-heat", heat_figure(view), height=height, label="Layers over steps")
+    known = stat if stat in view.detail.stats else None
     choice = dmc.Select(
-        id="layers-stat", data=stat_choices(view.detail), value=stat, size="xs", w=220, allowDeselect=False,
-        searchable=False, **{"aria-label": "Stat"},
+        id="layers-stat", data=stat_choices(view.detail), value=known, size="xs", w=220, allowDeselect=False,
+        searchable=False, placeholder="No stats yet", **{"aria-label": "Stat"},
     )  # fmt: skip
     bar = html.Div(heat_bar(view), id="layers-heat-bar")
     return card("Layers over time", plot, right=[bar, choice], name="tv-heatcard")

@@ -74,11 +74,12 @@ def _node(run_id: str, node: Node, *, is_open: bool, opened: frozenset[str], sea
         return _leaf(run_id, node.row, node.label or layer_word(""))
     rows = node.rows()
     state, named = worst(rows), len({finding.finding_id for row in rows for finding in row.findings})
-    own = [_link(run_id, node.row)] if node.row else []
     line = [
         mark(state),
-        html.Span([html.Code(node.label, className="tv-tn-name"), *own], className="tv-tn-l"),
-        html.Span([trouble(state, named), _size(sum(row.parameters for row in rows))], className="tv-tn-r"),
+        html.Code(node.label, className="tv-tn-name"),
+        _link(run_id, node.row) if node.row else None,
+        trouble(state, named),
+        _size(sum(row.parameters for row in rows)),
     ]
     inner = [
         _node(run_id, child, is_open=is_open, opened=opened, searched=searched) for child in node.children.values()
@@ -96,10 +97,11 @@ def _node(run_id: str, node: Node, *, is_open: bool, opened: frozenset[str], sea
 def _leaf(run_id: str, row: LayerRow, label: str) -> html.A:
     line = [
         mark(row.state),
-        html.Span([html.Code(label, className="tv-tn-name"), html.Span(row.kind, className="tv-tn-kind")],
-                  className="tv-tn-l"),
-        html.Span([trouble(row.state, len(row.findings)), _size(row.parameters)], className="tv-tn-r"),
-    ]  # fmt: skip
+        html.Code(label, className="tv-tn-name"),
+        html.Span(row.kind, className="tv-tn-kind"),
+        trouble(row.state, len(row.findings)),
+        _size(row.parameters) if row.parameters else None,
+    ]
     return html.A(line, href=layer_path(run_id, row.name), className="tv-tn", title=row.name, **{"data-go": ""})
 
 

@@ -22,7 +22,7 @@ from trainvitals_dashboard.theme import STATUS
 COLUMNS: Final = (
     "activation_mean", "activation_std", "zero_fraction", "grad_norm", "weight_norm", "update_ratio",
 )  # fmt: skip
-MOST_ROWS: Final = 250
+MOST_ROWS: Final = 100  # more would keep a browser busy for seconds
 OF_PARAMETERS: Final = ("grad_", "weight_", "update_")  # how their stats begin
 
 
@@ -67,16 +67,16 @@ def _is_bad(stat: str, own: Mapping[str, float]) -> bool:
 
 
 def _line(run_id: str, row: LayerRow, stats: Sequence[str], told: Mapping[str, float | None]) -> html.Tr:
-    name = html.A(layer_word(row.name), href=layer_path(run_id, row.name), title=row.kind, **{"data-go": ""})
+    name = html.A(html.Bdi(layer_word(row.name)), href=layer_path(run_id, row.name), title=row.kind, **{"data-go": ""})
     first = html.Th(html.Div([mark(row.state, size=13), name], className="tv-snap-name"), scope="row")
     cells = [_number(stat, told.get(stat), speaking(row.findings, stat)) for stat in stats]
     return html.Tr([first, *cells], **{"data-snap": row.name, "data-goes": ""})
 
 
 def _number(stat: str, value: float | None, finding: Finding | None) -> html.Td:
-    number = html.Span(words.number(value), **{"data-stat": stat})
     if finding is None:
-        return html.Td(number)
+        return html.Td(words.number(value), **{"data-stat": stat})
+    number = html.Span(words.number(value), **{"data-stat": stat})
     token, picture, word = STATUS[finding.severity]
     title = f"{word}: {title_of(finding.rule)}. {finding.summary}"
     button = html.Button(
