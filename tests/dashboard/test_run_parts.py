@@ -116,14 +116,15 @@ def test_losses_are_what_the_script_says_before_what_names_say() -> None:
     assert (view.loss, lines) == ("objective", {"objective", "my/unseen"})
 
 
-def test_too_many_metrics_are_named_with_the_way_to_them() -> None:
+def test_of_many_metrics_some_are_drawn_with_the_way_to_all() -> None:
     names = [f"m{index:02d}" for index in range(MOST_OTHERS + 2)]
     view = gathered(detail("loss", *names))
     card = metrics_card(view)
     assert (view.others, view.more) == (names[:MOST_OTHERS], names[MOST_OTHERS:])
     assert len(parts(card, "Graph")) == MOST_OTHERS
-    assert [link.href for link in parts(card, "Link")] == ["/overlay?runs=r"]
-    assert parts(card, "P")[0].children[-1] == "m24, m25"
+    (link,) = parts(card, "Link")
+    assert (link.href, link.children) == ("/runs/r/metrics", "All 27 metrics")
+    assert "24 of 26 logged" in [span.children for span in parts(card, "Span")]
 
 
 def test_no_card_where_nothing_else_was_logged() -> None:

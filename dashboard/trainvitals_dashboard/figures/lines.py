@@ -61,7 +61,7 @@ def loss(
     figure = go.Figure()
     shown = [train, validation] if validation is not None else [train]
     axis = _value_axis(shown, log_from=LOSS_LOG_FROM)
-    followed = _add_curve(figure, train, axis, colour="s1", name="loss", smoothed=_is_smoothed(train))
+    followed = _add_curve(figure, train, axis, colour="s1", name="loss", smoothing=_smoothing(train))
     if validation is not None:
         followed += _add_validation(figure, validation)
     figure.update_layout(
@@ -78,12 +78,21 @@ def loss(
 
 
 def single(
-    curve: Curve, *, colour: str = "s1", log: bool = False, name: str, live: bool = True, mark: int | None = None
+    curve: Curve,
+    *,
+    colour: str = "s1",
+    log: bool = False,
+    log_from: float = LOG_FROM,
+    smoothing: float = 0.0,
+    name: str,
+    live: bool = True,
+    mark: int | None = None,
 ) -> go.Figure:
-    """One series in a small plot; ``mark`` draws a dotted line at that step."""
+    """One series in a small plot; ``mark`` draws a dotted line at that step. ``smoothing``: the part of the span that
+    it is averaged over, with what was logged behind it; 0 is not at all."""
     figure = go.Figure()
-    axis = _value_axis([curve], log_from=LOG_FROM if log else None, gaps=log)
-    followed = _add_curve(figure, curve, axis, colour=colour, name=name, smoothed=False)
+    axis = _value_axis([curve], log_from=log_from if log else None, gaps=log)
+    followed = _add_curve(figure, curve, axis, colour=colour, name=name, smoothing=smoothing)
     figure.update_layout(
         template=TEMPLATE,
         uirevision=name,
@@ -107,9 +116,9 @@ def overlay(curves: Sequence[NamedCurve], *, log: bool = False, live: bool = Fal
     followed: list[dict[str, Any]] = []  # Any: read by live.js
     for index, named in enumerate(curves):
         colour = SERIES[index % len(SERIES)]
-        is_smoothed = _is_smoothed(named.curve)
+        smoothing = _smoothing(named.curve)
         followed += _add_curve(
-            figure, named.curve, axis, colour=colour, name=named.name, smoothed=is_smoothed, key=str(index)
+            figure, named.curve, axis, colour=colour, name=named.name, smoothing=smoothing, key=str(index)
         )
     figure.update_layout(
         template=TEMPLATE,
@@ -222,6 +231,8 @@ def _value_axis(curves: Iterable[Curve], *, log_from: float | None, gaps: bool =
 
 
 def _log_options(low: float, high: float) -> dict[str, Any]:  # Any: plotly's own
+    if high <= LOG_FROM * low:  # powers of ten alone would be too few labels
+        return {"type": "log", "dtick": "D2", "tickformat": "~g", "uirevision": "log"}
     return {
         "type": "log",
         # 40-live.js widens it when the values grow
@@ -244,12 +255,12 @@ def _live(followed: list[dict[str, Any]], *, ticks: int = TICKS) -> dict[str, An
     return {"live": {"lines": followed, "max": LIVE_POINTS, "ticks": ticks}}
 
 
-def _is_smoothed(curve: Curve) -> bool:
-    return len(curve.steps) >= SMOOTHED_FROM_POINTS
+def _smoothing(curve: Curve) -> float:
+    return SMOOTHING if len(curve.steps) >= SMOOTHED_FROM_POINTS else 0.0
 
 
 def _add_curve(
-    figure: go.Figure, curve: Curve, axis: _Axis, *, colour: str, name: str, smoothed: bool, key: str = ""
+    figure: go.Figure, curve: Curve, axis: _Axis, *, colour: str, name: str, smoothing: float, key: str = ""
 ) -> list[dict[str, Any]]:  # Any: read by live.js
     steps, mean = np.asarray(curve.steps), values(curve.mean)
     start = len(figure.data)
@@ -264,10 +275,10 @@ def _add_curve(
         fillcolor="rgba(0,114,178,.18)",
         **hidden,
     )
-    lines = [_line(steps, mean, colour, name, uid=f"{colour}-raw{key}", faint=smoothed)]
+    lines = [_line(steps, mean, colour, name, uid=f"{colour}-raw{key}", faint=smoothing > 0)]
     followed: list[dict[str, Any]] = [{"trace": start + offset, "metric": curve.metric} for offset in range(3)]
-    if smoothed:
-        span = max(1.0, (curve.steps[-1] - curve.steps[0]) * SMOOTHING)
+    if smoothing and curve.steps:
+        span = max(1.0, (curve.steps[-1] - curve.steps[0]) * smoothing)
         average = smooth(curve.steps, mean, span=span, log=axis.log)
         lines.append(_line(steps, average, colour, name, uid=f"{colour}-smooth{key}", faint=False))
         followed.append({"trace": start + 3, "metric": curve.metric, "span": span, "log": axis.log})

@@ -7,6 +7,7 @@ from urllib.parse import quote
 
 from dash import dcc, html
 
+from trainvitals.wire.answers import RunDetail
 from trainvitals_dashboard import words
 from trainvitals_dashboard.figures.lines import NamedCurve, overlay, single
 from trainvitals_dashboard.gathering import RunView
@@ -42,11 +43,15 @@ def metrics_card(view: RunView) -> Piece:
     """Nothing where nothing else was logged."""
     if not view.others:
         return None
-    body: list[Piece] = [_charts(view, view.others)]
-    if view.more:
-        link = dcc.Link("the overlay", href=f"/overlay?runs={view.detail.summary.run_id}")
-        body.append(html.P([f"{len(view.more)} more in ", link, ": ", ", ".join(view.more)], className="tv-sub"))
-    return card("Metrics", body, sub=f"{len(view.others) + len(view.more)} logged", name="tv-metricscard")
+    logged, shown = len(view.others) + len(view.more), len(view.others)
+    sub = f"{shown} of {logged} logged" if view.more else f"{logged} logged"
+    return card("Metrics", _charts(view, view.others), sub=sub, right=_way_to_all(view.detail), name="tv-metricscard")
+
+
+def _way_to_all(detail: RunDetail) -> dcc.Link:
+    return dcc.Link(
+        f"All {len(detail.metrics):,} metrics", href=f"/runs/{detail.summary.run_id}/metrics", className="tv-all"
+    )
 
 
 def loop_card(view: RunView) -> Piece:

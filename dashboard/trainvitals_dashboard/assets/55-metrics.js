@@ -1,0 +1,207 @@
+// The page of metrics, of which there may be hundreds. Their places stand from the start; a chart is asked for when its place
+// comes near the window, and given up when that is far away again. What is looked for, and how, is in the address.
+(() => {
+  const NEAR = '250px 0px', FAR = '2500px 0px', AT_ONCE = 6, ANSWERED_WITHIN_MS = 15000, TOLD_EVERY_MS = 500, TIME_EVERY_MS = 5000, MOST_POINTS = 20000, HEIGHT_PX = 150;
+  const USUAL = {text: '', smooth: 'off', y: 'linear', x: 'step'}, CONFIG = {displaylogo: false, responsive: true, doubleClick: 'autosize', displayModeBar: false};
+  const set = (id, props) => window.dash_clientside.set_props(id, props);
+  const places = () => [...document.querySelectorAll('.tv-mc')], plotOf = place => place.querySelector('.js-plotly-plot');
+  const folded = new Map(), drawn = new WeakMap(), nearby = new Set(), waiting = new Map();
+  let look = {...USUAL}, version = 0, heard = 0, askedAt = 0, asked = [], drawing = false;
+
+  // ---- what is there
+  function make(tag, className, text, attributes = {}) {
+    const element = Object.assign(document.createElement(tag), {className, textContent: text});
+    Object.entries(attributes).forEach(([name, value]) => element.setAttribute(name, value));
+    return element;
+  }
+  function newPlace([metric, title]) {
+    const place = make('div', 'tv-mc', '', {'data-metric': metric}), head = make('div', 'tv-mc-head', ''), said = make('p', 'tv-mc-n tv-num', '');
+    head.append(make('h3', 'tv-mc-t', title, {title: metric}), make('button', 'tv-mc-csv', 'CSV', {type: 'button', 'data-csv': metric, 'aria-label': `Download ${metric} as CSV`}));
+    place.append(head, said, make('div', 'tv-mc-chart tv-graph', '', {role: 'img'}));
+    near.observe(place); far.observe(place);
+    return place;
+  }
+  function newGroup({prefix, title, open}) {
+    const group = make('details', 'tv-card tv-mg', '', {'data-fold': `metrics ${prefix}`, 'data-prefix': prefix}), head = document.createElement('summary');
+    head.append(make('h2', 'tv-h2', title), ...(prefix && title !== prefix ? [make('code', 'tv-sub', prefix)] : []), make('span', 'tv-mg-count tv-num', ''));
+    group.append(head, make('div', 'tv-mg-cells', ''));
+    group.open = open;
+    return group;
+  }
+  function build(groups) { // what is there already stays, with its chart
+    const root = document.getElementById('metrics-places');
+    const old = new Map([...root.children].map(group => [group.dataset.prefix, group])), there = new Map(places().map(place => [place.dataset.metric, place]));
+    arrange(root, groups.map(told => {
+      const group = old.get(told.prefix) || newGroup(told);
+      arrange(group.lastChild, told.metrics.map(one => there.get(one[0]) || newPlace(one)));
+      return group;
+    }));
+    document.getElementById('metrics-empty').hidden = groups.length > 0;
+    filter();
+  }
+
+  function arrange(parent, wanted) { // what stands where it should is not touched: the page would jump
+    wanted.forEach((element, at) => { if (parent.children[at] !== element) parent.insertBefore(element, parent.children[at] || null); });
+    while (parent.children.length > wanted.length) parent.lastChild.remove();
+  }
+
+  // ---- what is drawn
+  const near = new IntersectionObserver(entries => {
+    entries.forEach(({isIntersecting, target}) => nearby[isIntersecting ? 'add' : 'delete'](target));
+    ask();
+  }, {rootMargin: NEAR});
+  const far = new IntersectionObserver(entries => entries.forEach(({isIntersecting, target}) => isIntersecting || giveUp(target)), {rootMargin: FAR});
+  function ask() { // one question at a time: of two Dash would drop the first one's answer
+    for (const place of nearby) if (!place.isConnected) nearby.delete(place);
+    if (askedAt && performance.now() - askedAt < ANSWERED_WITHIN_MS) return;
+    const wanted = [...nearby].filter(place => drawn.get(place) !== version).sort((a, b) => a.compareDocumentPosition(b) & 4 ? -1 : 1).slice(0, AT_ONCE);
+    if (!wanted.length) { askedAt = 0; return; }
+    askedAt = performance.now();
+    asked = wanted.map(place => [place, version]);
+    set('metrics-asked', {data: {metrics: wanted.map(place => place.dataset.metric), smooth: look.smooth, y: look.y, x: look.x, at: askedAt}});
+  }
+  function again() {
+    version++;
+    ask();
+  }
+  function take(answer) {
+    if (answer.at !== askedAt) return; // too late: it was asked for again
+    asked.forEach(([place, asVersion]) => {
+      drawn.set(place, asVersion);
+      const told = answer.charts[place.dataset.metric];
+      if (told) waiting.set(place, told);
+    });
+    askedAt = 0;
+    ask();
+    draw();
+  }
+  function draw() { // a chart a frame: one can scroll meanwhile
+    if (drawing || !waiting.size) return;
+    if (!window.Plotly) { setTimeout(draw, 50); return; }
+    drawing = true;
+    requestAnimationFrame(() => {
+      const [place, told] = waiting.entries().next().value;
+      waiting.delete(place);
+      if (place.isConnected && nearby.has(place)) show(place, told);
+      else drawn.delete(place);
+      drawing = false;
+      draw();
+    });
+  }
+  function show(place, {numbers, note, label, figure}) {
+    const said = Object.entries(numbers).flatMap(([name, value]) => {
+      const one = make('span', `tv-mc-${name}`, `${name} `);
+      one.append(make('b', '', value, {'data-told': name}));
+      return one;
+    });
+    if (note) said.push(make('span', 'tv-mc-note', note, {title: 'A logarithmic axis has no place for 0 and below.'}));
+    place.querySelector('.tv-mc-n').replaceChildren(...said);
+    const chart = place.lastChild;
+    if (!chart.firstChild) chart.append(Object.assign(document.createElement('div'), {style: `height:${HEIGHT_PX}px`}));
+    chart.setAttribute('aria-label', label);
+    window.Plotly.react(chart.firstChild, figure.data, figure.layout, CONFIG);
+  }
+  function giveUp(place) {
+    drawn.delete(place); waiting.delete(place);
+    const plot = plotOf(place);
+    if (!plot) return;
+    window.Plotly.purge(plot);
+    plot.remove();
+  }
+
+  // ---- what is looked for
+  function filter() {
+    const words = look.text.toLowerCase().split(/\s+/).filter(Boolean), all = places().length;
+    let shown = 0;
+    document.querySelectorAll('.tv-mg').forEach(group => {
+      const inside = [...group.querySelectorAll('.tv-mc')];
+      inside.forEach(place => {
+        const said = `${place.dataset.metric} ${place.querySelector('.tv-mc-t').textContent}`.toLowerCase();
+        place.hidden = !words.every(word => said.includes(word));
+      });
+      const here = inside.filter(place => !place.hidden).length;
+      group.hidden = !here;
+      shown += here;
+      group.querySelector('.tv-mg-count').textContent = here < inside.length ? `${here} of ${inside.length}` : `${here}`;
+      unfold(group, words.length > 0);
+    });
+    const count = all === 1 ? '1 metric' : `${all.toLocaleString('en')} metrics`;
+    if (document.getElementById('metrics-count')) set('metrics-count', {children: words.length ? `${shown} of ${count}` : count});
+    const none = document.getElementById('metrics-none');
+    if (none) none.hidden = shown > 0 || !all;
+  }
+  function unfold(group, searching) { // what is found is seen; afterwards the group is as it was
+    const fold = group.dataset.fold;
+    if (searching) { if (!folded.has(fold)) folded.set(fold, group.open); group.open = true; }
+    else if (folded.has(fold)) { group.open = folded.get(fold); folded.delete(fold); }
+  }
+
+  // ---- the numbers above a chart that grows
+  function tell(place) {
+    const plot = plotOf(place), meta = plot && plot.layout && plot.layout.meta;
+    if (!meta || !meta.live || !plot._fullData || plot._fullData.length < 3) return;
+    const [low, high, raw] = plot._fullData.map(trace => Array.from(trace.y || []));
+    if (raw.length <= meta.points) return; // the server's own are exact
+    const finite = numbers => numbers.filter(Number.isFinite), least = finite(low.concat(raw)), most = finite(high.concat(raw));
+    write(place, 'last', raw[raw.length - 1]);
+    if (least.length) write(place, 'min', Math.min(...least));
+    if (most.length) write(place, 'max', Math.max(...most));
+  }
+  function write(place, name, value) {
+    const at = place.querySelector(`[data-told=${name}]`), said = Number.isFinite(value) ? window.dashAgGridFunctions.tvNumber(value) : 'not finite';
+    if (at && at.textContent !== said) at.textContent = said;
+  }
+  setInterval(() => {
+    nearby.forEach(tell);
+    if (askedAt && performance.now() - askedAt > ANSWERED_WITHIN_MS) ask(); // the server could not answer
+  }, TOLD_EVERY_MS);
+  // by time a chart cannot grow by itself: when the next steps were is the server's to tell
+  setInterval(() => {
+    const {seq} = window.tvLive.stats();
+    if (look.x !== 'time' || seq === heard || !nearby.size || document.hidden) return;
+    heard = seq;
+    again();
+  }, TIME_EVERY_MS);
+
+  // ---- points to take away
+  async function download(metric) {
+    const run = decodeURIComponent(location.pathname.split('/runs/')[1].split('/')[0]);
+    const path = `/api/v1/runs/${encodeURIComponent(run)}/curve?metric=${encodeURIComponent(metric)}&points=${MOST_POINTS}`;
+    const answer = await fetch(path).catch(() => null);
+    if (!answer || !answer.ok) return set('banner', {children: `The points of ${metric} could not be read. Try again when the server is well.`});
+    const curve = await answer.json(), exact = curve.bucket === 1;
+    const head = exact ? 'step,value' : 'first_step,last_step,lowest,mean,highest,not_finite';
+    const row = at => exact ? [curve.steps[at], curve.mean[at]] : [curve.steps[at], curve.last_steps[at], curve.low[at], curve.mean[at], curve.high[at], curve.nonfinite[at]];
+    const link = document.createElement('a');
+    link.href = URL.createObjectURL(new Blob([[head, ...curve.steps.map((_, at) => row(at).join(','))].join('\n') + '\n'], {type: 'text/csv'}));
+    link.download = `${run}-${metric}.csv`.replace(/[^\w.-]+/g, '_');
+    link.click();
+    setTimeout(() => URL.revokeObjectURL(link.href), 10000);
+  }
+  document.addEventListener('click', event => {
+    const button = event.target.closest && event.target.closest('[data-csv]');
+    if (button) download(button.dataset.csv);
+  });
+
+  Object.assign(window.dash_clientside.trainvitals, {
+    metricsLook: (text, smooth, y, x) => {
+      const before = look;
+      look = {text: text || '', smooth: smooth || 'off', y: y || 'linear', x: x || 'step'};
+      Object.entries(look).forEach(([name, value]) => remember(name, value === USUAL[name] ? null : value));
+      const key = document.getElementById('metrics-key');
+      if (key) key.hidden = look.smooth === 'off';
+      if (look.text !== before.text) filter();
+      if (['smooth', 'y', 'x'].some(name => look[name] !== before[name])) again();
+      return window.dash_clientside.no_update;
+    },
+    metricsThere: groups => {
+      build(groups || []);
+      again();
+      return window.dash_clientside.no_update;
+    },
+    metricsDraw: answer => {
+      if (answer) take(answer);
+      return window.dash_clientside.no_update;
+    },
+  });
+})();
