@@ -69,9 +69,10 @@ class Clock:
     def at(self, steps: Times) -> Times:
         """Seconds since the start, float64 [n]; beyond the last step that is known time goes on as it did."""
         known: Times = np.interp(steps, self.steps, self.seconds)
-        pace = (self.seconds[-1] - self.seconds[0]) / (self.steps[-1] - self.steps[0])
+        pace = float((self.seconds[-1] - self.seconds[0]) / (self.steps[-1] - self.steps[0]))
         beyond: Times = np.clip(steps - self.steps[-1], 0, None)
-        return known + beyond * pace
+        there: Times = known + beyond * pace
+        return there
 
 
 def metric_chart(

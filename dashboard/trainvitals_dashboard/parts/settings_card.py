@@ -24,12 +24,18 @@ def settings_card(detail: RunDetail, results: Sequence[tuple[str, str]] = ()) ->
     ]
     if results:
         body += [html.H3("Summary", className="tv-h3"), _table(results)]
-    environment = list(flat(_known(detail.environment)))
-    if environment:
-        inside = [html.Summary("Environment"), _table(environment)]
+    environment = environment_table(detail)
+    if environment is not None:
+        inside = [html.Summary("Environment"), environment]
         body.append(html.Details(inside, className="tv-details", **{"data-fold": "environment"}))
     sub = f"{len(settings)}" if settings else None
     return card("Settings", body, sub=sub, name="tv-settings")
+
+
+def environment_table(detail: RunDetail) -> html.Table | None:
+    """Where the run ran; None where nothing is known of it."""
+    environment = list(flat(_known(detail.environment)))
+    return _table(environment) if environment else None
 
 
 def flat(settings: Mapping[str, Any], *, prefix: str = "") -> Iterator[tuple[str, str]]:  # Any: the user's own
