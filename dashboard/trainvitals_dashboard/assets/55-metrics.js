@@ -80,12 +80,14 @@
     if (!window.Plotly) { setTimeout(draw, 50); return; }
     drawing = true;
     requestAnimationFrame(() => {
-      const [place, told] = waiting.entries().next().value;
-      waiting.delete(place);
-      if (place.isConnected && nearby.has(place)) show(place, told);
-      else drawn.delete(place);
       drawing = false;
-      draw();
+      const [place, told] = waiting.entries().next().value || []; // all may have been given up meanwhile
+      if (!place) return;
+      waiting.delete(place);
+      try {
+        if (place.isConnected && nearby.has(place)) show(place, told);
+        else drawn.delete(place);
+      } finally { draw(); } // one chart that fails is no reason to leave the others out
     });
   }
   function show(place, {numbers, note, label, figure}) {
