@@ -139,6 +139,12 @@ class TestCharts:
     ) -> None:
         assert metric_chart(curve(values), look=Look(log=True), name="Loss").layout.yaxis.type == axis
 
+    @pytest.mark.parametrize(
+        ("values", "dtick"), [([0.011, 0.041], "L0.01"), ([1920.0, 2081.0], "L50"), ([0.1, 1.0], "D2"), ([1.0, 1e6], 2)]
+    )
+    def test_a_logarithmic_axis_has_labels_enough(self, values: list[float], dtick: object) -> None:
+        assert metric_chart(curve(values), look=Look(log=True), name="Loss").layout.yaxis.dtick == dtick
+
     def test_by_steps_a_chart_grows_while_one_looks(self) -> None:
         figure = metric_chart(curve([1.0, 2.0]), look=Look(), name="Loss")
         assert {line["metric"] for line in figure.layout.meta["live"]["lines"]} == {"loss"}

@@ -22,6 +22,7 @@ LIVE_POINTS: Final = 4000  # a live trace keeps this many points before the page
 SMOOTHING: Final = 1 / 200  # of the shown span
 SMOOTHED_FROM_POINTS: Final = 40
 LOG_FROM: Final = 100  # highest over lowest: on less, a log axis may have one label, or none
+LABELS_BY_STEP_TO: Final = 8  # highest over lowest on a logarithmic axis: a step apart, as on a linear one
 LOSS_LOG_FROM: Final = 1000  # a loss is read on a linear axis, unless nothing else would be seen there
 LONE_WITHIN: Final = 1e-5  # of the value: what differs by less is one value, and rounding
 LONE_PX: Final = 8  # a point without another has no line
@@ -231,8 +232,9 @@ def _value_axis(curves: Iterable[Curve], *, log_from: float | None, gaps: bool =
 
 
 def _log_options(low: float, high: float) -> dict[str, Any]:  # Any: plotly's own
-    if high <= LOG_FROM * low:  # powers of ten alone would be too few labels
-        return {"type": "log", "dtick": "D2", "tickformat": "~g", "uirevision": "log"}
+    if high <= LOG_FROM * low:  # powers of ten alone would be too few labels, and of little also 1, 2 and 5
+        dtick = "D2" if high > LABELS_BY_STEP_TO * low else f"L{_round_step((high - low) / 3):g}"
+        return {"type": "log", "dtick": dtick, "tickformat": "~g", "uirevision": "log"}
     return {
         "type": "log",
         # 40-live.js widens it when the values grow
@@ -242,6 +244,12 @@ def _log_options(low: float, high: float) -> dict[str, Any]:  # Any: plotly's ow
         "tickfont": {"size": LOG_TICK_PX},
         "uirevision": "log",  # what was zoomed into on a linear axis is no part of this one
     }
+
+
+def _round_step(about: float) -> float:
+    """The greatest of 1, 2 or 5 times a power of ten that is not above it."""
+    power = float(10.0 ** np.floor(np.log10(about)))
+    return next(factor * power for factor in (5, 2, 1) if factor * power <= about * (1 + 1e-9))
 
 
 def _step_axis(curves: Sequence[Curve], *ends: int, ticks: int = TICKS) -> dict[str, Any]:  # Any: plotly's own
