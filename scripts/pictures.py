@@ -86,7 +86,7 @@ def main() -> None:
             picture(page, address, ".ag-center-cols-container .ag-row", f"runs-{scheme}")
             picture(page, f"{address}/runs/{runs[SICK]}", f"#g-loss {CURVES}", f"run-{scheme}")
             picture(
-                page, f"{address}/overlay?runs={','.join(runs.values())}", f"#g-overlay {CURVES}", f"overlay-{scheme}"
+                page, f"{address}/compare?runs={','.join(runs.values())}", f"#g-compare {CURVES}", f"compare-{scheme}"
             )
         browser.close()
 

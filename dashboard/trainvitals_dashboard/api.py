@@ -98,9 +98,9 @@ class Api:
         """The five stages of the method, and what is known of each."""
         return await self._ask(f"{_run_path(run_id)}/checklist", Checklist)
 
-    async def changes(self, run_id: str) -> Changes:
-        """What differs from the project's last healthy run before it."""
-        return await self._ask(f"{_run_path(run_id)}/changes", Changes)
+    async def changes(self, run_id: str, *, against: str | None = None) -> Changes:
+        """What differs from the run ``against`` which it is held; None: the project's last healthy run before it."""
+        return await self._ask(f"{_run_path(run_id)}/changes", Changes, against=against)
 
     async def ask_capture(self, run_id: str) -> Capture:
         """Ask the training for a close look."""

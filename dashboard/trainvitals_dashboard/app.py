@@ -6,19 +6,21 @@ import inspect
 import json
 import logging
 from collections.abc import Awaitable, Callable
+from http import HTTPStatus
 from pathlib import Path
 from typing import Any, Final
 
 import dash
 from dash import ClientsideFunction, Dash, Input, Output, State
-from fastapi import FastAPI, HTTPException
+from fastapi import FastAPI, HTTPException, Request
+from fastapi.responses import RedirectResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from trainvitals_dashboard import theme, words
 from trainvitals_dashboard.api import Api, ApiError
 from trainvitals_dashboard.pages import (
+    compare,
     not_found,
-    overlay,
     rule,
     run,
     run_layer,
@@ -49,6 +51,7 @@ def mount(api: FastAPI, *, token: str | None) -> Callable[[], Awaitable[None]]:
     api.include_router(bundles(lambda: made[0]))
     api.add_middleware(LogDashErrors)
     dash.page_registry.clear()
+    _lead_on(api)
     dash_app = _dash_on(api)
     made.append(dash_app)
     _register(dash_app, questions)
@@ -108,7 +111,7 @@ def _register(app: Dash, questions: Api) -> None:
     runs.register(app, questions)
     for page in (run, run_layers, run_layer, run_metrics, run_system):
         page.register(app, questions)
-    overlay.register(app, questions)
+    compare.register(app, questions)
     rule.register(questions)
     not_found.register()
     app.layout = shell
@@ -149,6 +152,14 @@ def _say(error: Exception) -> Any:  # Any: Dash takes what a callback would retu
         return dash.no_update
     log.error("a callback failed", exc_info=error)
     return dash.no_update
+
+
+def _lead_on(api: FastAPI) -> None:
+    """Links to the page that compares runs by its first name go on working."""
+
+    @api.get("/overlay", include_in_schema=False)
+    async def moved(request: Request) -> RedirectResponse:
+        return RedirectResponse(f"/compare?{request.url.query}".rstrip("?"), HTTPStatus.PERMANENT_REDIRECT)
 
 
 def _close_off(api: FastAPI) -> None:

@@ -21,14 +21,14 @@ pytestmark = [
 DRAWN = "#g-loss .js-plotly-plot .scatterlayer .js-line"
 
 
-def test_back_leads_from_the_overlay_to_the_table_of_runs(page: Page, address: str) -> None:
+def test_back_leads_from_the_comparison_to_the_table_of_runs(page: Page, address: str) -> None:
     for name in ("one", "two"):
         Training(address, name).train(60)
     page.goto(address)
     for name in ("one", "two"):
         page.locator(".ag-row", has_text=f"net {name}").locator("input[type=checkbox]").click()
-    page.get_by_role("link", name="Overlay 2 runs").click()
-    page.wait_for_selector("#g-overlay .js-plotly-plot .scatterlayer .js-line")
+    page.get_by_role("link", name="Compare 2 runs").click()
+    page.wait_for_selector("#g-compare .js-plotly-plot .scatterlayer .js-line")
     page.go_back()
     expect(page.locator("h1")).to_have_text("Runs")
 
@@ -43,7 +43,7 @@ def test_a_choice_of_runs_outlives_sorting_searching_and_news(page: Page, addres
     trainings[1].train(60)
     page.get_by_label("Search").fill("net")
     expect(page.locator(".ag-row", has_text="net two")).to_contain_text("119")
-    expect(page.get_by_role("link", name="Overlay 1 run")).to_have_attribute("href", "/overlay?runs=two")
+    expect(page.get_by_role("link", name="Compare 1 run")).to_have_attribute("href", "/compare?runs=two")
     expect(page.locator(".ag-row", has_text="net two").locator("input[type=checkbox]")).to_be_checked()
 
 

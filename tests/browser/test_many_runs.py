@@ -42,7 +42,7 @@ def test_of_many_runs_the_newest_are_listed_and_a_search_finds_the_others(page: 
     page.get_by_label("Search").fill("haystack needle")
     expect(page.get_by_role("link", name="needle", exact=True)).to_be_visible(timeout=PATIENCE_MS)
     expect(page.locator("#runs-count")).to_have_text("1 run matches", timeout=PATIENCE_MS)
-    expect(page.get_by_role("link", name="Overlay 1 run")).to_have_attribute("href", "/overlay?runs=r504")
+    expect(page.get_by_role("link", name="Compare 1 run")).to_have_attribute("href", "/compare?runs=r504")
 
     page.get_by_label("Search").fill("straw")
     expect(page.locator("#runs-count")).to_have_text("newest 500 of 504 that match", timeout=PATIENCE_MS)

@@ -83,14 +83,14 @@ def test_an_open_finding_is_drawn_as_far_as_the_curve_while_one_looks(page: Page
     assert page.evaluate(f"() => {lane}.x[1]") == 179
 
 
-def test_an_overlay_shows_two_curves(page: Page, address: str, artefacts: Path) -> None:
+def test_a_comparison_shows_two_curves(page: Page, address: str, artefacts: Path) -> None:
     for name in ("one", "two"):
         Training(address, name).train(100)
-    page.goto(f"{address}/overlay?runs=one,two&metric=loss")
-    page.wait_for_selector("#g-overlay .js-plotly-plot .scatterlayer .js-line")
-    names = page.evaluate("() => document.querySelector('#g-overlay .js-plotly-plot')._fullData.map(t => t.name)")
+    page.goto(f"{address}/compare?runs=one,two&metric=loss")
+    page.wait_for_selector("#g-compare .js-plotly-plot .scatterlayer .js-line")
+    names = page.evaluate("() => document.querySelector('#g-compare .js-plotly-plot')._fullData.map(t => t.name)")
     assert {"net one", "net two"} <= set(names)
-    page.screenshot(path=artefacts / "overlay.png")
+    page.screenshot(path=artefacts / "compare.png")
 
 
 def test_a_plot_takes_the_colours_of_the_scheme(page: Page, address: str) -> None:

@@ -126,7 +126,7 @@ def test_says_what_changed_kind_by_kind_and_since_which_run() -> None:
     assert said[said.index("epochs") + 1 : said.index("epochs") + 3] == ["gone, was ", "3"]
     assert said[said.index("body.1–3") + 1 : said.index("body.1–3") + 3] == ["new ", "Linear"]
     hrefs = [link.href for link in parts(card, "Link")]
-    assert hrefs == ["/runs/b", "/overlay?runs=r,b"] or hrefs == ["/overlay?runs=r,b", "/runs/b"]
+    assert hrefs == ["/runs/b", "/compare?runs=b,r"] or hrefs == ["/compare?runs=b,r", "/runs/b"]
 
 
 def test_runs_that_are_alike_are_said_to_be() -> None:

@@ -125,7 +125,7 @@ def test_a_chart_without_live_does_not_ask_for_updates() -> None:
     assert "live" not in single(curve([1.0]), name="x", live=False).layout.meta
 
 
-def test_an_overlay_gives_each_run_its_own_colour() -> None:
+def test_several_curves_have_a_colour_each() -> None:
     figure = overlay([NamedCurve(name="a", curve=curve([1.0])), NamedCurve(name="b", curve=curve([2.0]))])
     colours = [trace.line.color for trace in figure.data if trace.name in ("a", "b")]
     assert len(set(colours)) == 2

@@ -46,7 +46,7 @@ window.tvLive = (() => {
     }
     if (findings.length) isNew ? panels() : panelsSoon();
   }
-  const redrawOverlay = throttled(() => page.overlay && page.overlay.length && set('live-reload', {data: Date.now()}), ROWS_EVERY_MS);
+  const redrawCompared = throttled(() => page.compare && page.compare.length && set('live-reload', {data: Date.now()}), ROWS_EVERY_MS);
 
   // ---- a run
   function take(update) {
@@ -170,12 +170,12 @@ window.tvLive = (() => {
     seq = update.seq;
     window.tvClocks.set(update.sent_at);
     if (update.reset) { // the connection was away for long: all rows anew
-      if (page.overlay) return redrawOverlay();
+      if (page.compare) return redrawCompared();
       fetch('/api/v1/runs?limit=500').then(answer => answer.json()).then(found => takeRows({seq, runs: found.runs.reverse()}));
       return;
     }
     const rows = update.runs || [];
-    if (page.overlay) { if (rows.some(row => page.overlay.includes(row.run_id))) redrawOverlay(); return; }
+    if (page.compare) { if (rows.some(row => page.compare.includes(row.run_id))) redrawCompared(); return; }
     if (!document.getElementById('runs-grid')) { if (rows.length && document.querySelector('.tv-empty')) location.reload(); return; }
     showRows(rows);
   }
@@ -334,17 +334,6 @@ window.dash_clientside.trainvitals = {
       link.classList.toggle('on', href === '/' ? path === '/' || path.startsWith('/runs') : path.startsWith(href));
     });
     return [window.dash_clientside.no_update, false]; // no drawer stays open over another page
-  },
-  overlay: rows => {
-    const chosen = (rows || []).slice(0, 5).map(row => row.run_id);
-    const words = chosen.length ? `Overlay ${chosen.length} ${chosen.length === 1 ? 'run' : 'runs'}` : 'Select runs to overlay';
-    return [`/overlay?runs=${chosen.map(encodeURIComponent).join(',')}`, words, chosen.length ? 'tv-button' : 'tv-button tv-off'];
-  },
-  choose: (runs, metric) => {
-    const now = new URLSearchParams(location.search), wanted = (runs || []).join(',');
-    // Dash asks when the page is built, too: a second entry in the history would trap the Back button
-    if ((now.get('runs') || '') === wanted && (now.get('metric') || 'loss') === (metric || 'loss')) return window.dash_clientside.no_update;
-    return `?runs=${(runs || []).map(encodeURIComponent).join(',')}&metric=${encodeURIComponent(metric || 'loss')}`;
   },
   closed: opened => {
     if (drawerWasOpen && !opened) remember('finding', null); // else a reload would open it again

@@ -38,7 +38,7 @@ Numbers = NDArray[np.float32]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NamedCurve:
-    """A curve and what it is called in an overlay."""
+    """A curve and what it is called among others."""
 
     name: str
     curve: Curve
@@ -109,8 +109,7 @@ def single(
 
 
 def overlay(curves: Sequence[NamedCurve], *, log: bool = False, live: bool = False) -> go.Figure:
-    """Several curves, one colour each, in the order given: a metric of several runs, or several metrics of one, which
-    alone can be ``live``."""
+    """Several curves, one colour each, in the order given: metrics of one run."""
     figure = go.Figure()
     shown = [named.curve for named in curves]
     axis = _value_axis(shown, log_from=LOG_FROM if log else LOSS_LOG_FROM, gaps=log)

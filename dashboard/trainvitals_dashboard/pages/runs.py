@@ -44,16 +44,16 @@ def register(app: Dash, api: Api) -> None:
         State("runs-partly", "data"),
     )
     app.clientside_callback(
-        ClientsideFunction("trainvitals", "overlay"),
-        Output("overlay-link", "href"),
-        Output("overlay-link", "children"),
-        Output("overlay-link", "className"),
+        ClientsideFunction("trainvitals", "compareLink"),
+        Output("compare-link", "href"),
+        Output("compare-link", "children"),
+        Output("compare-link", "className"),
         Input("runs-grid", "selectedRows"),
     )
 
 
 def body(found: RunPage, *, text: str) -> list[Piece]:
-    """Title, search, the link to the overlay, and the table."""
+    """Title, search, the link that compares, and the table."""
     search = dmc.TextInput(
         id="runs-text",
         value=text,
@@ -62,7 +62,7 @@ def body(found: RunPage, *, text: str) -> list[Piece]:
         w=240,
         **{"aria-label": "Search"},
     )
-    link = dcc.Link("Select runs to overlay", id="overlay-link", href="/overlay", className="tv-button tv-off")
+    link = dcc.Link("Select runs to compare", id="compare-link", href="/compare", className="tv-button tv-off")
     count = html.Span(counted(found), id="runs-count", className="tv-sub")
     title = html.Div([html.H1("Runs", className="tv-h1"), count], className="tv-title")
     partly = dcc.Store(id="runs-partly", data=counted(found) if len(found.runs) < found.total else None)

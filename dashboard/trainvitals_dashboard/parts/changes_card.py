@@ -38,7 +38,7 @@ def changes_card(found: Changes) -> Piece:
         body.append(html.P(_all_the_same(found.unknown), className="tv-ch-said"))
     compare = dcc.Link(
         [icon("git-compare", 14), "Curves"],
-        href=f"/overlay?runs={found.run_id},{against.run_id}",
+        href=f"/compare?runs={against.run_id},{found.run_id}",
         className="tv-ch-link",
         title="Both losses in one chart",
     )

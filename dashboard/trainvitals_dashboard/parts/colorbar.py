@@ -10,10 +10,11 @@ _SUPERSCRIPT = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 _PLAIN_POWERS = range(-3, 4)  # of numbers that are written out
 
 
-def colorbar(scale: HeatScale, *, ends: tuple[str, str] | None = None) -> html.Div:
-    """Lowest and highest value (``ends``: in these words) with the colours between, and a mark at the neutral one."""
+def colorbar(scale: HeatScale, *, ends: tuple[str, str] | None = None, neutral: str = "") -> html.Div:
+    """Lowest and highest value (``ends``: in these words) with the colours between, and a mark at the neutral one
+    (``neutral``: in this word)."""
     low, high = ends or (_label(scale, scale.low), _label(scale, scale.high))
-    middle = [html.I(), html.B(_label(scale, scale.middle))] if scale.middle is not None else []
+    middle = [html.I(), html.B(neutral or _label(scale, scale.middle))] if scale.middle is not None else []
     bar = html.Div(middle, className=f"tv-cbar tv-cbar-{scale.kind}")
     return html.Div([html.Span(low), bar, html.Span(high)], className="tv-cbar-row")
 

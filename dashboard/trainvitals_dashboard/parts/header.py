@@ -11,7 +11,7 @@ from dash import dcc, html
 from trainvitals_dashboard.parts.icons import icon
 from trainvitals_dashboard.theme import MANTINE
 
-PLACES: Final = (("table", "Runs", "/"), ("git-compare", "Overlay", "/overlay"), ("bulb", "Rules", "/rules"))
+PLACES: Final = (("table", "Runs", "/"), ("git-compare", "Compare", "/compare"), ("bulb", "Rules", "/rules"))
 
 
 def shell() -> dmc.MantineProvider:

@@ -1,0 +1,71 @@
+// The page that compares runs: its choices in the address, its list of runs as the plots' legend.
+(() => {
+  const MOST_RUNS = 40, THEIR_LOSS = '*'; // comparing.py, parts/compare_head.py
+  const nothing = () => window.dash_clientside.no_update;
+  const query = () => new URLSearchParams(location.search);
+  function keep(changes) {
+    const now = query();
+    for (const [key, value] of Object.entries(changes)) value ? now.set(key, value) : now.delete(key);
+    const search = now.toString().replaceAll('%2C', ',');
+    if (`?${search}` !== location.search) history.replaceState(history.state, '', `${location.pathname}${search && '?'}${search}${location.hash}`);
+  }
+  const asked = () => Object.fromEntries(query());
+
+  window.dash_clientside.trainvitals.compareLink = rows => {
+    const chosen = (rows || []).slice(0, MOST_RUNS).map(row => row.run_id);
+    const words = chosen.length ? `Compare ${chosen.length} ${chosen.length === 1 ? 'run' : 'runs'}` : 'Select runs to compare';
+    return [`/compare?runs=${chosen.map(encodeURIComponent).join(',')}`, words, chosen.length ? 'tv-button' : 'tv-button tv-off'];
+  };
+  window.dash_clientside.compare = {
+    choose: (runs, metric, baseline, live) => {
+      const chosen = runs || [], named = metric === THEIR_LOSS ? '' : metric || '';
+      // deleted runs are no choice, and stay in the address until another choice is made
+      const isSame = chosen.join() === live.alive.join();
+      const base = chosen.includes(baseline) ? baseline : chosen[0] || '';
+      keep({runs: isSame ? asked().runs : chosen.join(','), metric: named, baseline: base === chosen[0] ? '' : base});
+      return isSame && named === live.metric && base === live.baseline ? nothing() : asked();
+    },
+    curves: (kind, smooth, log) => {
+      const by = (window.dash_clientside.callback_context.triggered[0] || {}).prop_id || '';
+      keep({show: kind === 'difference' ? kind : '', smooth: smooth ? '' : '0', ...(by.startsWith('compare-log') ? {log: log ? '1' : '0'} : {})});
+      return nothing();
+    },
+    pair: stat => { keep({stat}); return nothing(); },
+    outcomes: (setting, outcome) => { keep({setting, outcome: outcome === 'last' ? '' : outcome}); return nothing(); },
+  };
+
+  // ---- the list of runs
+  const plots = () => [...document.querySelectorAll('#g-compare .js-plotly-plot, #g-scatter .js-plotly-plot, #g-parallel .js-plotly-plot')].filter(plot => plot.data);
+  const of = (trace, place) => (trace.uid || '').endsWith(`-run${place}`);
+  function show(row, isShown) {
+    row.setAttribute('aria-pressed', String(isShown));
+    for (const plot of plots()) {
+      const traces = plot.data.flatMap((trace, index) => of(trace, row.dataset.comparePlace) ? [index] : []);
+      if (traces.length) Plotly.restyle(plot, {visible: isShown}, traces);
+    }
+  }
+  function point(place) {
+    for (const trace of document.querySelectorAll('#g-compare g.trace, #g-scatter g.trace, #g-parallel g.trace')) {
+      const names = [...trace.classList].filter(name => /-run\d+$/.test(name));
+      trace.classList.toggle('tv-cmp-faint', place !== null && names.length > 0 && !names.some(name => name.endsWith(`-run${place}`)));
+    }
+  }
+  document.addEventListener('click', event => {
+    const row = event.target.closest?.('[data-compare-run]');
+    if (!row) return;
+    show(row, row.getAttribute('aria-pressed') !== 'true');
+    const hidden = [...document.querySelectorAll('[data-compare-run][aria-pressed=false]')].map(one => one.dataset.compareRun);
+    keep({hidden: hidden.join(',')});
+    window.dash_clientside.set_props('compare-hidden', {data: hidden});
+  });
+  let pointed = null;
+  for (const kind of ['pointerover', 'focusin', 'pointerout', 'focusout']) {
+    document.addEventListener(kind, event => {
+      const isOver = kind === 'pointerover' || kind === 'focusin', row = isOver ? event.target.closest?.('[data-compare-place]') : null;
+      const place = row ? row.dataset.comparePlace : null;
+      if (place === pointed) return;
+      pointed = place;
+      point(place);
+    });
+  }
+})();
