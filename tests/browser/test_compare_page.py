@@ -38,7 +38,7 @@ def test_runs_are_found_by_name_and_the_address_keeps_them(page: Page, address: 
         page.get_by_role("option", name=f"net {name}").click()
         expect(page.locator(f"[data-compare-run={name}]")).to_be_visible()
     expect(page.locator("[data-compare-run=three]")).to_contain_text("+1")
-    assert query(page)["runs"] == ["two,three"]
+    assert query(page) == {"runs": ["two,three"]}
 
     page.reload()
     expect(page.locator("[data-compare-run]")).to_have_count(2)

@@ -191,6 +191,7 @@ def test_a_layer_that_died_is_at_the_end_of_the_colours_and_no_gap() -> None:
 
     assert ratio.logs[0].tolist() == [0.0, -INF, INF]
     assert np.isfinite(figure.data[0].z).all()
+    assert figure.data[0].customdata[0].tolist() == [[0.0, 0.0, 1.0], [0.0, 2.0, 0.0], [3.0, 0.0, INF]]
 
 
 def test_runs_without_a_step_or_layer_in_common_are_said_to_have_none() -> None:

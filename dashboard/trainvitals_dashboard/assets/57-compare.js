@@ -35,14 +35,11 @@
   };
 
   // ---- the list of runs
-  const plots = () => [...document.querySelectorAll('#g-compare .js-plotly-plot, #g-scatter .js-plotly-plot, #g-parallel .js-plotly-plot')].filter(plot => plot.data);
-  const of = (trace, place) => (trace.uid || '').endsWith(`-run${place}`);
   function show(row, isShown) {
     row.setAttribute('aria-pressed', String(isShown));
-    for (const plot of plots()) {
-      const traces = plot.data.flatMap((trace, index) => of(trace, row.dataset.comparePlace) ? [index] : []);
-      if (traces.length) Plotly.restyle(plot, {visible: isShown}, traces);
-    }
+    const plot = document.querySelector('#g-compare .js-plotly-plot');
+    const traces = ((plot && plot.data) || []).flatMap((trace, index) => (trace.uid || '').endsWith(`-run${row.dataset.comparePlace}`) ? [index] : []);
+    if (traces.length) Plotly.restyle(plot, {visible: isShown}, traces);
   }
   function point(place) {
     for (const trace of document.querySelectorAll('#g-compare g.trace, #g-scatter g.trace, #g-parallel g.trace')) {

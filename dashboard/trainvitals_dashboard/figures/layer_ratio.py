@@ -127,10 +127,10 @@ def ratio_figure(ratio: LayerRatio, scale: HeatScale, *, stat: str) -> go.Figure
         zmax=scale.high,
         colorscale=DIVERGING["light"],
         meta={"tv": "div"},
-        customdata=np.stack([ratio.now, ratio.before], axis=-1),
+        customdata=np.stack([ratio.now, ratio.before, np.exp2(ratio.logs)], axis=-1),
         hovertemplate=(
-            f"%{{y}} · step %{{x:,.0f}}<br><b>log₂ %{{z:+.2f}}</b><br>{stat}: %{{customdata[0]:.4g}} now, "
-            "%{customdata[1]:.4g} then<extra></extra>"
+            f"%{{y}} · step %{{x:,.0f}}<br><b>×%{{customdata[2]:.3~g}}</b><br>{stat}: %{{customdata[0]:.4~g}} now, "
+            "%{customdata[1]:.4~g} then<extra></extra>"
         ),
         **place,
     )

@@ -40,8 +40,8 @@ def register(app: Dash, api: Api) -> None:
     async def layout(**query: str) -> html.Div:
         found, listed = await gathered(api, query), await api.runs()
         body = html.Div(await body_of(api, found, query), id="compare-body", className="tv-col")
-        asked = [dcc.Store(id="compare-asked"), dcc.Store(id="compare-kept")]
-        return page([head(listed, found, metric=query.get("metric", "")), *asked, body], live=live_of(found, query))
+        choice = [head(listed, found, metric=query.get("metric", "")), dcc.Store(id="compare-asked")]
+        return page([*choice, body], live=live_of(found, query))
 
     dash.register_page("trainvitals.compare", path="/compare", layout=layout, title="Compare · trainvitals")
     app.clientside_callback(
@@ -90,6 +90,7 @@ async def body_of(api: Api, found: Compared, query: Query) -> list[Piece]:
         settings_card(found, kinds),
         *await pair_of(api, found, query.get("stat", "")),
         outcomes,
+        dcc.Store(id="compare-kept"),  # among its inputs: else Dash would take a body that is new for a choice
     ]
 
 

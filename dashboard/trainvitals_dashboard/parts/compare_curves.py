@@ -112,7 +112,9 @@ def run_list(found: Compared, hidden: Collection[str]) -> list[Piece]:
 
 def _key() -> html.P:
     many = f"Up to {FEW_RUNS} runs are drawn with their spread."
-    return html.P(f"Click a run to hide or show it, point at it to see it alone. {many}", className="tv-cmp-key tv-sub")
+    return html.P(
+        f"Click a run to hide its curve or show it, point at it to see it alone. {many}", className="tv-cmp-key tv-sub"
+    )
 
 
 def _row(found: Compared, run_id: str, hidden: Collection[str]) -> html.Div:
