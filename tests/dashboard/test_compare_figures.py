@@ -169,6 +169,14 @@ def test_layers_are_aligned_by_name_and_those_of_one_run_alone_left_out() -> Non
     assert ratio.logs[:, 0].tolist() == [2.0, -3.0]
 
 
+def test_layers_without_the_stat_are_no_rows_that_were_not_finite() -> None:
+    now, before = (heatmap({"linear": [1.0], "relu": [NAN], "lost": [value]}) for value in (NAN, 2.0))
+    ratio = layer_ratio(now, before, applicable=["linear", "lost"])
+
+    assert ratio.layers == ["linear", "lost"]
+    assert ratio.nonfinite[:, 0].tolist() == [False, True]
+
+
 def test_steps_are_aligned_over_what_both_have() -> None:
     now = heatmap({"a": [1.0, 2.0, 4.0, 8.0]}, steps=[0, 10, 20, 30])
     before = heatmap({"a": [1.0, 1.0]}, steps=[10, 20], last_step=25)
@@ -224,13 +232,13 @@ def test_a_logarithm_is_told_as_a_factor() -> None:
 def test_outcomes_are_read_from_what_was_logged() -> None:
     logged = curve([3.0, 2.0, 2.5], low=[3.0, 1.0, 2.5], high=[9.0, 2.0, 2.5])
 
-    assert [read(logged, reading) for reading in ("last", "lowest", "highest")] == [2.5, 1.0, 9.0]
+    assert [read(logged, reading, last=2.4) for reading in ("last", "lowest", "highest")] == [2.4, 1.0, 9.0]
 
 
 def test_a_run_that_ended_in_nan_has_no_last_value() -> None:
-    assert math.isnan(read(curve([3.0, NAN]), "last"))
-    assert read(curve([3.0, NAN]), "lowest") == 3.0
-    assert math.isnan(read(None, "last"))
+    assert math.isnan(read(curve([3.0, NAN]), "last", last="NaN"))
+    assert read(curve([3.0, NAN]), "lowest", last="NaN") == 3.0
+    assert math.isnan(read(None, "last", last=None))
 
 
 def test_a_setting_over_a_decade_is_read_on_a_logarithmic_axis() -> None:

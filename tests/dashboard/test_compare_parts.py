@@ -159,7 +159,7 @@ def test_a_metric_that_is_every_runs_loss_is_chosen_as_such() -> None:
 
 def test_the_colour_bar_says_that_cells_lie_beyond_it() -> None:
     wide = (heatmap({"a": [2.0] * 199 + [2.0**30]}), heatmap({"a": [1.0] * 200}))
-    ratio, scale, _ = drawn("grad_norm", wide)
+    ratio, scale, _ = drawn(together(run("a"), run("b")), "grad_norm", wide)
 
     assert texts(pair_bar(ratio, scale)) == ["÷2 or more", "×1", "×2 or more"]
     assert "Colours end at ×2" in pair_said(together(run("a"), run("b")), ratio, scale, wide)
@@ -167,9 +167,10 @@ def test_the_colour_bar_says_that_cells_lie_beyond_it() -> None:
 
 def test_layers_of_one_run_alone_are_counted() -> None:
     both = (heatmap({"a": [2.0], "b": [1.0]}), heatmap({"a": [1.0]}))
-    ratio, scale, _ = drawn("grad_norm", both)
+    found = together(run("x"), run("y"))
+    ratio, scale, _ = drawn(found, "grad_norm", both)
 
-    assert pair_said(together(run("x"), run("y")), ratio, scale, both) == (
+    assert pair_said(found, ratio, scale, both) == (
         "1 layer and steps 0 to 0, as both have them. net y alone has 1 more."
     )
 
@@ -190,6 +191,6 @@ def test_outcomes_are_drawn_from_three_runs_on() -> None:
 
 
 def test_a_run_without_a_point_is_named() -> None:
-    found = together(run("a"), run("b", metrics=[]), run("c"))
+    found = together(run("a"), run("b", last="NaN"), run("c"))
 
     assert left_out(found, "last") == "Without a point, for it is no number: net b."

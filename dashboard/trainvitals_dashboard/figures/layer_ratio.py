@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Final
 
@@ -12,7 +13,7 @@ from numpy.typing import NDArray
 
 from trainvitals.wire.answers import Heatmap
 from trainvitals_dashboard.figures.emptiness import say_if_empty
-from trainvitals_dashboard.figures.heat import HeatScale, even_columns, matrix
+from trainvitals_dashboard.figures.heat import HeatScale, even_columns, matrix, rows_with_values
 from trainvitals_dashboard.figures.steps import step_axis
 from trainvitals_dashboard.theme import DIVERGING, NONFINITE, TEMPLATE
 
@@ -49,11 +50,12 @@ class LayerRatio:
         return not bool((~np.isnan(self.logs)).any())
 
 
-def layer_ratio(now: Heatmap, before: Heatmap) -> LayerRatio:
+def layer_ratio(now: Heatmap, before: Heatmap, *, applicable: Collection[str] | None = None) -> LayerRatio:
     """Aligned by the layers' names, in the order of ``now``, and by steps: a column shows the newest that each run has
-    of its step or before it, from the first step that both have to the last."""
-    theirs = set(before.layers)
-    layers = [name for name in now.layers if name in theirs]
+    of its step or before it, from the first step that both have to the last. ``applicable``: layers that can have the
+    stat; None is all. Layers of which neither run holds anything are left out."""
+    told = {one.layers[row] for one in (now, before) for row in rows_with_values(one, applicable=applicable)}
+    layers = [name for name in now.layers if name in told and name in set(before.layers)]
     first = max(now.steps[0], before.steps[0]) if now.steps and before.steps else 0
     last = min(now.last_step, before.last_step)
     at, start, width = _columns(now, before, first=first, last=last)

@@ -20,6 +20,8 @@ from trainvitals_dashboard.theme import TEMPLATE, TOKENS
 Reading = Literal["last", "lowest", "highest"]
 READINGS: Final[dict[Reading, str]] = {"last": "Last", "lowest": "Lowest", "highest": "Highest"}
 DECADE: Final = 10.0
+FEW_DECADES: Final = 3  # between which twos and fives are labelled, too
+LABELLED_DECADES: Final = 8
 POINT_PX: Final = 11
 SYMBOLS: Final = ("circle", "square", "diamond", "triangle-up", "triangle-down", "pentagon", "star", "hexagon")
 MOST_AXES: Final = 8
@@ -44,13 +46,13 @@ class ParallelAxis:
     numbers: Sequence[float]
 
 
-def read(curve: Curve | None, reading: Reading) -> float:
-    """The last, the lowest or the highest value of a curve. NaN where there is none, or the last is none. The extremes
-    are those that were logged, not those of averages."""
+def read(curve: Curve | None, reading: Reading, *, last: float | str | None) -> float:
+    """The ``last`` value as the run told it, or the lowest or highest of its curve; NaN where there is none, or it is
+    no number. The extremes are those that were logged, not those of averages."""
+    if reading == "last":
+        return last if isinstance(last, float) else math.nan
     if curve is None or last_finite(curve) is None:
         return math.nan
-    if reading == "last":
-        return math.nan if curve.nonfinite[-1] else float(values(curve.mean)[-1])
     return float(np.nanmin(_finite(curve.low))) if reading == "lowest" else float(np.nanmax(_finite(curve.high)))
 
 
@@ -85,7 +87,11 @@ def scatter(outcomes: Sequence[RunOutcome], numbers: Sequence[float], *, setting
 
 def _axis(numbers: Sequence[float], title: str) -> dict[str, Any]:  # Any: plotly's own
     named = {"title": {"text": title, "font": {"size": 11}, "standoff": 8}}
-    return {**named, "type": "log", "dtick": "D2", "exponentformat": "e"} if is_log(numbers) else {**named, "nticks": 6}
+    if not is_log(numbers):
+        return {**named, "nticks": 6}
+    decades = math.log10(max(numbers) / min(numbers))
+    ticks = "D2" if decades < FEW_DECADES else math.ceil(decades / LABELLED_DECADES)
+    return {**named, "type": "log", "dtick": ticks, "exponentformat": "e"}
 
 
 def _point(one: RunOutcome, number: float) -> go.Scatter:

@@ -64,5 +64,5 @@ def register_pair(app: Dash, api: Api) -> None:
         heatmaps = await heatmaps_of(api, found, stat)
         if heatmaps is None:
             raise ApiError(f"the runs have no {stat} any more", status=404)
-        ratio, scale, figure = drawn(stat, heatmaps)
+        ratio, scale, figure = drawn(found, stat, heatmaps)
         return figure, pair_bar(ratio, scale), pair_said(found, ratio, scale, heatmaps)

@@ -89,15 +89,18 @@ def outcome_cards(found: Compared, settings: Sequence[Setting], *, setting: str,
 
 def outcomes_of(found: Compared, reading: Reading) -> list[RunOutcome]:
     """What each run came to, in their order."""
-    return [
-        RunOutcome(
-            name=name,
+    names, outcomes = found.names, []
+    for detail in found.details:
+        run_id = detail.summary.run_id
+        last = detail.summary.last.get(found.metrics[run_id])
+        outcome = RunOutcome(
+            name=names[run_id],
             place=found.places[run_id],
-            value=read(found.curves.get(run_id), reading),
+            value=read(found.curves.get(run_id), reading, last=last.value if last else None),
             is_baseline=run_id == found.baseline,
         )
-        for run_id, name in found.names.items()
-    ]
+        outcomes.append(outcome)
+    return outcomes
 
 
 def scatter_figure(found: Compared, setting: Setting, reading: Reading) -> go.Figure:

@@ -59,7 +59,7 @@ def pair_card(found: Compared, stat: str, heatmaps: tuple[Heatmap, Heatmap] | No
     if heatmaps is None or not stats:
         nothing = html.Div("These runs have no stat of a layer in common.", className="tv-none")
         return card(title, nothing, sub=sub)
-    ratio, scale, figure = drawn(stat, heatmaps)
+    ratio, scale, figure = drawn(found, stat, heatmaps)
     choice = dmc.Select(
         id="compare-stat",
         data=[{"value": name, "label": words.stat(name)} for name in stats],
@@ -77,9 +77,10 @@ def pair_card(found: Compared, stat: str, heatmaps: tuple[Heatmap, Heatmap] | No
     return card(title, [plot, said], sub=sub, right=[bar, choice], name="tv-heatcard")
 
 
-def drawn(stat: str, heatmaps: tuple[Heatmap, Heatmap]) -> tuple[LayerRatio, HeatScale, go.Figure]:
+def drawn(found: Compared, stat: str, heatmaps: tuple[Heatmap, Heatmap]) -> tuple[LayerRatio, HeatScale, go.Figure]:
     """The ratio, its colours, and the plot."""
-    ratio = layer_ratio(*heatmaps)
+    with_parameters = {layer.name for detail in found.details for layer in detail.layers if layer.parameters}
+    ratio = layer_ratio(*heatmaps, applicable=with_parameters or None)
     scale = ratio_scale(ratio)
     return ratio, scale, ratio_figure(ratio, scale, stat=words.stat(stat))
 
@@ -98,8 +99,9 @@ def pair_said(found: Compared, ratio: LayerRatio, scale: HeatScale, heatmaps: tu
     said = [
         f"{_count(len(ratio.layers), 'layer')} and steps {int(ratio.first):,} to {ratio.last:,}, as both have them."
     ]
-    for heatmap, detail in zip(heatmaps, (*found.others, _baseline(found)), strict=True):
-        alone = len(heatmap.layers) - len(ratio.layers)
+    layers = [set(heatmap.layers) for heatmap in heatmaps]
+    lone = (len(layers[0] - layers[1]), len(layers[1] - layers[0]))
+    for alone, detail in zip(lone, (*found.others, _baseline(found)), strict=True):
         said += [f"{found.names[detail.summary.run_id]} alone has {alone} more."] if alone else []
     beyond = clipped(ratio, scale)
     if beyond:
