@@ -91,6 +91,9 @@ def test_two_runs_are_held_against_each_other_layer_by_layer(page: Page, address
     page.wait_for_function("() => location.search.includes('stat=update_ratio')")
     expect(page.locator("#g-pair .heatmaplayer image").first).to_be_visible()
 
+    link = page.locator("#compare-settings").get_by_role("link", name="net two")
+    expect(link).to_have_attribute("href", "/runs/two")
+
 
 def test_an_old_link_leads_here_and_what_is_missing_of_it_is_named(page: Page, address: str) -> None:
     train(address, "one", "two", "three", steps=5)
@@ -117,7 +120,7 @@ def test_curves_and_numbers_grow_while_one_looks(page: Page, address: str) -> No
 
     expect(page.locator("[data-compare-run=one]")).to_contain_text("0.25")
     page.wait_for_function(f"() => {PLOT}._fullData.some(t => t.uid.endsWith('line-run0') && t.x.at(-1) === 119)")
-    expect(page.locator("#compare-outcomes")).to_contain_text("119")
+    expect(page.locator("#compare-settings")).to_contain_text("119")
 
 
 def test_many_runs_have_a_key_each_and_a_phone_does_not_scroll_sideways(page: Page, address: str) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from tests.dashboard.test_compare_figures import curve, heatmap
 from tests.dashboard.test_preflight_card import parts, texts
@@ -12,11 +13,11 @@ from trainvitals.wire.answers import MetricLast, RunDetail, RunSummary
 from trainvitals.wire.messages import OptimizerInfo, ParameterGroup
 from trainvitals_dashboard.comparing import Compared, names_of
 from trainvitals_dashboard.differences import differing, numeric
-from trainvitals_dashboard.parts.compare_curves import Reading, curves_card, curves_figure, run_list
+from trainvitals_dashboard.parts.compare_curves import CurveView, curves_card, curves_figure, run_list
 from trainvitals_dashboard.parts.compare_head import THEIR_LOSS, metric_of, metrics, said
 from trainvitals_dashboard.parts.compare_outcomes import left_out, outcome_cards
 from trainvitals_dashboard.parts.compare_pair import drawn, pair_bar, pair_card, pair_said
-from trainvitals_dashboard.parts.compare_settings import settings_card
+from trainvitals_dashboard.parts.compare_settings import outcome_rows, settings_card, settings_table
 
 
 def run(run_id: str, *, name: str = "", last: float | str = 1.0, **more: Any) -> RunDetail:
@@ -68,18 +69,28 @@ def test_a_setting_that_a_run_lacks_differs_and_is_a_dash() -> None:
     (lr,) = differing(found.details)[0].settings
 
     assert (lr.words, lr.numbers) == (["1", None], [])
-    card = settings_card(found, differing(found.details))
-    (row,) = [row for row in parts(card, "Tr") if texts(row)[0] == "lr"]
-    assert texts(row) == ["lr", "1", "–"]
+    assert settings_table(found, differing(found.details))["kinds"] == [
+        {"name": "Settings", "rows": [["lr", ["1", None]]], "more": []}
+    ]
 
 
-def test_what_is_as_in_the_baseline_is_dim() -> None:
-    found = together(*(run(name, config={"lr": rate}) for name, rate in (("a", 1), ("b", 2), ("c", 1))))
-    card = settings_card(found, differing(found.details))
-    (row,) = [row for row in parts(card, "Tr") if texts(row)[0] == "lr"]
+def test_the_table_has_a_column_for_each_run_and_says_what_became_of_it() -> None:
+    found = together(run("a"), run("b", metrics=[], last="NaN"), baseline="b")
+    table = settings_table(found, [])
 
-    assert [cell.className for cell in parts(row, "Td")] == ["", "", "tv-dim"]
-    assert "The same in all: settings" not in " ".join(texts(card))
+    assert [column["href"] for column in table["runs"]] == ["/runs/a", "/runs/b"]
+    assert table["base"] == 1
+    assert outcome_rows(found)[0] == ["Loss, last", ["1", "NaN"]]
+    assert outcome_rows(found)[3][1][0]["word"] == "–"
+
+
+def test_kinds_in_which_all_is_the_same_are_said_to_be() -> None:
+    found = together(*(run(name, config={"lr": 1, "seed": seed}) for seed, name in enumerate("ab")))
+    kinds = differing([replace(detail, environment={"torch": "2.8"}) for detail in found.details])
+
+    said = texts(settings_card(found, kinds))
+    assert "1 of 4" in said
+    assert "The same in all: environment." in said
 
 
 def test_an_optimizers_rate_that_repeats_the_scripts_is_one_number() -> None:
@@ -119,15 +130,15 @@ def test_a_run_that_ended_in_nan_is_no_distance_from_the_baseline() -> None:
 
 def test_differences_are_told_in_the_title_and_have_no_logarithmic_axis() -> None:
     found = together(run("a"), run("b"), curves={"a": curve([9000.0, 1.0]), "b": curve([9000.0, 1.0])})
-    reading = Reading(differences=True)
+    view = CurveView(differences=True)
 
-    assert "Loss, minus that of net a" in texts(curves_card(found, reading))
-    assert curves_figure(found, reading).layout.yaxis.type is None
-    assert curves_figure(found, Reading()).layout.yaxis.type == "log"
+    assert "Loss, minus that of net a" in texts(curves_card(found, view))
+    assert curves_figure(found, view).layout.yaxis.type is None
+    assert curves_figure(found, CurveView()).layout.yaxis.type == "log"
 
 
 def test_without_a_curve_of_the_baseline_there_is_no_difference() -> None:
-    figure = curves_figure(together(run("a", metrics=[]), run("b")), Reading(differences=True))
+    figure = curves_figure(together(run("a", metrics=[]), run("b")), CurveView(differences=True))
 
     assert [note.text for note in figure.layout.annotations] == ["no points"]
 

@@ -31,8 +31,45 @@
       return nothing();
     },
     pair: stat => { keep({stat}); return nothing(); },
+    table: (table, outcomes) => { drawTable(table, outcomes); return nothing(); },
     outcomes: (setting, outcome) => { keep({setting, outcome: outcome === 'last' ? '' : outcome}); return nothing(); },
   };
+
+  // ---- the table of settings: parts/compare_settings.py
+  const make = (tag, properties, ...inside) => { const made = Object.assign(document.createElement(tag), properties); made.append(...inside); return made; };
+  function drawTable({runs, base, kinds}, outcomes) {
+    const at = document.getElementById('compare-settings');
+    if (!at) return;
+    const heads = runs.map((run, place) => {
+      const key = make('i', {className: 'tv-cmp-sw'}), link = make('a', {href: run.href, title: run.name}, run.name);
+      for (const [name, value] of Object.entries(run.key)) key.style.setProperty(name, value);
+      const column = make('div', {className: 'tv-cmp-col'}, key, link);
+      if (place === base) column.append(make('span', {className: 'tv-cmp-base'}, 'baseline'));
+      return make('th', {scope: 'col'}, column);
+    });
+    const row = (name, cells) => make('tr', {}, make('th', {scope: 'row', title: name}, name), ...cells);
+    const told = outcomes.map(([name, every]) => row(name, every.map(one => make('td', {}, typeof one === 'string' ? one : pill(one)))));
+    const bodies = kinds.map(kind => make('tbody', {},
+      make('tr', {className: 'tv-cmp-kind'}, make('th', {scope: 'rowgroup', colSpan: runs.length + 1}, kind.name)),
+      ...kind.rows.map(([name, words]) => row(name, words.map((word, place) => make('td',
+        {title: word === null ? 'not set' : word, className: place !== base && word === words[base] ? 'tv-dim' : ''}, word === null ? '–' : word)))),
+      ...(kind.more.length ? [make('tr', {}, make('td', {colSpan: runs.length + 1, className: 'tv-cmp-more'}, `${kind.more.length} more: ${kind.more.join(', ')}`))] : [])));
+    const left = at.scrollLeft;
+    at.replaceChildren(make('table', {className: 'tv-cmp-table'}, make('thead', {}, make('tr', {}, make('th', {scope: 'col'}), ...heads)), make('tbody', {}, ...told), ...bodies));
+    at.scrollLeft = left;
+  }
+  function pill({word, token, picture, title}) {
+    const icon = make('span', {className: 'tv-icon'});
+    icon.style.cssText = `--i:url(/assets/icons/${picture}.svg);width:13px;height:13px`;
+    return make('span', {className: `tv-pill tv-${token}`, title}, icon, make('span', {}, word));
+  }
+  document.addEventListener('click', event => { // within the page, as Dash's own links
+    const link = event.target.closest?.('#compare-settings a');
+    if (!link || event.metaKey || event.ctrlKey || event.shiftKey) return;
+    event.preventDefault();
+    history.pushState({}, '', link.getAttribute('href'));
+    window.dispatchEvent(new CustomEvent('_dashprivate_pushstate'));
+  });
 
   // ---- the list of runs
   function show(row, isShown) {

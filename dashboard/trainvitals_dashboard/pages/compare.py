@@ -11,7 +11,7 @@ from dash import ClientsideFunction, Dash, Input, Output, State, dcc, html
 from trainvitals_dashboard.api import Api
 from trainvitals_dashboard.comparing import Compared, gather_comparison
 from trainvitals_dashboard.differences import differing, numeric
-from trainvitals_dashboard.pages.compare_charts import reading_in, register_charts
+from trainvitals_dashboard.pages.compare_charts import register_charts, view_in
 from trainvitals_dashboard.pages.compare_pair import pair_of, register_pair
 from trainvitals_dashboard.parts.cards import Piece
 from trainvitals_dashboard.parts.compare_curves import curves_card
@@ -86,7 +86,7 @@ async def body_of(api: Api, found: Compared, query: Query) -> list[Piece]:
     outcomes = outcome_cards(found, numeric(kinds), setting=query.get("setting", ""), reading=reading)
     return [
         *said(found),
-        curves_card(found, reading_in(query)),
+        curves_card(found, view_in(query)),
         settings_card(found, kinds),
         *await pair_of(api, found, query.get("stat", "")),
         outcomes,

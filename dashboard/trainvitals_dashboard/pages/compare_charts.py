@@ -10,7 +10,7 @@ from dash import ClientsideFunction, Dash, Input, Output, State
 from trainvitals_dashboard.api import Api
 from trainvitals_dashboard.comparing import Compared, gather_comparison
 from trainvitals_dashboard.differences import differing, numeric
-from trainvitals_dashboard.parts.compare_curves import Reading, curves_figure, curves_title, run_list
+from trainvitals_dashboard.parts.compare_curves import CurveView, curves_figure, curves_title, run_list
 from trainvitals_dashboard.parts.compare_outcomes import (
     left_out,
     parallel_figure,
@@ -23,9 +23,9 @@ from trainvitals_dashboard.parts.compare_settings import outcome_rows
 Data = dict[str, Any]  # what browser stores hold
 
 
-def reading_in(query: Mapping[str, str]) -> Reading:
+def view_in(query: Mapping[str, str]) -> CurveView:
     """How an address has the curves read."""
-    return Reading(
+    return CurveView(
         differences=query.get("show") == "difference",
         smoothed=query.get("smooth") != "0",
         log={"1": True, "0": False}.get(query.get("log", "")),
@@ -51,6 +51,12 @@ def register_charts(app: Dash, api: Api) -> None:
             *(Input(*one) for one in inputs),
             prevent_initial_call=True,
         )
+    app.clientside_callback(
+        ClientsideFunction("compare", "table"),
+        Output("compare-drawn", "data"),
+        Input("compare-table", "data"),
+        Input("compare-outcomes", "data"),
+    )
     _register_curves(app, api)
     _register_outcomes(app, api)
 
@@ -60,7 +66,7 @@ def _register_curves(app: Dash, api: Api) -> None:
         Output("g-compare", "figure"),
         Output("compare-title", "children"),
         Output("compare-list", "children"),
-        Output("compare-outcomes", "children"),
+        Output("compare-outcomes", "data"),
         Input("live-reload", "data"),
         Input("compare-as", "value"),
         Input("compare-smooth", "checked"),
@@ -73,9 +79,9 @@ def _register_curves(app: Dash, api: Api) -> None:
         _reload: Any, kind: str, smooth: bool, log: bool, hidden: list[str], live: Data
     ) -> tuple[Any, ...]:
         found = await followed(api, live)
-        reading = Reading(differences=kind == "difference", smoothed=smooth, log=log, hidden=hidden)
-        title = curves_title(found, reading)
-        return curves_figure(found, reading), title, run_list(found, hidden), outcome_rows(found)
+        view = CurveView(differences=kind == "difference", smoothed=smooth, log=log, hidden=hidden)
+        title = curves_title(found, view)
+        return curves_figure(found, view), title, run_list(found, hidden), outcome_rows(found)
 
 
 def _register_outcomes(app: Dash, api: Api) -> None:

@@ -20,7 +20,7 @@ KINDS = {"values": "Values", "difference": "Difference"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Reading:
+class CurveView:
     """How curves are read: as ``differences`` from the baseline, ``smoothed``, on a logarithmic axis (None: where that
     is the natural one), without those that are ``hidden``, run ids."""
 
@@ -30,27 +30,27 @@ class Reading:
     hidden: Collection[str] = ()
 
 
-def curves_card(found: Compared, reading: Reading) -> html.Section:
+def curves_card(found: Compared, view: CurveView) -> html.Section:
     """The plot, its switches, and the list of runs."""
     kind = dmc.SegmentedControl(
         id="compare-as",
-        value="difference" if reading.differences else "values",
+        value="difference" if view.differences else "values",
         data=[{"value": value, "label": word} for value, word in KINDS.items()],
         size="xs",
         **{"aria-label": "What is drawn"},
     )
-    smooth = dmc.Switch(id="compare-smooth", checked=reading.smoothed, label="Smooth", size="xs")
-    log = dmc.Switch(id="compare-log", checked=is_log(found, reading), label="Log axis", size="xs")
+    smooth = dmc.Switch(id="compare-smooth", checked=view.smoothed, label="Smooth", size="xs")
+    log = dmc.Switch(id="compare-log", checked=is_log(found, view), label="Log axis", size="xs")
     plot = graph(
         "g-compare",
-        curves_figure(found, reading),
+        curves_figure(found, view),
         height=PLOT_HEIGHT_PX,
         label=f"{found.title} of {len(found.curves)} runs",
     )
-    runs = html.Div(run_list(found, reading.hidden), id="compare-list", className="tv-cmp-list")
-    hidden = dcc.Store(id="compare-hidden", data=list(reading.hidden))
+    runs = html.Div(run_list(found, view.hidden), id="compare-list", className="tv-cmp-list")
+    hidden = dcc.Store(id="compare-hidden", data=list(view.hidden))
     return card(
-        curves_title(found, reading),
+        curves_title(found, view),
         html.Div([html.Div(plot, className="tv-cmp-plot"), runs, hidden], className="tv-cmp-curves"),
         right=[log, smooth, kind],
         title_id="compare-title",
@@ -58,24 +58,24 @@ def curves_card(found: Compared, reading: Reading) -> html.Section:
     )
 
 
-def curves_title(found: Compared, reading: Reading) -> str:
+def curves_title(found: Compared, view: CurveView) -> str:
     """What is drawn, in words."""
-    minus = f", minus that of {found.names[found.baseline]}" if reading.differences and found.baseline else ""
+    minus = f", minus that of {found.names[found.baseline]}" if view.differences and found.baseline else ""
     return f"{found.title}{minus}"
 
 
-def is_log(found: Compared, reading: Reading) -> bool:
+def is_log(found: Compared, view: CurveView) -> bool:
     """Whether the axis is logarithmic: as it was chosen; differences never are."""
-    if reading.log is not None:
-        return reading.log
+    if view.log is not None:
+        return view.log
     return "grad_norm" in found.metrics.values() or spans_decades(list(found.curves.values()))
 
 
-def curves_figure(found: Compared, reading: Reading) -> go.Figure:
+def curves_figure(found: Compared, view: CurveView) -> go.Figure:
     """The plot. Without a curve of the baseline there are no differences, and it is said to be empty."""
     names, base = found.names, found.curves.get(found.baseline)
     curves = dict(found.curves)
-    if reading.differences:
+    if view.differences:
         curves = {run_id: difference(curve, base) for run_id, curve in curves.items()} if base is not None else {}
     lines = [
         RunLine(
@@ -83,16 +83,16 @@ def curves_figure(found: Compared, reading: Reading) -> go.Figure:
             curve=curve,
             place=found.places[run_id],
             is_baseline=run_id == found.baseline,
-            is_hidden=run_id in reading.hidden,
+            is_hidden=run_id in view.hidden,
         )
         for run_id, curve in curves.items()
     ]
     return compared(
         lines,
         metric=found.title,
-        log=is_log(found, reading) and not reading.differences,
-        smoothed=reading.smoothed,
-        against=names.get(found.baseline, "") if reading.differences else "",
+        log=is_log(found, view) and not view.differences,
+        smoothed=view.smoothed,
+        against=names.get(found.baseline, "") if view.differences else "",
     )
 
 
@@ -155,6 +155,11 @@ def _apart(found: Compared, run_id: str) -> str:
 
 def swatch(place: int) -> html.I:
     """A piece of the run's line: its colour and its dashes."""
+    return html.I(className="tv-cmp-sw", style=swatch_style(place))
+
+
+def swatch_style(place: int) -> dict[str, str]:
+    """As CSS has it."""
     colour, dashes = look(place)
     at, stops = 0, []
     for index, length in enumerate(dashes):
@@ -162,4 +167,4 @@ def swatch(place: int) -> html.I:
         stops.append(f"{paint} {at}px {at + length}px")
         at += length
     line = f"repeating-linear-gradient(90deg,{','.join(stops)})" if stops else "var(--c)"
-    return html.I(className="tv-cmp-sw", style={"--c": f"var(--tv-{colour})", "background": line})
+    return {"--c": f"var(--tv-{colour})", "background": line}
