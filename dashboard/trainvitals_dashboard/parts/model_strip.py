@@ -26,11 +26,8 @@ def model_strip(run_id: str, rows: Sequence[LayerRow]) -> html.Nav:
 def health_pills(rows: Sequence[LayerRow]) -> html.Span:
     """How many are in which state."""
     counts = Counter(row.state for row in rows)
-    pills = [
-        pill(kind, f"{counts[kind]} {STATUS[kind][2].lower()}")
-        for kind in ("critical", "warning", "ok")
-        if counts[kind]
-    ]
+    said = {"critical": "critical", "warning": "with a warning", "ok": "without findings"}
+    pills = [pill(kind, f"{counts[kind]} {words}") for kind, words in said.items() if counts[kind]]
     return html.Span(pills, className="tv-pills")
 
 
