@@ -26,6 +26,7 @@ from trainvitals_dashboard.pages import (
     run_layer,
     run_layers,
     run_metrics,
+    run_page,
     run_system,
     runs,
 )
@@ -111,6 +112,7 @@ def _register(app: Dash, questions: Api) -> None:
     runs.register(app, questions)
     for page in (run, run_layers, run_layer, run_metrics, run_system):
         page.register(app, questions)
+    run_page.register_top(app, questions)
     compare.register(app, questions)
     rule.register(questions)
     not_found.register()

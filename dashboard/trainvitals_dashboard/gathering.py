@@ -62,6 +62,7 @@ class RunView:
     parts: list[str] = field(default_factory=list)
     findings: list[Finding] = field(default_factory=list)
     muted: dict[str, str] = field(default_factory=dict)  # rule → by whom
+    stat: str = "update_ratio"  # the heatmap's
     heatmap: Heatmap | None = None
     snapshot: Snapshot | None = None
 
@@ -106,6 +107,7 @@ async def gather_run(api: Api, run_id: str, *, stat: str, follow: bool = False) 
         loop=loop,
         parts=parts,
         findings=found[0].findings,
+        stat=stat,
         heatmap=found[1],
         snapshot=found[2],
         muted=_muted(detail, found[3]),

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from pathlib import Path
+from urllib.parse import quote, unquote
 
 import httpx2
+import numpy as np
 import pytest
 import torch
 from fastapi import FastAPI
@@ -15,7 +18,8 @@ from torch import nn
 import trainvitals as tv
 from tests.browser.training import HEADERS, LAYERS, Training
 from trainvitals.wire import coding
-from trainvitals.wire.messages import LayerInfo, ModelInfo
+from trainvitals.wire.frame import Frame, LayerStats, encode_frame, section
+from trainvitals.wire.messages import LayerInfo, ModelInfo, RunStart
 from trainvitals_server.composition import create_whole
 from trainvitals_server.settings import Settings
 
@@ -100,6 +104,8 @@ def test_a_drawer_leads_to_the_page_of_its_layer_and_all_layers_show_the_ill_one
     expect(marked).to_have_text("1")
     marked.click()
     expect(page.get_by_role("dialog")).to_contain_text("Evidence")
+    page.reload()  # the address is that of the finding, too
+    expect(page.get_by_role("dialog")).to_contain_text("Evidence")
 
 
 def test_search_order_and_stat_are_in_the_address(page: Page, trained: str) -> None:
@@ -167,6 +173,45 @@ def test_numbers_heatmap_and_curves_go_on_while_one_looks(page: Page, address: s
         "() => [...document.querySelectorAll('#layer-charts .js-plotly-plot')].map(plot => plot._fullData[2].x.at(-1))"
     )
     page.wait_for_function(f"() => ({ends})().length === 4 && ({ends})().every(step => step === 119)")
+    run.end()
+    expect(page.locator("#run-top")).to_contain_text("Finished")
+
+
+def test_a_page_that_was_opened_before_the_model_was_declared_fills_by_itself(page: Page, address: str) -> None:
+    odd = f"{address}/api/v1/runs/{quote('50% done')}"
+    start = RunStart(project="layers", name="early", started_at=time.time())
+    httpx2.put(odd, content=coding.encode(start), headers=HEADERS).raise_for_status()
+    page.goto(f"{address}/runs/{quote('50% done')}/layers?text=mlp&order=trouble&stat=grad_norm")
+    expect(page.locator("#layers-none")).to_contain_text("run.watch(model, optimizer)")
+    expect(page.locator("#live-word")).to_have_text("Live")
+    model = ModelInfo(layers=[LayerInfo(name=name, kind="Linear", parameters=100, trainable=100) for name in LAYERS])
+    httpx2.put(f"{odd}/model", content=coding.encode(model), headers=HEADERS).raise_for_status()
+    snap(odd, seq=0, zero_fraction=0.5)
+    expect(page.locator("#layers-count")).to_have_text("4 of 8")
+    expect(page.locator("#layers-stat")).to_have_value("Zero fraction")
+    page.wait_for_selector(f"{HEAT} .heatmaplayer image")
+    snap(odd, seq=1, zero_fraction=float("nan"))
+    expect(page.locator(f"[data-snap='{LAYERS[1]}'] [data-stat=zero_fraction]")).to_have_text("NaN")
+
+
+def snap(address: str, *, seq: int, **stats: float) -> None:
+    """Send a snapshot in which all layers have the same numbers."""
+    sections = [section(stat, np.full((len(LAYERS), 1), value, "<f4").tobytes()) for stat, value in stats.items()]
+    layer_stats = LayerStats(steps=[seq], layers=LAYERS, sections=sections)
+    frame = Frame(run_id=unquote(address.rpartition("/")[2]), writer=1, seq=seq, layer_stats=layer_stats)
+    httpx2.post(f"{address}/frames", content=encode_frame(frame), headers=HEADERS).raise_for_status()
+
+
+def test_a_link_in_the_line_of_a_fold_leads_on_and_folds_nothing(page: Page, address: str) -> None:
+    run = Training(address, "nested")
+    model = ModelInfo(layers=[LayerInfo(name=name, kind="Linear", parameters=100) for name in ("attn", "attn.out")])
+    httpx2.put(f"{run.base}/model", content=coding.encode(model), headers=HEADERS).raise_for_status()
+    page.goto(f"{address}/runs/nested/layers")
+    page.get_by_title("attn: the layer itself").click()
+    expect(page.locator(".tv-layername")).to_have_text("attn")
+    page.go_back()
+    expect(page.locator("details[data-fold='layers attn']")).to_have_attribute("open", "")
+    expect(page.get_by_title("attn.out").first).to_be_visible()
 
 
 def test_a_phone_shows_both_pages(page: Page, trained: str) -> None:

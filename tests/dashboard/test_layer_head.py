@@ -13,6 +13,12 @@ def finding(rule: str, *layers: str, state: FindingState = "open") -> Finding:
     )  # fmt: skip
 
 
+def test_of_a_layer_that_was_not_recorded_no_health_is_told() -> None:
+    top = layer_head(LayerInfo(name="a", kind="Linear"), [], health=None)[0]
+    assert "not recorded" in str(top)
+    assert "of 100" not in str(top)
+
+
 def test_a_layer_tells_its_health_and_links_what_concerns_it() -> None:
     layer = LayerInfo(name="a", kind="Linear", parameters=1200)
     findings = [finding("ill", "a", "b"), finding("other", "b"), finding("gone", "a", state="resolved")]

@@ -6,18 +6,21 @@ from typing import Any
 
 import numpy as np
 import pytest
+from msgspec.structs import replace
 
 from trainvitals.wire.answers import Curve, FindingList, Heatmap, RunDetail, RunSummary, Snapshot
 from trainvitals.wire.floats import Floats
 from trainvitals.wire.messages import Evidence, Finding, FindingState, LayerInfo, Severity
 from trainvitals_dashboard.figures.heat import rows_of as rows_of_heatmap
 from trainvitals_dashboard.figures.heat import scale
-from trainvitals_dashboard.parts.addresses import layer_at, layer_path
-from trainvitals_dashboard.parts.layer_body import neighbours
-from trainvitals_dashboard.parts.layer_charts import layer_charts, stat_figures
+from trainvitals_dashboard.parts.addresses import layer_at, layer_path, run_at, run_path
+from trainvitals_dashboard.parts.layer_body import layer_card, neighbours
+from trainvitals_dashboard.parts.layer_charts import layer_charts, newest_of, stat_figures
 from trainvitals_dashboard.parts.layer_rows import count, picked, rows_of
 from trainvitals_dashboard.parts.layers_body import LayersView, body, heat_figure
+from trainvitals_dashboard.parts.model_strip import health_pills, model_strip
 from trainvitals_dashboard.parts.model_tree import Node, model_tree, tree_of
+from trainvitals_dashboard.parts.run_tabs import run_tabs
 from trainvitals_dashboard.parts.snapshot_table import numbers_of, snapshot_table
 
 NAN = float("nan")
@@ -88,6 +91,24 @@ def test_the_worst_come_first_and_equals_stay_as_the_model_has_them() -> None:
 
 def test_a_search_looks_into_names_in_whatever_case() -> None:
     assert [row.name for row in picked(rows_of(detail(*NAMES), found()), text=" Blocks.7.M ")] == ["blocks.7.mlp"]
+
+
+def test_what_was_not_recorded_is_said_to_be_and_not_to_be_well() -> None:
+    run = detail("a", "b", recorded=["a"])
+    rows = rows_of(run, found())
+    assert text(health_pills(rows)) == "1 without findings 1 not recorded"
+    assert ["not recorded" in text(layer_card(run, rows, name)) for name in "ab"] == [False, True]
+    assert ["of 100" in text(layer_card(run, rows, name)) for name in "ab"] == [True, False]
+
+
+def test_layers_that_were_recorded_and_not_declared_are_counted() -> None:
+    run = RunDetail(summary=detail().summary, recorded_layers=["a", "b"])
+    assert with_class(body(LayersView(detail=run))[0], "tv-sub")[0].children == "2 layers"
+
+
+def test_keys_lead_through_the_tree_and_not_through_the_strip_too() -> None:
+    strip = model_strip("r", rows_of(detail("a", "b"), found()))
+    assert [part.tabIndex for part in traversed(strip) if hasattr(part, "href")] == [-1, -1]
 
 
 def test_the_tree_nests_by_dots_and_writes_a_lone_child_in_one_with_its_parent() -> None:
@@ -182,8 +203,20 @@ def test_the_heatmap_holds_the_layers_that_were_searched_for_alone() -> None:
     assert "live" not in heat_figure(view).layout.meta
 
 
+def test_a_heatmap_without_rows_waits_for_numbers_of_the_layers_that_it_would_show() -> None:
+    def awaited(whole: Heatmap | None) -> Any:
+        view = LayersView(detail=detail("l0", "l1", "l2"), stat="zero_fraction", heatmap=whole, text="l1")
+        live = heat_figure(view).layout.meta["live"]
+        return live["heat"], live["layers"], live.get("awaits", "nothing")
+
+    without = heatmap("zero_fraction", [[1, 1], [NAN, NAN], [1, 1]])
+    assert awaited(without) == ("zero_fraction", [], ["l1"])
+    assert awaited(None) == ("zero_fraction", [], None)  # any number of the stat: nothing was recorded yet
+    assert awaited(heatmap("zero_fraction", [[1, 1], [1, 1], [1, 1]])) == ("zero_fraction", ["l1"], "nothing")
+
+
 def test_a_run_that_watches_no_model_is_told_how_to() -> None:
-    assert "run.watch(model, optimizer)" in text(body(LayersView(detail=detail()), stat="update_ratio")[0])
+    assert "run.watch(model, optimizer)" in text(body(LayersView(detail=detail()))[0])
 
 
 def curve(stat: str, values: list[float], *, first: int = 0) -> Curve:
@@ -196,16 +229,37 @@ def curve(stat: str, values: list[float], *, first: int = 0) -> Curve:
 
 def test_all_charts_of_a_layer_span_the_same_steps_and_follow_its_stats() -> None:
     curves = {"grad_norm": curve("grad_norm", [1, 2], first=5), "weight_norm": curve("weight_norm", [1.0] * 41)}
-    figures = stat_figures("a", curves)
+    figures = stat_figures("a", curves, {})
     assert {figure.layout.xaxis.autorangeoptions.include for figure in figures.values()} == {(0, 40)}
     assert {figure.layout.meta["live"]["layer"] for figure in figures.values()} == {"a"}
     assert {line["metric"] for line in figures["grad_norm"].layout.meta["live"]["lines"]} == {"grad_norm"}
 
 
 def test_curves_stand_in_groups_each_with_its_newest_value() -> None:
-    cards = layer_charts("a", {stat: curve(stat, [1, 2.5]) for stat in ("update_ratio", "zero_fraction", "grad_norm")})
+    curves = {stat: curve(stat, [1, 2.5]) for stat in ("update_ratio", "zero_fraction", "grad_norm")}
+    cards = layer_charts("a", curves, newest_of("a", curves, None))
     assert [getattr(card, "aria-label") for card in cards] == ["Activations", "Gradients", "Weights and updates"]
     assert [text(part) for part in with_class(cards[0], "tv-at")] == ["2.5"]
+
+
+def test_the_newest_value_is_that_of_the_newest_snapshot_where_a_curve_is_thinned() -> None:
+    whole, rare = curve("grad_norm", [1, 2.5]), curve("dead_fraction", [0.25])
+    thin = {"grad_norm": replace(whole, bucket=4), "dead_fraction": replace(rare, bucket=4), "weight_norm": whole}
+    newest = newest_of("a", thin, snapshot(["a"], grad_norm=[9.0], weight_norm=[8.0], dead_fraction=[NAN]))
+    assert newest == {"grad_norm": (1200, 9.0), "dead_fraction": (0, 0.25), "weight_norm": (1, 2.5)}
+    assert stat_figures("a", thin, newest)["grad_norm"].layout.meta["newest"] == [1200, "9"]
+
+
+def test_a_layer_without_curves_has_no_figures() -> None:
+    assert stat_figures("a", {}, {}) == {}
+
+
+def test_a_run_of_any_name_has_an_address() -> None:
+    odd = "50% of ä/b"
+    path = run_path(odd)
+    assert (path.count("/"), run_at(path.rpartition("/")[2])) == (2, odd)
+    links = [part.href for part in traversed(run_tabs(odd)) if hasattr(part, "href")]
+    assert links == [path, f"{path}/layers", f"{path}/metrics", f"{path}/system"]
 
 
 def test_a_layer_leads_to_its_neighbours_and_the_last_one_to_no_next() -> None:

@@ -101,6 +101,10 @@ class TestOverhead:
     def test_of_a_long_run_a_script_that_asks_for_more_is(self) -> None:
         assert "every= or budget=" in text(what_it_costs(curve("o", [0.05]), last_step=30_000))
 
+    def test_a_share_that_is_no_number_is_not_told(self) -> None:
+        assert text(what_it_costs(curve("o", [0.01, NAN]), last_step=5000)).startswith("1.00% of")
+        assert text(what_it_costs(curve("o", [NAN]), last_step=5000)) == "Nothing was measured yet."
+
     def test_the_budget_is_drawn_and_in_view(self) -> None:
         figure = overhead(curve("overhead_fraction", [0.001, 0.001]))
         assert figure.layout.shapes[0].y0 == 0.02

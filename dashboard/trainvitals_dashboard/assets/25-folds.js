@@ -2,7 +2,9 @@
 (() => {
   const chosen = new Map();
   document.addEventListener('click', event => {
-    const fold = event.target.closest && event.target.closest('summary') && event.target.closest('details[data-fold]');
+    const summary = event.target.closest?.('summary'), control = event.target.closest?.('a, button');
+    if (control && summary?.contains(control)) return;  // a link in the line leads on, and folds nothing
+    const fold = summary && event.target.closest('details[data-fold]');
     if (fold) chosen.set(fold.dataset.fold, !fold.open);  // a click folds only after its listeners ran
   }, true);
   new MutationObserver(() => chosen.size && document.querySelectorAll('details[data-fold]').forEach(fold => {

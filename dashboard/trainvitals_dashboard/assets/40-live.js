@@ -1,5 +1,5 @@
 // Live pages: updates merged per plot, one plot drawn per frame, and as much rest as drawing took.
-// A plot opts in by its figure's layout.meta.live: {lines: [{trace, metric, span?, log?, nonfinite?}], layer?, max} (of a layer's stats in place of metrics) or {heat, log, layers, x0, dx, max}.
+// A plot opts in by its figure's layout.meta.live: {lines: [{trace, metric, span?, log?, nonfinite?}], layer?, max} (of a layer's stats in place of metrics) or {heat, log, layers, x0, dx, max, awaits?} (figures/heat.py).
 window.tvLive = (() => {
   const RELOAD_EVERY_MS = 3000, PANELS_EVERY_MS = 1500, SAME_FINDINGS_EVERY_MS = 15000, ROWS_EVERY_MS = 4000, RANKS_EVERY_MS = 5000, CHECKLIST_EVERY_MS = 15000, LABELLED_DECADES = 5, RECENT = 20, CLICK_SETTLES_MS = 400, REPLAYED_MS = 20000, LATE_FIGURES_EVERY_MS = 500;
   let page = {}, seq = 0, rest = 0, scheduled = false;
@@ -103,7 +103,7 @@ window.tvLive = (() => {
   function takeHeat(plot, live, update) {
     const values = (update.stats || {})[live.heat], names = update.layers || [], steps = update.layer_steps || [];
     if (!values || !steps.length) return true;
-    if (!live.layers.length) return false;
+    if (!live.layers.length) return !!live.awaits && !names.some((name, column) => live.awaits.includes(name) && steps.some((_, row) => Number.isFinite(number(values[row * names.length + column])))); // else it would be asked for for ever
     const columns = new Map(names.map((name, index) => [name, index]));
     const order = live.layers.map(name => columns.get(name));
     const waits = pending.get(plot) || {columns: []};
@@ -316,7 +316,7 @@ window.tvLive = (() => {
   }
 
   document.addEventListener('visibilitychange', () => document.hidden || kick());
-  return {follow, showRows, stats: () => ({seq, pending: pending.size, rest})};
+  return {follow, showRows, run: () => page.run, stats: () => ({seq, pending: pending.size, rest})};
 })();
 
 let drawerWasOpen = false;

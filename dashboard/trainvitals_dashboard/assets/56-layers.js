@@ -1,7 +1,7 @@
 // The pages of layers: the newest numbers in the table, and one line through all
 // charts of a layer at the step under the pointer.
 window.tvLayers = (() => {
-  const NUMBERS_EVERY_MS = 1000, OF_PARAMETERS = /^(grad|weight|update)_/, UNNAMED = '(model)';  // as in parts/addresses.py
+  const NUMBERS_EVERY_MS = 1000, UNNAMED = '(model)';  // as in parts/addresses.py
   const number = value => typeof value === 'string' ? {NaN, Infinity, '-Infinity': -Infinity}[value] : value === null ? NaN : value;
   const show = value => Number.isFinite(value) ? window.dashAgGridFunctions.tvNumber(value) : Number.isNaN(value) ? 'NaN' : value > 0 ? '∞' : '−∞';
 
@@ -14,12 +14,12 @@ window.tvLayers = (() => {
   let newest = null, waiting = 0;
   document.addEventListener('tv-update', ({detail: update}) => {
     if (!(update.layer_steps || []).length) return;
-    newest = update;
+    newest = {...update, of: window.tvLive.run()};
     if (!waiting) waiting = setTimeout(() => { waiting = 0; write(newest); document.querySelectorAll('.tv-linked .js-plotly-plot').forEach(plot => step === null && say(plot, null)); }, NUMBERS_EVERY_MS);
   });
-  function write({layers, layer_steps: steps, stats}) {
+  function write({layers, layer_steps: steps, stats, of}) {
     const told = document.getElementById('layers-step'), table = document.querySelector('#layers-table table');
-    if (!told || !table) return;
+    if (!told || !table || table.dataset.run !== of) return; // people may have gone to another run
     told.textContent = `step ${steps[steps.length - 1].toLocaleString('en')}`;
     const first = (steps.length - 1) * layers.length, at = new Map(layers.map((name, index) => [name, first + index]));
     const value = (stat, place) => stats[stat] ? number(stats[stat][place]) : undefined;
@@ -31,8 +31,8 @@ window.tvLayers = (() => {
         cell.classList.toggle('tv-old', now === undefined); // not part of the feed: until the table is asked for anew
         cell.title = now === undefined ? `of step ${table.dataset.step}` : '';
         if (now === undefined) continue;
-        const isBad = value(OF_PARAMETERS.test(stat) ? 'grad_nonfinite' : 'activation_nonfinite', place) > 0;
-        const text = Number.isNaN(now) && !isBad ? '–' : show(now); // NaN stands for what a layer does not have, too
+        // NaN stands for what a layer does not have, too: where there was a number, one was lost
+        const text = Number.isNaN(now) && cell.textContent === '–' ? '–' : show(now);
         if (cell.textContent !== text) cell.textContent = text;
       }
     }
@@ -50,7 +50,9 @@ window.tvLayers = (() => {
   function say(plot, at) { // the value at the step, or the newest
     const said = plot.closest('.tv-metrics > *')?.querySelector('[data-at]'), line = curve(plot);
     if (!said || !line || !line.x.length) return;
-    const text = show(number(line.y[at === null ? line.x.length - 1 : nearest(line.x, at)]));
+    const last = line.x.length - 1, [newestStep, newestText] = plot.layout.meta?.newest || [-1, ''];
+    // the last point may be a mean of several snapshots, but not those that came while one looked
+    const text = at === null && newestStep >= line.x[last] ? newestText : show(number(line.y[at === null ? last : nearest(line.x, at)]));
     if (said.textContent !== text) said.textContent = text;
     said.classList.toggle('on', at !== null);
   }

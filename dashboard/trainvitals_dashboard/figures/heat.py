@@ -121,6 +121,8 @@ def heat(
     figure.add_heatmap(**_nonfinite(bad), **place)
     followed = {"heat": heatmap.stat, "log": colours.log, "layers": names, "x0": first, "dx": width, "max": COLUMNS * 2}
     followed["ticks"] = STEP_TICKS
+    if not names:
+        followed["awaits"] = _awaited(heatmap, applicable=applicable)
     ticks = list(range(0, len(names), max(1, math.ceil(len(names) / TICKS))))
     figure.update_layout(
         template=TEMPLATE,
@@ -138,6 +140,24 @@ def heat(
     )
     say_if_empty(figure, is_empty=not names)
     return figure
+
+
+def empty(stat: str) -> Heatmap:
+    """Of a stat of which nothing was recorded."""
+    none = Floats()
+    return Heatmap(run_id="", stat=stat, layers=[], steps=[], last_step=0, mean=none, high=none, nonfinite=[])
+
+
+def _awaited(heatmap: Heatmap, *, applicable: Collection[str] | None) -> list[str] | None:
+    """The layers whose first number makes a row where there is none yet; None while nothing was recorded of the stat,
+    so that any will do. Without them a page would ask for rows that never come, with every update."""
+    if not heatmap.layers:
+        return None
+    return [name for name in heatmap.layers if _applies(name, heatmap.stat, applicable)]
+
+
+def _applies(layer: str, stat: str, applicable: Collection[str] | None) -> bool:
+    return applicable is None or layer in applicable or stat not in GRADIENT_STATS
 
 
 def _nonfinite(counts: NDArray[np.int64]) -> dict[str, Any]:  # Any: plotly's own
@@ -172,11 +192,7 @@ def rows_with_values(heatmap: Heatmap, *, applicable: Collection[str] | None) ->
     if heatmap.stat in GRADIENT_STATS and applicable is not None:
         bad = np.asarray(heatmap.nonfinite, np.int64).reshape(len(heatmap.layers), -1).any(axis=1)
         finite = np.logical_or(finite, bad)
-    return [
-        row
-        for row, name in enumerate(heatmap.layers)
-        if finite[row] and (applicable is None or name in applicable or heatmap.stat not in GRADIENT_STATS)
-    ]
+    return [row for row, name in enumerate(heatmap.layers) if finite[row] and _applies(name, heatmap.stat, applicable)]
 
 
 def even_columns(steps: list[int], last_step: int) -> tuple[NDArray[np.int64], float, float]:

@@ -11,7 +11,7 @@ from trainvitals.wire.histograms import VALUE_KINDS
 from trainvitals_dashboard.api import Api
 from trainvitals_dashboard.pages.absent import or_none
 from trainvitals_dashboard.parts.layer_rows import order_of
-from trainvitals_dashboard.parts.layers_body import LayersView
+from trainvitals_dashboard.parts.layers_body import FIRST_CHOICE, LayersView
 
 
 async def stat_curve(api: Api, run_id: str, stat: str, layer: str) -> Curve | None:
@@ -42,7 +42,13 @@ async def layers_view(api: Api, detail: RunDetail, *, stat: str = "", text: str 
         api.findings(run_id), _heatmap(api, run_id, stat), or_none(api.snapshot(run_id))
     )
     return LayersView(
-        detail=detail, found=found, heatmap=heatmap, snapshot=snapshot, text=text or "", order=order_of(order)
+        detail=detail,
+        found=found,
+        stat=stat or FIRST_CHOICE,
+        heatmap=heatmap,
+        snapshot=snapshot,
+        text=text or "",
+        order=order_of(order),
     )
 
 

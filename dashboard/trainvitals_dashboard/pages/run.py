@@ -14,6 +14,7 @@ from trainvitals_dashboard.gathering import gather_run
 from trainvitals_dashboard.pages import capture, checklist, drawer, finding_acts, notes, preflight, ranks
 from trainvitals_dashboard.pages.run_page import live_of
 from trainvitals_dashboard.pages.zoom import Zoom, zoom_of, zoomed
+from trainvitals_dashboard.parts.addresses import run_at
 from trainvitals_dashboard.parts.cards import Piece
 from trainvitals_dashboard.parts.findings import findings_of
 from trainvitals_dashboard.parts.kpi import kpis
@@ -36,7 +37,7 @@ def register(app: Dash, api: Api) -> None:
 
     @plainly
     async def layout(run_id: str = "", stat: str = HEAT_STATS[0], finding: str = "", **_: str) -> html.Div:
-        view = await gather_run(api, run_id, stat=stat if stat in HEAT_STATS else HEAT_STATS[0], follow=True)
+        view = await gather_run(api, run_at(run_id), stat=stat if stat in HEAT_STATS else HEAT_STATS[0], follow=True)
         summary, live = view.detail.summary, live_of(view.detail, finding=finding)
         return page(body(view, stat=stat), crumbs=(summary.project, summary.name), live=live)
 

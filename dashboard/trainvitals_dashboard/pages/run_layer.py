@@ -8,13 +8,15 @@ from typing import Any
 import dash
 from dash import ALL, Dash, Input, Output, State, dcc, html, no_update
 
+from trainvitals.wire.answers import Curve, RunDetail
 from trainvitals_dashboard.api import Api
+from trainvitals_dashboard.pages.absent import or_none
 from trainvitals_dashboard.pages.layer_series import layer_curves, layer_histograms
 from trainvitals_dashboard.pages.run_page import LAYER_ORDER, live_of
-from trainvitals_dashboard.parts.addresses import layer_at, layer_word, layers_path
+from trainvitals_dashboard.parts.addresses import layer_at, layer_word, layers_path, run_at
 from trainvitals_dashboard.parts.cards import Piece, notice
 from trainvitals_dashboard.parts.layer_body import layer_body, layer_card
-from trainvitals_dashboard.parts.layer_charts import CHART, layer_charts, layer_distributions, stat_figures
+from trainvitals_dashboard.parts.layer_charts import CHART, layer_charts, layer_distributions, newest_of, stat_figures
 from trainvitals_dashboard.parts.layer_rows import rows_of
 from trainvitals_dashboard.parts.layers_body import stats_of
 from trainvitals_dashboard.parts.page import page, plainly
@@ -28,17 +30,17 @@ def register(app: Dash, api: Api) -> None:
 
     @plainly
     async def layout(run_id: str = "", layer: str = "", finding: str = "", **_: str) -> html.Div:
-        name = layer_at(layer)
+        run_id, name = run_at(run_id), layer_at(layer)
         detail, found = await asyncio.gather(api.run(run_id, follow=True), api.findings(run_id))
         rows, summary = rows_of(detail, found), detail.summary
         crumbs = (summary.project, summary.name, layer_word(name))
         top, live = run_top(detail, "layers"), live_of(detail, finding=finding)
         if name not in {row.name for row in rows}:
             return page([*top, _nothing(run_id, name)], crumbs=crumbs, live=live)
-        curves, histograms = await asyncio.gather(
-            layer_curves(api, run_id, name, stats=stats_of(detail)), layer_histograms(api, run_id, name)
+        (curves, newest), histograms = await asyncio.gather(
+            _curves(api, detail, name), layer_histograms(api, run_id, name)
         )
-        body = layer_body(detail, rows, name, curves=curves, histograms=histograms)
+        body = layer_body(detail, rows, name, curves=curves, newest=newest, histograms=histograms)
         return page([*top, *body], crumbs=crumbs, live=live)
 
     dash.register_page(
@@ -75,10 +77,10 @@ def _register_panels(app: Dash, api: Api) -> None:
         prevent_initial_call=True,
     )
     async def redraw_charts(_checklist: Any, _reload: Any, shown: list[Data], live: Data, layer: str) -> Any:
-        curves = await layer_curves(api, live["run"], layer, stats=stats_of(await api.run(live["run"])))
+        curves, newest = await _curves(api, await api.run(live["run"]), layer)
         if {chart["stat"] for chart in shown} != set(curves):
-            return layer_charts(layer, curves), [no_update] * len(shown)
-        figures = stat_figures(layer, curves)
+            return layer_charts(layer, curves, newest), [no_update] * len(shown)
+        figures = stat_figures(layer, curves, newest)
         return no_update, [figures[chart["stat"]] for chart in shown]
 
     @app.callback(
@@ -91,6 +93,15 @@ def _register_panels(app: Dash, api: Api) -> None:
     )
     async def redraw_distributions(_checklist: Any, _reload: Any, live: Data, layer: str) -> Piece:
         return layer_distributions(await layer_histograms(api, live["run"], layer))
+
+
+async def _curves(api: Api, detail: RunDetail, layer: str) -> tuple[dict[str, Curve], dict[str, tuple[int, float]]]:
+    """All stats of the layer, and the newest value of each."""
+    run_id = detail.summary.run_id
+    curves, snapshot = await asyncio.gather(
+        layer_curves(api, run_id, layer, stats=stats_of(detail)), or_none(api.snapshot(run_id))
+    )
+    return curves, newest_of(layer, curves, snapshot)
 
 
 def _nothing(run_id: str, layer: str) -> html.Div:

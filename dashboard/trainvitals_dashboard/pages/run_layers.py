@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from dash import ClientsideFunction, Dash, Input, Output, State, html, no_update
+import plotly.graph_objects as go
+from dash import ClientsideFunction, Dash, Input, Output, State, dcc, html, no_update, set_props
 
 from trainvitals.wire.answers import RunDetail
 from trainvitals_dashboard.api import Api
@@ -18,10 +19,12 @@ from trainvitals_dashboard.parts.layers_body import (
     model_lists,
     newest_numbers,
     stat_choices,
+    stat_chosen,
     stat_of,
 )
 
 Data = dict[str, Any]  # what browser stores hold
+Drawn = tuple[go.Figure, Piece, list[dict[str, str]]]  # heatmap, colour bar, choices
 
 
 def register(app: Dash, api: Api) -> None:
@@ -30,8 +33,8 @@ def register(app: Dash, api: Api) -> None:
     async def body(detail: RunDetail, query: dict[str, str]) -> list[Piece]:
         stat = stat_of(detail, query.get("stat", ""))
         view = await layers_view(api, detail, stat=stat, text=query.get("text", ""), order=query.get("order", ""))
-        whole = layers_body.body(view, stat=stat)
-        return whole if view.rows else [html.Div(whole, id="layers-none")]
+        whole = layers_body.body(view)
+        return whole if view.rows else [html.Div(whole, id="layers-none"), dcc.Store(id="layers-asked", data=query)]
 
     register_tab(api, "layers", body)
     app.clientside_callback(
@@ -46,15 +49,20 @@ def register(app: Dash, api: Api) -> None:
 
     @app.callback(
         Output("layers-none", "children"),
+        Output("layers-asked", "data"),
+        Input("live-checklist", "data"),  # now and then: no update tells that the model was declared
         Input("live-reload", "data"),
+        State("layers-asked", "data"),
         State("live-run", "data"),
         prevent_initial_call=True,
     )
-    async def begin(_reload: Any, live: Data) -> Any:
+    async def begin(_checklist: Any, _reload: Any, asked: dict[str, str] | None, live: Data) -> tuple[Any, Any]:
+        if asked is None:
+            return no_update, no_update  # begun: from then on the panels follow by themselves
         detail = await api.run(live["run"])
         if not detail.layers and not detail.recorded_layers:
-            return no_update
-        return await body(detail, {})
+            return no_update, no_update
+        return await body(detail, asked), None
 
 
 def _register_panels(app: Dash, api: Api) -> None:
@@ -69,9 +77,13 @@ def _register_panels(app: Dash, api: Api) -> None:
         State("live-run", "data"),
         prevent_initial_call=True,
     )
-    async def redraw_heat(stat: str, text: str, _checklist: Any, _reload: Any, live: Data) -> tuple[Any, ...]:
-        view = await layers_view(api, await api.run(live["run"]), stat=stat, text=text)
-        return heat_figure(view), heat_bar(view), stat_choices(view.detail)
+    async def redraw_heat(stat: str | None, text: str, _checklist: Any, _reload: Any, live: Data) -> Drawn:
+        detail = await api.run(live["run"])
+        view = await layers_view(api, detail, stat=stat_of(detail, stat or ""), text=text)
+        if (chosen := stat_chosen(view)) != stat:
+            # no output: whatever else takes the choice, as the address does, would wait until the heatmap is drawn
+            set_props("layers-stat", {"value": chosen})
+        return heat_figure(view), heat_bar(view), stat_choices(detail)
 
     @app.callback(
         Output("layers-strip", "children"),

@@ -6,13 +6,14 @@ from collections.abc import Awaitable, Callable
 from typing import Any, Final
 
 import dash
-from dash import html
+from dash import Dash, Input, Output, State, html
 
 from trainvitals.wire.answers import RunDetail
 from trainvitals_dashboard.api import Api
+from trainvitals_dashboard.parts.addresses import run_at
 from trainvitals_dashboard.parts.cards import Piece
 from trainvitals_dashboard.parts.page import page, plainly
-from trainvitals_dashboard.parts.run_tabs import TABS, run_top
+from trainvitals_dashboard.parts.run_tabs import TABS, run_title, run_top
 
 # Dash takes the first page whose template fits, and in one a variable fits slashes, too: the longest come first
 LAYER_ORDER: Final = 0
@@ -34,15 +35,29 @@ def live_of(detail: RunDetail, *, finding: str = "") -> dict[str, Any]:
     }
 
 
+def register_top(app: Dash, api: Api) -> None:
+    """The head of all further pages of a run, whose status and health change while one looks."""
+
+    @app.callback(
+        Output("run-top", "children"),
+        Input("live-findings", "data"),
+        State("live-run", "data"),
+        prevent_initial_call=True,
+    )
+    async def redraw_top(_found: Any, live: dict[str, Any]) -> list[Piece]:
+        return run_title((await api.run(live["run"])).summary)
+
+
 def register_tab(api: Api, tab: str, body: Body) -> None:
     """A page of every run at /runs/<run_id>/``tab``, which ``body`` fills: it is given the run, and the address's query
     by name."""
 
     @plainly
     async def layout(run_id: str = "", **query: str) -> html.Div:
-        detail = await api.run(run_id, follow=True)
+        detail = await api.run(run_at(run_id), follow=True)
         whole = [*run_top(detail, tab), *await body(detail, query)]
-        return page(whole, crumbs=(detail.summary.project, detail.summary.name), live=live_of(detail))
+        live = live_of(detail, finding=query.get("finding", ""))
+        return page(whole, crumbs=(detail.summary.project, detail.summary.name), live=live)
 
     dash.register_page(
         f"trainvitals.run_{tab}",

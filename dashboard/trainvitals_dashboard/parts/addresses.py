@@ -1,5 +1,5 @@
-"""Where the page of a layer is: names may hold whatever a module's may, and a model that is one bare module has an
-empty one."""
+"""Where the pages of runs and layers are: layers' names may hold whatever a module's may, and a model that is one bare
+module has an empty one."""
 
 from __future__ import annotations
 
@@ -11,9 +11,19 @@ UNNAMED: Final = (
 )
 
 
+def run_path(run_id: str) -> str:
+    """Of a run."""
+    return f"/runs/{quote(run_id, safe='')}"
+
+
+def run_at(segment: str) -> str:
+    """The run that a part of an address names, as the browser has it: still quoted."""
+    return unquote(segment)
+
+
 def layers_path(run_id: str) -> str:
     """Of all layers of a run."""
-    return f"/runs/{run_id}/layers"
+    return f"{run_path(run_id)}/layers"
 
 
 def layer_path(run_id: str, layer: str) -> str:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import Final
+from urllib.parse import quote
 
 from dash import dcc, html
 
 from trainvitals.wire.checklist import Change, Changes, LayerDifference, LayerParting, Parting
 from trainvitals_dashboard import words
+from trainvitals_dashboard.parts.addresses import run_path
 from trainvitals_dashboard.parts.cards import Piece, card
 from trainvitals_dashboard.parts.health import score, told_health
 from trainvitals_dashboard.parts.icons import icon
@@ -38,11 +40,11 @@ def changes_card(found: Changes) -> Piece:
         body.append(html.P(_all_the_same(found.unknown), className="tv-ch-said"))
     compare = dcc.Link(
         [icon("git-compare", 14), "Curves"],
-        href=f"/compare?runs={against.run_id},{found.run_id}",
+        href=f"/compare?runs={quote(f'{against.run_id},{found.run_id}', safe=',')}",
         className="tv-ch-link",
         title="Both losses in one chart",
     )
-    other = dcc.Link(against.name, href=f"/runs/{against.run_id}", className="tv-ch-link")
+    other = dcc.Link(against.name, href=run_path(against.run_id), className="tv-ch-link")
     sub = ["since ", other, f", health {score(against)}" if told_health(against) is not None else ""]
     return card("What changed", body, sub=sub, right=compare, name="tv-changes")
 

@@ -13,7 +13,7 @@ from trainvitals_dashboard.parts.cards import Piece, pill
 from trainvitals_dashboard.parts.findings import joined
 from trainvitals_dashboard.parts.health import state_of
 from trainvitals_dashboard.parts.icons import icon
-from trainvitals_dashboard.parts.layer_charts import layer_charts, layer_distributions
+from trainvitals_dashboard.parts.layer_charts import Newest, layer_charts, layer_distributions
 from trainvitals_dashboard.parts.layer_rows import LayerRow, mark
 from trainvitals_dashboard.parts.source import made_at
 from trainvitals_dashboard.theme import STATUS
@@ -25,11 +25,12 @@ def layer_body(
     layer: str,
     *,
     curves: Mapping[str, Curve],
+    newest: Newest,
     histograms: Sequence[LayerHistograms],
 ) -> list[Piece]:
     """All below the tabs; ``rows`` are those of all layers, among which this one is."""
     linked = [
-        html.Div(layer_charts(layer, curves), id="layer-charts", className="tv-col"),
+        html.Div(layer_charts(layer, curves, newest), id="layer-charts", className="tv-col"),
         html.Div(layer_distributions(histograms), id="layer-distributions", className="tv-col"),
     ]
     return [
@@ -59,17 +60,23 @@ def layer_card(detail: RunDetail, rows: Sequence[LayerRow], layer: str) -> html.
     """Name, health, kind, parameters, source, findings."""
     row = next(row for row in rows if row.name == layer)
     told = next((one for one in detail.layers if one.name == layer), None)
-    token = STATUS[state_of(row.health)][0]
-    health = html.Span(["Health ", html.B(str(row.health), className=f"tv-num tv-{token}"), " of 100"])
     state = pill(row.state) if row.state in STATUS else mark(row.state)
     facts = [html.Span(fact) for fact in _facts(told)]
     parts = [
         html.Div([html.H2(html.Code(layer_word(layer)), className="tv-layername"), state], className="tv-title"),
-        html.Div([health, *facts], className="tv-meta"),
+        html.Div([_health(row), *facts], className="tv-meta"),
         *(made_at([told]) if told else []),
         *joined("Findings", row.findings),
     ]
     return html.Section(parts, className="tv-card tv-layercard", **{"aria-label": layer_word(layer)})
+
+
+def _health(row: LayerRow) -> html.Span:
+    """Of what was not recorded nothing is known."""
+    if row.state == "unknown":
+        return html.Span("not recorded")
+    token = STATUS[state_of(row.health)][0]
+    return html.Span(["Health ", html.B(str(row.health), className=f"tv-num tv-{token}"), " of 100"])
 
 
 def _facts(told: LayerInfo | None) -> list[str]:

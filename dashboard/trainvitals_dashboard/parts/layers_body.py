@@ -10,9 +10,8 @@ import plotly.graph_objects as go
 from dash import html
 
 from trainvitals.wire.answers import FindingList, Heatmap, RunDetail, Snapshot
-from trainvitals.wire.floats import Floats
 from trainvitals_dashboard import words
-from trainvitals_dashboard.figures.heat import heat, rows_of, scale
+from trainvitals_dashboard.figures.heat import empty, heat, rows_of, scale
 from trainvitals_dashboard.parts import layer_rows
 from trainvitals_dashboard.parts.cards import Piece, card, graph
 from trainvitals_dashboard.parts.colorbar import colorbar
@@ -28,9 +27,6 @@ NO_LAYERS: Final = (
     "Stats of layers come from watching the model: call run.watch(model, optimizer) before the training's loop. "
     "This page fills by itself."
 )
-DRAWN_NOTHING: Final = Heatmap(
-    run_id="", stat=FIRST_CHOICE, layers=[], steps=[], last_step=0, mean=Floats(), high=Floats(), nonfinite=[]
-)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,6 +37,7 @@ class LayersView:
     found: FindingList = field(default_factory=lambda: FindingList(findings=[]))
     heatmap: Heatmap | None = None
     snapshot: Snapshot | None = None
+    stat: str = FIRST_CHOICE
     text: str = ""
     order: Order = "model"
 
@@ -66,7 +63,7 @@ def stats_of(detail: RunDetail) -> list[str]:
     return [stat for stat in words.STAT_WORDS if stat in detail.stats]
 
 
-def body(view: LayersView, *, stat: str) -> list[Piece]:
+def body(view: LayersView) -> list[Piece]:
     """All below the tabs."""
     if not view.rows:
         return [card("Layers", html.Div(NO_LAYERS, className="tv-none"), name="tv-layersnone")]
@@ -76,13 +73,11 @@ def body(view: LayersView, *, stat: str) -> list[Piece]:
     said = html.Span(count, id="layers-count")
     left = card("Layers", html.Div(tree, id="layers-tree", className="tv-tree-scroll"), sub=said, name="tv-treecard")
     right = [
-        _heat_card(view, stat),
+        _heat_card(view),
         card("Newest snapshot", scrolled, sub=html.Span(step, id="layers-step"), name="tv-snap"),
     ]
     return [
-        card(
-            "Model", html.Div(strip, id="layers-strip"), sub=_size(view.detail), right=_controls(view), name="tv-model"
-        ),
+        card("Model", html.Div(strip, id="layers-strip"), sub=_size(view), right=_controls(view), name="tv-model"),
         html.Div([html.Div(left, className="tv-col"), html.Div(right, className="tv-col")], className="tv-lgrid"),
     ]
 
@@ -109,9 +104,9 @@ def heat_figure(view: LayersView) -> go.Figure:
     """The heatmap of the layers that were searched for, in the model's order."""
     last, heatmap = view.detail.summary.last_step, _searched(view)
     if view.heatmap is None:
-        return heat(DRAWN_NOTHING, last_step=last)
+        return heat(empty(view.stat), last_step=last)
     if heatmap is None:
-        return heat(DRAWN_NOTHING, live=False, last_step=last)  # else it would ask for rows that nobody wants
+        return heat(empty(view.stat), live=False, last_step=last)  # else it would ask for rows that nobody wants
     trained = [layer.name for layer in view.detail.layers if layer.parameters] or None
     return heat(heatmap, applicable=trained, last_step=last)
 
@@ -135,15 +130,19 @@ def stat_choices(detail: RunDetail) -> list[dict[str, str]]:
     return [{"value": stat, "label": words.stat(stat)} for stat in stats_of(detail)]
 
 
-def _heat_card(view: LayersView, stat: str) -> html.Section:
+def stat_chosen(view: LayersView) -> str | None:
+    """For the select; None before any stat was recorded."""
+    return view.stat if view.stat in view.detail.stats else None
+
+
+def _heat_card(view: LayersView) -> html.Section:
     low, high = HEAT_HEIGHT_PX
     rows = len(view.heatmap.layers) if view.heatmap else 0
     height = min(high, max(low, ROW_PX * rows + 40))
     plot = graph("g-layers-heat", heat_figure(view), height=height, label="Layers over steps")
-    known = stat if stat in view.detail.stats else None
     choice = dmc.Select(
-        id="layers-stat", data=stat_choices(view.detail), value=known, size="xs", w=220, allowDeselect=False,
-        searchable=False, placeholder="No stats yet", **{"aria-label": "Stat"},
+        id="layers-stat", data=stat_choices(view.detail), value=stat_chosen(view), size="xs", w=220,
+        allowDeselect=False, searchable=False, placeholder="No stats yet", **{"aria-label": "Stat"},
     )  # fmt: skip
     bar = html.Div(heat_bar(view), id="layers-heat-bar")
     return card("Layers over time", plot, right=[bar, choice], name="tv-heatcard")
@@ -163,8 +162,10 @@ def _controls(view: LayersView) -> list[Piece]:
     ]  # fmt: skip
 
 
-def _size(detail: RunDetail) -> str:
-    layers, parameters = len(detail.layers), sum(layer.parameters for layer in detail.layers)
+def _size(view: LayersView) -> str:
+    """All layers, of which some may be recorded that the model does not declare, and its parameters."""
+    detail, layers = view.detail, len(view.rows)
+    parameters = sum(layer.parameters for layer in detail.layers)
     trained = sum(layer.trainable for layer in detail.layers)
     frozen = f", {layer_rows.count(parameters - trained)} of them frozen" if trained < parameters else ""
     total = f" · {layer_rows.count(parameters)} parameters{frozen}" if parameters else ""

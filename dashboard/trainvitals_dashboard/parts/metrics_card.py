@@ -11,6 +11,7 @@ from trainvitals.wire.answers import RunDetail
 from trainvitals_dashboard import words
 from trainvitals_dashboard.figures.lines import NamedCurve, overlay, single
 from trainvitals_dashboard.gathering import RunView
+from trainvitals_dashboard.parts.addresses import run_path
 from trainvitals_dashboard.parts.cards import Piece, card, graph, legend
 from trainvitals_dashboard.theme import SERIES
 
@@ -50,7 +51,7 @@ def metrics_card(view: RunView) -> Piece:
 
 def _way_to_all(detail: RunDetail) -> dcc.Link:
     return dcc.Link(
-        f"All {len(detail.metrics):,} metrics", href=f"/runs/{detail.summary.run_id}/metrics", className="tv-all"
+        f"All {len(detail.metrics):,} metrics", href=f"{run_path(detail.summary.run_id)}/metrics", className="tv-all"
     )
 
 

@@ -10,6 +10,7 @@ from dash import html
 
 from trainvitals_dashboard.parts.addresses import layer_path, layer_word
 from trainvitals_dashboard.parts.cards import pill
+from trainvitals_dashboard.parts.icons import icon
 from trainvitals_dashboard.parts.layer_rows import NOT_RECORDED, LayerRow
 from trainvitals_dashboard.theme import STATUS
 
@@ -28,6 +29,10 @@ def health_pills(rows: Sequence[LayerRow]) -> html.Span:
     counts = Counter(row.state for row in rows)
     said = {"critical": "critical", "warning": "with a warning", "ok": "without findings"}
     pills = [pill(kind, f"{counts[kind]} {words}") for kind, words in said.items() if counts[kind]]
+    if counts["unknown"]:
+        token, picture, word = NOT_RECORDED
+        text = html.Span(f"{counts['unknown']} not recorded")
+        pills.append(html.Span([icon(picture, 13), text], className=f"tv-pill tv-{token}", title=word))
     return html.Span(pills, className="tv-pills")
 
 
@@ -38,5 +43,6 @@ def _cell(run_id: str, row: LayerRow) -> html.A:
         href=layer_path(run_id, row.name),
         className=f"tv-lcell tv-lcell-{row.state} tv-b-{token if row.state in STATUS else 'none'}",
         title=said,
+        tabIndex=-1,  # the tree below has the same links
         **{"aria-label": said, "data-go": ""},
     )

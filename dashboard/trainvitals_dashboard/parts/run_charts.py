@@ -9,10 +9,9 @@ import dash_mantine_components as dmc
 import plotly.graph_objects as go
 from dash import html
 
-from trainvitals.wire.answers import Curve, Heatmap, RunDetail
-from trainvitals.wire.floats import Floats
+from trainvitals.wire.answers import Curve, RunDetail
 from trainvitals_dashboard import words
-from trainvitals_dashboard.figures.heat import heat, scale
+from trainvitals_dashboard.figures.heat import empty, heat, scale
 from trainvitals_dashboard.figures.lines import loss, single
 from trainvitals_dashboard.gathering import RunView, validation_loss_metric
 from trainvitals_dashboard.parts.cards import Piece, card, graph, legend
@@ -76,18 +75,7 @@ def small_figure(view: RunView, metric: str) -> go.Figure:
 def heat_figure(view: RunView) -> go.Figure:
     """The heatmap of the view; empty if the stat has no values yet."""
     if view.heatmap is None:
-        return heat(
-            Heatmap(
-                run_id="",
-                stat="update_ratio",
-                layers=[],
-                steps=[],
-                last_step=0,
-                mean=Floats(),
-                high=Floats(),
-                nonfinite=[],
-            )
-        )
+        return heat(empty(view.stat))
     return heat(view.heatmap, applicable=_with_parameters(view.detail), last_step=view.detail.summary.last_step)
 
 

@@ -6,8 +6,9 @@ from typing import Final
 
 from dash import html
 
-from trainvitals.wire.answers import RunDetail
-from trainvitals_dashboard.parts.cards import pill
+from trainvitals.wire.answers import RunDetail, RunSummary
+from trainvitals_dashboard.parts.addresses import run_path
+from trainvitals_dashboard.parts.cards import Piece, pill
 from trainvitals_dashboard.parts.health import score, state_of, told_health
 from trainvitals_dashboard.theme import STATUS
 
@@ -19,7 +20,7 @@ def run_tabs(run_id: str, tab: str = "") -> html.Nav:
     links = [
         html.A(  # dcc.Link takes no aria-current
             word,
-            href=f"/runs/{run_id}/{name}".rstrip("/"),
+            href=f"{run_path(run_id)}/{name}".rstrip("/"),
             className="tv-tab on" if name == tab else "tv-tab",
             **{"data-go": ""},
             **({"aria-current": "page"} if name == tab else {}),
@@ -31,8 +32,14 @@ def run_tabs(run_id: str, tab: str = "") -> html.Nav:
 
 def run_top(detail: RunDetail, tab: str) -> list[html.Div | html.Nav]:
     """The head of a run's further pages: its name, status and health in one line, and the way to the others."""
-    summary = detail.summary
+    return [
+        html.Div(run_title(detail.summary), id="run-top", className="tv-title"),
+        run_tabs(detail.summary.run_id, tab),
+    ]
+
+
+def run_title(summary: RunSummary) -> list[Piece]:
+    """Name, status and health."""
     token = STATUS[state_of(told_health(summary))][0]
     health = html.Span(["Health ", html.B(score(summary), className=f"tv-num tv-{token}")], className="tv-sub")
-    title = [html.H1(summary.name, className="tv-h1"), pill(summary.status), health]
-    return [html.Div(title, className="tv-title"), run_tabs(summary.run_id, tab)]
+    return [html.H1(summary.name, className="tv-h1"), pill(summary.status), health]

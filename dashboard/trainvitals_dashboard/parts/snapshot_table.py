@@ -35,7 +35,7 @@ def snapshot_table(run_id: str, rows: Sequence[LayerRow], snapshot: Snapshot | N
     told = numbers_of(snapshot)
     head = html.Tr([html.Th("Layer", scope="col"), *(html.Th(words.stat(stat), scope="col") for stat in stats)])
     lines = [_line(run_id, row, stats, told.get(row.name, {})) for row in rows[:MOST_ROWS]]
-    at = {"data-step": f"{snapshot.step:,}"}
+    at = {"data-step": f"{snapshot.step:,}", "data-run": run_id}
     table = html.Table([html.Thead(head), html.Tbody(lines)], className="tv-table", **at)
     if len(rows) <= MOST_ROWS:
         return [table]

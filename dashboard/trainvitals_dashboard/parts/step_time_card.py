@@ -24,7 +24,7 @@ def step_time_card(curves: Mapping[str, Curve]) -> html.Section:
         return card("Where a step’s time goes", html.Div(html.Span(said), className="tv-none"))
     plot = graph("g-step-time", step_time(curves), height=HEIGHT_PX, label="Parts of a step's time over steps")
     key = legend([*((word, colour, "fi") for name, (word, colour) in PARTS.items() if name in curves), _WHOLE_KEY])
-    body = [html.P(where_time_goes(curves), className="tv-sys-said"), plot]
+    body = [html.P(where_time_goes(curves), id="said-step-time", className="tv-sys-said"), plot]
     return card("Where a step’s time goes", body, right=key, name="tv-steptime")
 
 

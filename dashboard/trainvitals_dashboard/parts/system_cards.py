@@ -13,6 +13,7 @@ from trainvitals.wire.answers import Curve, RunDetail
 from trainvitals_dashboard import words
 from trainvitals_dashboard.figures.lines import single, values
 from trainvitals_dashboard.figures.step_time import BUDGET, overhead
+from trainvitals_dashboard.parts.addresses import run_path
 from trainvitals_dashboard.parts.cards import Piece, card, graph, legend
 from trainvitals_dashboard.parts.settings_card import environment_table
 
@@ -29,7 +30,7 @@ def throughput_card(curves: Mapping[str, Curve]) -> Piece:
     plot = graph(
         "g-throughput", single(curves[name], name=words.metric(name)), height=SMALL_PX, label=words.metric(name)
     )
-    return card("Throughput", [html.P(how_fast(curves[name]), className="tv-sys-said"), plot])
+    return card("Throughput", [html.P(how_fast(curves[name]), id="said-throughput", className="tv-sys-said"), plot])
 
 
 def how_fast(curve: Curve) -> list[Piece]:
@@ -52,13 +53,14 @@ def overhead_card(curves: Mapping[str, Curve], *, last_step: int | None) -> Piec
         return None
     plot = graph("g-overhead", overhead(curves[name]), height=SMALL_PX, label="What trainvitals costs over steps")
     key = legend([("overhead", "s1", "ln"), (f"budget {BUDGET:.0%}", "warn", "do")])
-    body = [html.P(what_it_costs(curves[name], last_step=last_step), className="tv-sys-said"), plot]
+    body = [html.P(what_it_costs(curves[name], last_step=last_step), id="said-overhead", className="tv-sys-said"), plot]
     return card("What trainvitals costs", body, right=key)
 
 
 def what_it_costs(curve: Curve, *, last_step: int | None) -> list[Piece]:
     """The newest share, and why it may be above the budget."""
     mean = values(curve.mean)
+    mean = mean[np.isfinite(mean)]
     if not len(mean):
         return ["Nothing was measured yet."]
     share = float(mean[-1])
@@ -112,5 +114,5 @@ def _small(name: str, curve: Curve) -> html.Div:
 def environment_card(detail: RunDetail) -> html.Section:
     """Where it ran."""
     table = environment_table(detail)
-    way = dcc.Link("Settings", href=f"/runs/{detail.summary.run_id}", className="tv-all")
+    way = dcc.Link("Settings", href=run_path(detail.summary.run_id), className="tv-all")
     return card("Environment", table or _none("Where it ran is not known."), right=way, name="tv-settings")
