@@ -6,16 +6,15 @@ import asyncio
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from http import HTTPStatus
 from typing import Final
 
 from trainvitals.wire.answers import Curve, RunDetail
 from trainvitals_dashboard import words
-from trainvitals_dashboard.api import Api, ApiError
+from trainvitals_dashboard.figures.compare import FEW
 from trainvitals_dashboard.gathering import loss_metric
+from trainvitals_dashboard.kept_runs import KeptRuns
 
 MOST_RUNS: Final = 40
-FEW_RUNS: Final = 5  # that are drawn with all their points
 POINTS: Final = (1000, 400)  # of a curve among few runs, and among many
 SHORT_ID: Final = 8  # characters
 
@@ -63,17 +62,18 @@ def names_of(runs: Sequence[tuple[str, str]]) -> dict[str, str]:
     return {run_id: name if often[name] == 1 else f"{name} · {run_id[:SHORT_ID]}" for run_id, name in runs}
 
 
-async def gather_comparison(api: Api, chosen: Sequence[str], *, metric: str = "", baseline: str = "") -> Compared:
+async def gather_comparison(runs: KeptRuns, chosen: Sequence[str], *, metric: str = "", baseline: str = "") -> Compared:
     """``metric``: of all runs; none is the loss of each, as its own page finds it. A ``baseline`` that is not among the
     runs is the first of them. Raises ApiError where the server cannot answer; a run that is no more is told as such."""
     every = list(dict.fromkeys(chosen))
     kept = every[:MOST_RUNS]
-    found = await asyncio.gather(*(_or_gone(api, run_id) for run_id in kept))
+    found = await runs.details(kept)
     details = [detail for detail in found if detail is not None]
     metrics = {detail.summary.run_id: metric or loss_metric(detail) for detail in details}
     logged = [detail.summary.run_id for detail in details if metrics[detail.summary.run_id] in detail.metrics]
-    points = POINTS[len(logged) > FEW_RUNS]
-    curves = await asyncio.gather(*(api.metric_curve(name, metrics[name], points=points) for name in logged))
+    points = POINTS[len(logged) > FEW]
+    by_id = {detail.summary.run_id: detail for detail in details}
+    curves = await asyncio.gather(*(runs.curve(by_id[name], metrics[name], points=points) for name in logged))
     known = [detail.summary.run_id for detail in details]
     return Compared(
         details=details,
@@ -84,12 +84,3 @@ async def gather_comparison(api: Api, chosen: Sequence[str], *, metric: str = ""
         baseline=baseline if baseline in known else next(iter(known), ""),
         beyond=len(every) - len(kept),
     )
-
-
-async def _or_gone(api: Api, run_id: str) -> RunDetail | None:
-    try:
-        return await api.run(run_id)
-    except ApiError as error:
-        if error.status != HTTPStatus.NOT_FOUND:
-            raise
-        return None

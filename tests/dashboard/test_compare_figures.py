@@ -28,6 +28,7 @@ from trainvitals_dashboard.figures.layer_ratio import (
     ratio_scale,
     times,
 )
+from trainvitals_dashboard.figures.lines import single
 from trainvitals_dashboard.figures.outcomes import ParallelAxis, RunOutcome, is_log, parallel, read, scatter
 
 NAN, INF = math.nan, math.inf
@@ -269,3 +270,26 @@ def test_parallel_axes_go_from_lowest_to_highest_and_name_both() -> None:
     said = [note.text for note in figure.layout.annotations]
     assert said == ["<b>lr</b> (log)", "0.01", "1.0e-4", "<b>loss</b>", "3", "1"]
     assert all(one.yshift != other.yshift for one, other in pairwise(figure.layout.annotations[::3]))
+
+
+def test_names_are_shown_letter_by_letter() -> None:
+    odd, shown = "<b>%{y} & co", "&lt;b&gt;%&#123;y} &amp; co"
+    named = compared([RunLine(name=odd, curve=curve([2.0, NAN]), place=0)], metric="Loss", against=odd)
+    outcomes = [RunOutcome(name=odd, place=0, value=1.0)]
+    axes = scatter(outcomes, [1.0], setting=odd, outcome="Last loss").layout
+    lines = parallel(outcomes, [ParallelAxis(title=odd, numbers=[1.0])])
+
+    told = [trace.hovertemplate for trace in named.data if trace.hovertemplate]
+    assert len(told) == 2
+    assert all(template.startswith(f"{shown} <b>") for template in told)
+    assert named.layout.yaxis.title.text == f"Loss minus that of {shown}"
+    assert axes.xaxis.title.text == shown
+    assert lines.data[0].hovertemplate.startswith(f"<b>{shown}</b><br>{shown} 1")
+    assert lines.layout.annotations[0].text == f"<b>{shown}</b>"
+    assert single(curve([1.0]), name=odd).data[2].hovertemplate.startswith(shown)
+
+
+def test_a_logarithmic_axis_of_one_value_is_drawn() -> None:
+    alone = [RunLine(name="net", curve=curve([2.0, 2.0]), place=0)]
+
+    assert compared(alone, metric="Loss", log=True).layout.yaxis.type == "log"

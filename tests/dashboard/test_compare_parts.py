@@ -13,7 +13,7 @@ from trainvitals.wire.answers import MetricLast, RunDetail, RunSummary
 from trainvitals.wire.messages import OptimizerInfo, ParameterGroup
 from trainvitals_dashboard.comparing import Compared, names_of
 from trainvitals_dashboard.differences import differing, numeric
-from trainvitals_dashboard.parts.compare_curves import CurveView, curves_card, curves_figure, run_list
+from trainvitals_dashboard.parts.compare_curves import CurveView, curves_card, curves_figure, run_list, run_numbers
 from trainvitals_dashboard.parts.compare_head import THEIR_LOSS, metric_of, metrics, said
 from trainvitals_dashboard.parts.compare_outcomes import left_out, outcome_cards
 from trainvitals_dashboard.parts.compare_pair import drawn, pair_bar, pair_card, pair_said
@@ -79,6 +79,8 @@ def test_the_table_has_a_column_for_each_run_and_says_what_became_of_it() -> Non
     table = settings_table(found, [])
 
     assert [column["href"] for column in table["runs"]] == ["/runs/a", "/runs/b"]
+    odd = settings_table(together(run("a/b?c")), [])
+    assert odd["runs"][0]["href"] == "/runs/a%2Fb%3Fc"
     assert table["base"] == 1
     assert outcome_rows(found)[0] == ["Loss, last", ["1", "NaN"]]
     assert outcome_rows(found)[3][1][0]["word"] == "–"
@@ -118,6 +120,24 @@ def test_the_list_tells_last_values_and_how_far_they_are_from_the_baseline() -> 
     rows = parts(run_list(together(run("a"), run("b", last=2.0)), ()), "Button")
 
     assert [texts(row) for row in rows] == [["net a", "1", "baseline"], ["net b", "2", "+1"]]
+
+
+def test_numbers_are_told_by_run_so_that_rows_can_stay() -> None:
+    assert run_numbers(together(run("a"), run("b", last=2.0))) == {"a": ["1"], "b": ["2", "+1"]}
+
+
+def test_a_link_leads_to_a_run_whatever_its_id() -> None:
+    (link,) = parts(run_list(together(run("a/b?c")), ()), "Link")
+
+    assert link.href == "/runs/a%2Fb%3Fc"
+
+
+def test_differences_have_no_switch_of_the_logarithmic_axis_but_keep_its_state() -> None:
+    found = together(run("a"), run("b"))
+    for differences in (False, True):
+        view = CurveView(differences=differences, log=True)
+        (switch,) = (one for one in parts(curves_card(found, view), "Switch") if one.id == "compare-log")
+        assert (switch.checked, switch.disabled) == (True, differences)
 
 
 def test_a_run_that_ended_in_nan_is_no_distance_from_the_baseline() -> None:

@@ -5,8 +5,8 @@
   const USUAL = {text: '', smooth: 'off', y: 'linear', x: 'step'}, CONFIG = {displaylogo: false, responsive: true, doubleClick: 'autosize', displayModeBar: false};
   const set = (id, props) => window.dash_clientside.set_props(id, props);
   const places = () => [...document.querySelectorAll('.tv-mc')], plotOf = place => place.querySelector('.js-plotly-plot');
-  const folded = new Map(), drawn = new WeakMap(), nearby = new Set(), waiting = new Map();
-  let look = {...USUAL}, version = 0, heard = 0, askedAt = 0, asked = [], drawing = false;
+  const folded = new WeakMap(), drawn = new WeakMap(), nearby = new Set(), waiting = new Map();
+  let look = {...USUAL}, version = 0, heard = 0, askedAt = 0, asked = [], drawing = false, shownIn = null;
 
   // ---- what is there
   function make(tag, className, text, attributes = {}) {
@@ -30,6 +30,7 @@
   }
   function build(groups) { // what is there already stays, with its chart
     const root = document.getElementById('metrics-places');
+    if (root !== shownIn) { shownIn = root; askedAt = 0; waiting.clear(); } // the page was left: nobody answers what it asked
     const old = new Map([...root.children].map(group => [group.dataset.prefix, group])), there = new Map(places().map(place => [place.dataset.metric, place]));
     arrange(root, groups.map(told => {
       const group = old.get(told.prefix) || newGroup(told);
@@ -125,17 +126,19 @@
       group.hidden = !here;
       shown += here;
       group.querySelector('.tv-mg-count').textContent = here < inside.length ? `${here} of ${inside.length}` : `${here}`;
-      unfold(group, words.length > 0);
+      unfold(group, words.join(' '));
     });
     const count = all === 1 ? '1 metric' : `${all.toLocaleString('en')} metrics`;
     if (document.getElementById('metrics-count')) set('metrics-count', {children: words.length ? `${shown} of ${count}` : count});
     const none = document.getElementById('metrics-none');
     if (none) none.hidden = shown > 0 || !all;
   }
-  function unfold(group, searching) { // what is found is seen; afterwards the group is as it was
-    const fold = group.dataset.fold;
-    if (searching) { if (!folded.has(fold)) folded.set(fold, group.open); group.open = true; }
-    else if (folded.has(fold)) { group.open = folded.get(fold); folded.delete(fold); }
+  function unfold(group, sought) { // what is found is seen; afterwards the group is as it was
+    const fold = `metrics ${sought && `found ${sought} `}${group.dataset.prefix}`;
+    if (group.dataset.fold === fold) return;
+    group.dataset.fold = fold; // 25-folds.js keeps by this name what was folded by hand: of a search apart
+    if (sought) { if (!folded.has(group)) folded.set(group, group.open); group.open = true; }
+    else if (folded.has(group)) { group.open = folded.get(group); folded.delete(group); }
   }
 
   // ---- the numbers above a chart that grows

@@ -10,6 +10,10 @@
     if (`?${search}` !== location.search) history.replaceState(history.state, '', `${location.pathname}${search && '?'}${search}${location.hash}`);
   }
   const asked = () => Object.fromEntries(query());
+  const SLOWER_EVERY_MS = 20000; // what costs more than curves, as a heatmap of all layers does
+  let sent = null, slowly = 0, slower = 0;
+  // what was asked last, as long as it is unanswered: the page shows what was there before
+  const unanswered = live => sent && sent.body === document.getElementById('compare-body') && sent.live === JSON.stringify(live) ? sent : null;
 
   window.dash_clientside.trainvitals.compareLink = rows => {
     const chosen = (rows || []).slice(0, MOST_RUNS).map(row => row.run_id);
@@ -20,17 +24,33 @@
     choose: (runs, metric, baseline, live) => {
       const chosen = runs || [], named = metric === THEIR_LOSS ? '' : metric || '';
       // deleted runs are no choice, and stay in the address until another choice is made
-      const isSame = chosen.join() === live.alive.join();
+      const now = unanswered(live) || {runs: live.alive.join(), metric: live.metric, base: live.baseline};
+      const isSame = chosen.join() === now.runs;
       const base = chosen.includes(baseline) ? baseline : chosen[0] || '';
       keep({runs: isSame ? asked().runs : chosen.join(','), metric: named, baseline: base === chosen[0] ? '' : base});
-      return isSame && named === live.metric && base === live.baseline ? nothing() : asked();
+      if (isSame && named === now.metric && base === now.base) return nothing();
+      sent = {body: document.getElementById('compare-body'), live: JSON.stringify(live), runs: chosen.join(), metric: named, base};
+      return asked();
+    },
+    alive: (alive, live) => { // one was deleted: columns, colours and the baseline are others
+      if (alive.join() !== live.alive.join()) window.dash_clientside.set_props('compare-asked', {data: {...asked(), at: Date.now()}});
+      return nothing();
+    },
+    slower: () => {
+      if (!slower) slower = setTimeout(() => {
+        slower = 0; slowly = Date.now();
+        if (document.getElementById('g-compare')) window.dash_clientside.set_props('compare-slower', {data: slowly});
+      }, Math.max(0, slowly + SLOWER_EVERY_MS - Date.now()));
+      return nothing();
     },
     curves: (kind, smooth, log) => {
       const by = (window.dash_clientside.callback_context.triggered[0] || {}).prop_id || '';
+      window.dash_clientside.set_props('compare-log', {disabled: kind === 'difference'});
       keep({show: kind === 'difference' ? kind : '', smooth: smooth ? '' : '0', ...(by.startsWith('compare-log') ? {log: log ? '1' : '0'} : {})});
       return nothing();
     },
     pair: stat => { keep({stat}); return nothing(); },
+    numbers: told => { tell(told); return nothing(); },
     table: (table, outcomes) => { drawTable(table, outcomes); return nothing(); },
     outcomes: (setting, outcome) => { keep({setting, outcome: outcome === 'last' ? '' : outcome}); return nothing(); },
   };
@@ -71,14 +91,28 @@
     window.dispatchEvent(new CustomEvent('_dashprivate_pushstate'));
   });
 
-  // ---- the list of runs
-  function show(row, isShown) {
-    row.setAttribute('aria-pressed', String(isShown));
-    const plot = document.querySelector('#g-compare .js-plotly-plot');
-    const traces = ((plot && plot.data) || []).flatMap((trace, index) => (trace.uid || '').endsWith(`-run${row.dataset.comparePlace}`) ? [index] : []);
+  // ---- the list of runs: its rows stay while their numbers change, and with them the focus
+  function tell(told) {
+    for (const row of document.querySelectorAll('[data-compare-run]')) {
+      const numbers = told && told[row.dataset.compareRun];
+      if (numbers) row.querySelectorAll('.tv-num').forEach((at, index) => { if (at.textContent !== numbers[index]) at.textContent = numbers[index]; });
+    }
+  }
+  function show(row) { // and once more after each drawing, for a figure may have been asked for before the click
+    const plot = document.querySelector('#g-compare .js-plotly-plot'), isShown = row.getAttribute('aria-pressed') !== 'false';
+    const traces = ((plot && plot.data) || []).flatMap((trace, index) => (trace.uid || '').endsWith(`-run${row.dataset.comparePlace}`) && (trace.visible !== false) !== isShown ? [index] : []);
     if (traces.length) Plotly.restyle(plot, {visible: isShown}, traces);
   }
+  const watched = new WeakSet();
+  function watch() {
+    for (const plot of document.querySelectorAll('#g-compare .js-plotly-plot, #g-scatter .js-plotly-plot, #g-parallel .js-plotly-plot')) {
+      if (watched.has(plot) || !plot.on) continue;
+      watched.add(plot);
+      plot.on('plotly_afterplot', () => { document.querySelectorAll('[data-compare-run]').forEach(show); point(pointed); });
+    }
+  }
   function point(place) {
+    watch();
     for (const trace of document.querySelectorAll('#g-compare g.trace, #g-scatter g.trace, #g-parallel g.trace')) {
       const names = [...trace.classList].filter(name => /-run\d+$/.test(name));
       trace.classList.toggle('tv-cmp-faint', place !== null && names.length > 0 && !names.some(name => name.endsWith(`-run${place}`)));
@@ -87,7 +121,9 @@
   document.addEventListener('click', event => {
     const row = event.target.closest?.('[data-compare-run]');
     if (!row) return;
-    show(row, row.getAttribute('aria-pressed') !== 'true');
+    row.setAttribute('aria-pressed', String(row.getAttribute('aria-pressed') !== 'true'));
+    watch();
+    show(row);
     const hidden = [...document.querySelectorAll('[data-compare-run][aria-pressed=false]')].map(one => one.dataset.compareRun);
     keep({hidden: hidden.join(',')});
     window.dash_clientside.set_props('compare-hidden', {data: hidden});

@@ -14,8 +14,17 @@ from numpy.typing import NDArray
 from trainvitals.wire.answers import Curve
 from trainvitals.wire.floats import Floats
 from trainvitals_dashboard.figures.emptiness import say_if_empty
-from trainvitals_dashboard.figures.lines import LONE_PX, MAX_MARKS, SMOOTHED_FROM_POINTS, SMOOTHING, smooth, values
-from trainvitals_dashboard.figures.steps import step_axis
+from trainvitals_dashboard.figures.lines import (
+    LONE_PX,
+    SMOOTHED_FROM_POINTS,
+    SMOOTHING,
+    log_options,
+    marks,
+    smooth,
+    steps_of,
+    values,
+)
+from trainvitals_dashboard.figures.plain import plain
 from trainvitals_dashboard.theme import SERIES, TEMPLATE, TOKENS
 
 DASHES: Final[tuple[tuple[int, ...], ...]] = (  # pixels drawn and left out, by turns; the first is a whole line
@@ -28,12 +37,11 @@ DASHES: Final[tuple[tuple[int, ...], ...]] = (  # pixels drawn and left out, by 
     (12, 3, 4, 3),
     (3, 6),
 )
-FEW: Final = 5  # runs: of more the spread is left out, and hovering tells of one alone
+FEW: Final = 5  # runs: of more points are fewer, the spread is left out, and hovering tells of one alone
 WIDTH_PX: Final = (1.9, 1.3)  # of a curve among few, and among many
 BASELINE_PX: Final = 3.2
 MANY_OPACITY: Final = 0.8
 LOG_FROM: Final = 1000  # highest over lowest: then nothing would be seen of the lower on a linear axis
-LABELLED_DECADES: Final = 5
 
 Numbers = NDArray[np.float32]
 
@@ -105,11 +113,11 @@ def compared(
         margin={"l": 66 if against else 52},
         hovermode="x" if few else "closest",
         hoverdistance=10 if few else 20,
-        xaxis=_steps([line.curve for line in lines]),
+        xaxis=steps_of([line.curve for line in lines]),
         yaxis=_log_axis(lines) if is_log else {"nticks": 7, "exponentformat": "e", "minexponent": 4},
     )
     if against:
-        title = {"text": f"{metric} minus that of {against}", "font": {"size": 11}, "standoff": 6}
+        title = {"text": plain(f"{metric} minus that of {against}"), "font": {"size": 11}, "standoff": 6}
         figure.update_yaxes(title=title, zeroline=True)
     say_if_empty(figure, is_empty=not any(line.curve.steps for line in lines))
     return figure
@@ -137,16 +145,8 @@ def _lowest(lines: Sequence[RunLine], *, positive: bool) -> float:
 def _log_axis(lines: Sequence[RunLine]) -> dict[str, Any]:  # Any: plotly's own
     shown = np.concatenate([_shown(line.curve) for line in lines])
     positive = shown[shown > 0].astype(np.float64)
-    decades = float(np.log10(positive.max() / positive.min()))
-    many = {"dtick": max(1, int(np.ceil(decades / LABELLED_DECADES))), "exponentformat": "power"}
-    # within a decade powers of ten would leave the axis without a label
-    return {"type": "log", "uirevision": "log"} | (many if decades >= 2 else {"nticks": 6})
-
-
-def _steps(curves: Sequence[Curve]) -> dict[str, Any]:  # Any: plotly's own
-    starts = [curve.steps[0] for curve in curves if curve.steps]
-    ends = [curve.last_steps[-1] for curve in curves if curve.last_steps]
-    return step_axis(min(starts, default=None), max(ends, default=None))
+    low, high = float(positive.min()), float(positive.max())
+    return log_options(low, high) if high > low else {"type": "log", "uirevision": "log"}
 
 
 def _traces(line: RunLine, *, few: bool, smoothed: bool, log: bool) -> list[go.Scatter]:
@@ -193,26 +193,11 @@ def _line(line: RunLine, series: Numbers, *, part: str, few: bool, faint: bool =
         line={"color": TOKENS[colour][0], "width": width, "dash": "solid" if faint else dash_word(dashes)},
         visible=not line.is_hidden,
         hoverinfo="skip" if faint else None,
-        hovertemplate=None if faint else f"{line.name} <b>%{{y:.4g}}</b>{step}<extra></extra>",
+        hovertemplate=None if faint else f"{plain(line.name)} <b>%{{y:.4g}}</b>{step}<extra></extra>",
     )
 
 
 def _marks(line: RunLine, bottom: float) -> go.Scatter:
-    """A cross where a run's values were not finite, at the height of its last one that was; of many an even choice."""
     colour, _ = look(line.place)
-    mean, where = values(line.curve.mean), np.flatnonzero(np.asarray(line.curve.nonfinite))
-    if len(where) > MAX_MARKS:
-        where = where[np.unique(np.linspace(0, len(where) - 1, MAX_MARKS).astype(int))]
-    finite = np.flatnonzero(np.isfinite(mean))
-    before = np.clip(np.searchsorted(finite, where, side="right") - 1, 0, None)
-    return go.Scatter(
-        x=np.asarray(line.curve.steps)[where],
-        y=mean[finite[before]] if len(finite) else np.full(len(where), bottom, np.float32),
-        name=f"{line.name} not finite",
-        uid=f"{colour}-nonfinite-run{line.place}",
-        mode="markers",
-        marker={"symbol": "x", "size": 8, "color": TOKENS[colour][0]},
-        visible=not line.is_hidden,
-        hovertemplate=f"{line.name} <b>not finite</b> at step %{{x:,}}<extra></extra>",
-        cliponaxis=False,
-    )
+    crosses = marks(line.curve, bottom, line.name, f"-run{line.place}", colour=colour)
+    return crosses.update(name=f"{line.name} not finite", visible=not line.is_hidden)

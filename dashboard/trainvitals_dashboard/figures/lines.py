@@ -15,6 +15,7 @@ from trainvitals.wire.floats import Floats
 from trainvitals.wire.messages import Finding
 from trainvitals_dashboard.figures.emptiness import say_if_empty
 from trainvitals_dashboard.figures.lanes import LANES_DOMAIN, PLOT_DOMAIN, add_lanes
+from trainvitals_dashboard.figures.plain import plain
 from trainvitals_dashboard.figures.steps import FEW_TICKS, TICKS, step_axis
 from trainvitals_dashboard.theme import SERIES, TEMPLATE, TOKENS
 
@@ -69,7 +70,7 @@ def loss(
         template=TEMPLATE,
         uirevision="loss",
         meta=_live(followed) if live else {},
-        xaxis=_step_axis(shown, last_step or 0, *(finding.last_step for finding in findings)),
+        xaxis=steps_of(shown, last_step or 0, *(finding.last_step for finding in findings)),
         yaxis={**axis.options, "domain": PLOT_DOMAIN if findings else [0, 1]},
         yaxis2={"domain": LANES_DOMAIN, "range": [0, 1], "fixedrange": True, "visible": False, "anchor": "x"},
     )
@@ -99,7 +100,7 @@ def single(
         uirevision=name,
         meta=_live(followed, ticks=FEW_TICKS) if live else {},
         margin={"l": 52, "r": 10, "t": 6, "b": 24},
-        xaxis=_step_axis([curve], ticks=FEW_TICKS),
+        xaxis=steps_of([curve], ticks=FEW_TICKS),
         yaxis={**axis.options, "nticks": 4},
     )
     if mark is not None:
@@ -124,7 +125,7 @@ def overlay(curves: Sequence[NamedCurve], *, log: bool = False, live: bool = Fal
         template=TEMPLATE,
         uirevision="overlay",
         meta=_live(followed) if live else {},
-        xaxis=_step_axis(shown),
+        xaxis=steps_of(shown),
         yaxis=axis.options,
     )
     say_if_empty(figure, is_empty=not any(curve.steps for curve in shown))
@@ -140,19 +141,19 @@ def ranks(curves: Sequence[Curve], *, apart: Sequence[int], metric: str) -> go.F
     faint = max(0.3, 0.9 - len(curves) / 40)
     ordered = sorted(curves, key=lambda curve: (curve.rank in apart, curve.rank == 0))
     lines = [_rank_line(curve, colours[curve.rank], faint=faint) for curve in ordered]
-    marks = [
-        _marks(curve, axis, f"rank {curve.rank}", f"-{curve.rank}", colour="crit")
+    crosses = [
+        marks(curve, axis.bottom, f"rank {curve.rank}", f"-{curve.rank}", colour="crit")
         for curve in ordered
         if any(curve.nonfinite)
     ]
     return go.Figure(
-        [*lines, *marks],
+        [*lines, *crosses],
         {
             "template": TEMPLATE,
             "uirevision": metric,
             "hovermode": "closest",
             "hoverdistance": 20,
-            "xaxis": _step_axis(curves),
+            "xaxis": steps_of(curves),
             "yaxis": axis.options,
         },
     )
@@ -220,7 +221,7 @@ def _value_axis(curves: Iterable[Curve], *, log_from: float | None, gaps: bool =
     if log_from is not None and len(positive) and (gaps or len(positive) == len(shown)):
         low, high = float(positive.min()), float(positive.max())
         if high > log_from * low:
-            return _Axis(options=_log_options(low, high), log=True, bottom=low)
+            return _Axis(options=log_options(low, high), log=True, bottom=low)
     low, high = (float(shown.min()), float(shown.max())) if len(shown) else (0.0, 0.0)
     form = "SI" if LARGE <= max(abs(low), abs(high)) < TOO_LARGE else "e"  # bytes read as 347.1M
     options: dict[str, Any] = {"nticks": 6, "tickformat": "", "exponentformat": form, "minexponent": 4}
@@ -230,7 +231,8 @@ def _value_axis(curves: Iterable[Curve], *, log_from: float | None, gaps: bool =
     return _Axis(options=options, log=False, bottom=low)
 
 
-def _log_options(low: float, high: float) -> dict[str, Any]:  # Any: plotly's own
+def log_options(low: float, high: float) -> dict[str, Any]:  # Any: plotly's own
+    """A logarithmic axis with a few labels, whatever lies between; ``low`` is above 0 and below ``high``."""
     if high <= LOG_FROM * low:  # powers of ten alone would be too few labels, and of little also 1, 2 and 5
         dtick = "D2" if high > LABELS_BY_STEP_TO * low else f"L{_round_step((high - low) / 3):g}"
         return {"type": "log", "dtick": dtick, "tickformat": "~g", "uirevision": "log"}
@@ -251,7 +253,7 @@ def _round_step(about: float) -> float:
     return next(factor * power for factor in (5, 2, 1) if factor * power <= about * (1 + 1e-9))
 
 
-def _step_axis(curves: Sequence[Curve], *ends: int, ticks: int = TICKS) -> dict[str, Any]:  # Any: plotly's own
+def steps_of(curves: Sequence[Curve], *ends: int, ticks: int = TICKS) -> dict[str, Any]:  # Any: plotly's own
     """Of the curves, and as far as ``ends``."""
     starts = [curve.steps[0] for curve in curves if curve.steps]
     last = max([*map(_last_step, curves), *ends], default=None)
@@ -290,7 +292,7 @@ def _add_curve(
         lines.append(_line(steps, average, colour, name, uid=f"{colour}-smooth{key}", faint=False))
         followed.append({"trace": start + 3, "metric": curve.metric, "span": span, "log": axis.log})
     figure.add_traces(lines)
-    figure.add_trace(_marks(curve, axis, name if key else "", key, colour=colour if key else "crit"))
+    figure.add_trace(marks(curve, axis.bottom, name if key else "", key, colour=colour if key else "crit"))
     followed.append({"trace": len(figure.data) - 1, "metric": curve.metric, "nonfinite": MAX_MARKS})
     return followed
 
@@ -309,18 +311,19 @@ def _line(steps: Any, series: Numbers, colour: str, name: str, *, uid: str, fain
         opacity=0.38 if faint else 1.0,
         line={"color": TOKENS[colour][0], "width": 1.0 if faint else 2.0},
         hoverinfo="skip" if faint else None,
-        hovertemplate=None if faint else f"{name} <b>%{{y:.4g}}</b><extra></extra>",
+        hovertemplate=None if faint else f"{plain(name)} <b>%{{y:.4g}}</b><extra></extra>",
     )
 
 
-def _marks(curve: Curve, axis: _Axis, name: str, key: str, *, colour: str) -> go.Scatter:
-    """A cross where values were not finite, at the height of the last one that was; of many an even choice."""
+def marks(curve: Curve, bottom: float, name: str, key: str, *, colour: str) -> go.Scatter:
+    """A cross where values were not finite, at the height of the last one that was, or the ``bottom``; of many an even
+    choice."""
     mean = values(curve.mean)
     where = np.flatnonzero(np.asarray(curve.nonfinite))
     where = where[np.unique(np.linspace(0, len(where) - 1, MAX_MARKS).astype(int))] if len(where) > MAX_MARKS else where
     finite = np.flatnonzero(np.isfinite(mean))
     before = np.searchsorted(finite, where, side="right") - 1
-    heights = mean[finite[np.clip(before, 0, None)]] if len(finite) else np.full(len(where), axis.bottom, np.float32)
+    heights = mean[finite[np.clip(before, 0, None)]] if len(finite) else np.full(len(where), bottom, np.float32)
     return go.Scatter(
         x=np.asarray(curve.steps)[where] if len(where) else [],
         y=heights,
@@ -328,7 +331,7 @@ def _marks(curve: Curve, axis: _Axis, name: str, key: str, *, colour: str) -> go
         uid=f"{colour}-nonfinite{key}",
         mode="markers",
         marker={"symbol": "x", "size": 8, "color": TOKENS[colour][0]},
-        hovertemplate=f"{name} <b>not finite</b> at step %{{x:,}}<extra></extra>".lstrip(),
+        hovertemplate=f"{plain(name)} <b>not finite</b> at step %{{x:,}}<extra></extra>".lstrip(),
         cliponaxis=False,
     )
 

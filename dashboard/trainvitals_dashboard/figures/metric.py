@@ -75,20 +75,16 @@ class Clock:
         return there
 
 
-def metric_chart(
-    curve: Curve, *, look: Look, name: str, clock: Clock | None = None, live: bool = True, colour: str = "s1"
-) -> go.Figure:
+def metric_chart(curve: Curve, *, look: Look, name: str, clock: Clock | None = None) -> go.Figure:
     """The metric, with its envelope. Values of 0 and below have no place on a logarithmic axis: a metric that has such
     keeps a linear one. By time it does not grow by itself; without a clock it is by steps."""
     smoothing = SMOOTHINGS[look.smoothing]
     figure = single(
         curve,
-        colour=colour,
         log=look.log and has_logarithms(curve),
         log_from=ANY_RANGE,
         smoothing=smoothing,
         name=f"{name}, smoothed" if smoothing else name,
-        live=live,
     )
     # what was zoomed into stays in view, whatever the smoothing is
     figure.update_layout(meta={**(figure.layout.meta or {}), "points": len(curve.steps)}, uirevision=curve.metric)

@@ -15,6 +15,7 @@ from trainvitals_dashboard import words
 from trainvitals_dashboard.figures.compare import BASELINE_PX, FEW, WIDTH_PX, dash_word, last_finite, look
 from trainvitals_dashboard.figures.emptiness import say_if_empty
 from trainvitals_dashboard.figures.lines import values
+from trainvitals_dashboard.figures.plain import plain
 from trainvitals_dashboard.theme import TEMPLATE, TOKENS
 
 Reading = Literal["last", "lowest", "highest"]
@@ -78,7 +79,7 @@ def scatter(outcomes: Sequence[RunOutcome], numbers: Sequence[float], *, setting
         uirevision=f"{setting}{outcome}",
         hovermode="closest",
         margin={"l": 64, "r": 14, "t": 8, "b": 40},
-        xaxis=_axis(axes["x"], f"{setting}"),
+        xaxis=_axis(axes["x"], setting),
         yaxis=_axis(axes["y"], outcome),
     )
     say_if_empty(figure, is_empty=not pairs)
@@ -86,7 +87,7 @@ def scatter(outcomes: Sequence[RunOutcome], numbers: Sequence[float], *, setting
 
 
 def _axis(numbers: Sequence[float], title: str) -> dict[str, Any]:  # Any: plotly's own
-    named = {"title": {"text": title, "font": {"size": 11}, "standoff": 8}}
+    named = {"title": {"text": plain(title), "font": {"size": 11}, "standoff": 8}}
     if not is_log(numbers):
         return {**named, "nticks": 6}
     decades = math.log10(max(numbers) / min(numbers))
@@ -109,7 +110,7 @@ def _point(one: RunOutcome, number: float) -> go.Scatter:
             "symbol": SYMBOLS[one.place // 5 % len(SYMBOLS)],
             "line": ring,
         },
-        hovertemplate=f"{one.name}<br>%{{x:.4g}} → <b>%{{y:.4g}}</b><extra></extra>",
+        hovertemplate=f"{plain(one.name)}<br>%{{x:.4g}} → <b>%{{y:.4g}}</b><extra></extra>",
         cliponaxis=False,
     )
 
@@ -121,7 +122,7 @@ def parallel(outcomes: Sequence[RunOutcome], axes: Sequence[ParallelAxis]) -> go
     figure = go.Figure()
     for row, one in sorted(enumerate(outcomes), key=lambda pair: pair[1].is_baseline):
         colour, dashes = look(one.place)
-        told = [f"{axis.title} {words.number(axis.numbers[row])}" for axis in axes]
+        told = [f"{plain(axis.title)} {words.number(axis.numbers[row])}" for axis in axes]
         figure.add_scatter(
             x=list(range(len(axes))),
             y=[height[row] for height in heights],
@@ -133,7 +134,7 @@ def parallel(outcomes: Sequence[RunOutcome], axes: Sequence[ParallelAxis]) -> go
                 "width": BASELINE_PX if one.is_baseline else WIDTH_PX[len(outcomes) > FEW],
                 "dash": dash_word(dashes),
             },
-            hovertemplate=f"<b>{one.name}</b><br>{'<br>'.join(told)}<extra></extra>",
+            hovertemplate=f"<b>{plain(one.name)}</b><br>{'<br>'.join(told)}<extra></extra>",
             cliponaxis=False,
         )
     for place, axis in enumerate(axes):
@@ -165,7 +166,7 @@ def _add_ends(figure: go.Figure, place: int, axis: ParallelAxis) -> None:
     figure.add_shape(type="line", x0=place, x1=place, y0=0, y1=1, line=line, layer="below", name="axis")
     text = {"x": place, "xref": "x", "yref": "paper", "showarrow": False, "font": {"size": 11}}
     name = axis.title if len(axis.title) <= LONGEST_TITLE else f"…{axis.title[-LONGEST_TITLE + 1 :]}"
-    title = f"<b>{name}</b>{' (log)' if is_log(axis.numbers) else ''}"
+    title = f"<b>{plain(name)}</b>{' (log)' if is_log(axis.numbers) else ''}"
     figure.add_annotation(**text, y=1, yshift=34 + 15 * (place % 2), text=title)  # else neighbours would touch
     if known:
         figure.add_annotation(**text, y=1, yshift=16, text=words.number(max(known)))

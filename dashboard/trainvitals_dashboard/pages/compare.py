@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping
 from typing import Any, Final
 
@@ -11,7 +12,9 @@ from dash import ClientsideFunction, Dash, Input, Output, State, dcc, html
 from trainvitals_dashboard.api import Api
 from trainvitals_dashboard.comparing import Compared, gather_comparison
 from trainvitals_dashboard.differences import differing, numeric
+from trainvitals_dashboard.kept_runs import KeptRuns
 from trainvitals_dashboard.pages.compare_charts import register_charts, view_in
+from trainvitals_dashboard.pages.compare_outcomes import register_outcomes
 from trainvitals_dashboard.pages.compare_pair import pair_of, register_pair
 from trainvitals_dashboard.parts.cards import Piece
 from trainvitals_dashboard.parts.compare_curves import curves_card
@@ -35,10 +38,11 @@ INPUTS: Final = ("compare-runs", "compare-metric", "compare-baseline")
 
 def register(app: Dash, api: Api) -> None:
     """The page and its callbacks."""
+    kept = KeptRuns(api)
 
     @plainly
     async def layout(**query: str) -> html.Div:
-        found, listed = await gathered(api, query), await api.runs()
+        found, listed = await asyncio.gather(gathered(kept, query), api.runs())
         body = html.Div(await body_of(api, found, query), id="compare-body", className="tv-col")
         choice = [head(listed, found, metric=query.get("metric", "")), dcc.Store(id="compare-asked")]
         return page([*choice, body], live=live_of(found, query))
@@ -58,38 +62,41 @@ def register(app: Dash, api: Api) -> None:
         Output("compare-metric", "data"),
         Output("compare-baseline", "data"),
         Output("compare-baseline", "value"),
+        Output("compare-runs", "value"),
         Input("compare-asked", "data"),
         prevent_initial_call=True,
     )
     async def choose(query: Data) -> tuple[Any, ...]:
-        found = await gathered(api, query)
+        found = await gathered(kept, query)
         body = await body_of(api, found, query)
         names = metrics(found, query.get("metric", ""))
-        return body, live_of(found, query), names, baselines(found), found.baseline or None
+        return body, live_of(found, query), names, baselines(found), found.baseline or None, list(found.names)
 
-    register_charts(app, api)
-    register_pair(app, api)
+    register_charts(app, kept)
+    register_outcomes(app, kept)
+    register_pair(app, kept)
 
 
-async def gathered(api: Api, query: Query) -> Compared:
+async def gathered(kept: KeptRuns, query: Query) -> Compared:
     """The runs that an address names."""
     chosen = [name for name in query.get("runs", "").split(",") if name]
-    return await gather_comparison(api, chosen, metric=query.get("metric", ""), baseline=query.get("baseline", ""))
+    return await gather_comparison(kept, chosen, metric=query.get("metric", ""), baseline=query.get("baseline", ""))
 
 
 async def body_of(api: Api, found: Compared, query: Query) -> list[Piece]:
     """What stands below the choice of runs."""
     if not found.details:
-        return [*said(found), nothing_chosen()]
+        return [said(found), nothing_chosen()]
     kinds = differing(found.details)
     reading = reading_of(query.get("outcome", ""))
     outcomes = outcome_cards(found, numeric(kinds), setting=query.get("setting", ""), reading=reading)
     return [
-        *said(found),
+        said(found),
         curves_card(found, view_in(query)),
         settings_card(found, kinds),
         *await pair_of(api, found, query.get("stat", "")),
         outcomes,
+        *(dcc.Store(id=name) for name in ("compare-alive", "compare-slower")),
         dcc.Store(id="compare-kept"),  # among its inputs: else Dash would take a body that is new for a choice
     ]
 

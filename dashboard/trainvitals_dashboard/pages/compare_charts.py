@@ -1,23 +1,16 @@
-"""The charts of the page that compares runs, drawn anew as they are chosen to be read, and as runs go on."""
+"""The curves of the page that compares runs, and the numbers beside them: drawn anew as they are chosen to be read, and
+every few seconds as runs go on. What costs more follows "compare-slower", a few times a minute."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any
 
-from dash import ClientsideFunction, Dash, Input, Output, State
+from dash import ClientsideFunction, Dash, Input, Output, State, no_update, set_props
 
-from trainvitals_dashboard.api import Api
 from trainvitals_dashboard.comparing import Compared, gather_comparison
-from trainvitals_dashboard.differences import differing, numeric
-from trainvitals_dashboard.parts.compare_curves import CurveView, curves_figure, curves_title, run_list
-from trainvitals_dashboard.parts.compare_outcomes import (
-    left_out,
-    parallel_figure,
-    reading_of,
-    scatter_figure,
-    setting_of,
-)
+from trainvitals_dashboard.kept_runs import KeptRuns
+from trainvitals_dashboard.parts.compare_curves import CurveView, curves_figure, curves_title, run_numbers
 from trainvitals_dashboard.parts.compare_settings import outcome_rows
 
 Data = dict[str, Any]  # what browser stores hold
@@ -33,17 +26,24 @@ def view_in(query: Mapping[str, str]) -> CurveView:
     )
 
 
-async def followed(api: Api, live: Data) -> Compared:
-    """The runs of the page that is open."""
-    return await gather_comparison(api, live["compare"], metric=live["metric"], baseline=live["baseline"])
+async def followed(kept: KeptRuns, live: Data) -> Compared | None:
+    """The runs of the page that is open. None where one of them was deleted meanwhile: then the whole page is asked for
+    anew, for what is drawn of the others has other columns, and maybe another baseline."""
+    found = await gather_comparison(kept, live["compare"], metric=live["metric"], baseline=live["baseline"])
+    if list(found.names) == live["alive"]:
+        return found
+    set_props("compare-alive", {"data": list(found.names)})
+    return None
 
 
-def register_charts(app: Dash, api: Api) -> None:
-    """The callbacks of all charts; what was chosen is kept in the address."""
+def register_charts(app: Dash, kept: KeptRuns) -> None:
+    """The callbacks of the curves, and those in the browser of all charts; what was chosen is kept in the address."""
     for function, inputs in {
         "curves": [("compare-as", "value"), ("compare-smooth", "checked"), ("compare-log", "checked")],
         "pair": [("compare-stat", "value")],
         "outcomes": [("compare-setting", "value"), ("compare-outcome", "value")],
+        "numbers": [("compare-numbers", "data")],
+        "slower": [("live-reload", "data")],
     }.items():
         app.clientside_callback(
             ClientsideFunction("compare", function),
@@ -57,15 +57,21 @@ def register_charts(app: Dash, api: Api) -> None:
         Input("compare-table", "data"),
         Input("compare-outcomes", "data"),
     )
-    _register_curves(app, api)
-    _register_outcomes(app, api)
+    app.clientside_callback(
+        ClientsideFunction("compare", "alive"),
+        Output("compare-kept", "data", allow_duplicate=True),
+        Input("compare-alive", "data"),
+        State("live-run", "data"),
+        prevent_initial_call=True,
+    )
+    _register_curves(app, kept)
 
 
-def _register_curves(app: Dash, api: Api) -> None:
+def _register_curves(app: Dash, kept: KeptRuns) -> None:
     @app.callback(
         Output("g-compare", "figure"),
         Output("compare-title", "children"),
-        Output("compare-list", "children"),
+        Output("compare-numbers", "data"),
         Output("compare-outcomes", "data"),
         Input("live-reload", "data"),
         Input("compare-as", "value"),
@@ -78,26 +84,9 @@ def _register_curves(app: Dash, api: Api) -> None:
     async def redraw(
         _reload: Any, kind: str, smooth: bool, log: bool, hidden: list[str], live: Data
     ) -> tuple[Any, ...]:
-        found = await followed(api, live)
+        found = await followed(kept, live)
+        if found is None:
+            return (no_update,) * 4
         view = CurveView(differences=kind == "difference", smoothed=smooth, log=log, hidden=hidden)
         title = curves_title(found, view)
-        return curves_figure(found, view), title, run_list(found, hidden), outcome_rows(found)
-
-
-def _register_outcomes(app: Dash, api: Api) -> None:
-    @app.callback(
-        Output("g-scatter", "figure"),
-        Output("g-parallel", "figure"),
-        Output("compare-left-out", "children"),
-        Input("compare-setting", "value"),
-        Input("compare-outcome", "value"),
-        State("live-run", "data"),
-        prevent_initial_call=True,
-    )
-    async def redraw_outcomes(name: str, outcome: str, live: Data) -> tuple[Any, ...]:
-        found = await followed(api, live)
-        settings, reading = numeric(differing(found.details)), reading_of(outcome)
-        setting = setting_of(settings, name)
-        assert setting is not None, "the select is there where a setting is"
-        figures = scatter_figure(found, setting, reading), parallel_figure(found, settings, reading)
-        return *figures, left_out(found, reading)
+        return curves_figure(found, view), title, run_numbers(found), outcome_rows(found)

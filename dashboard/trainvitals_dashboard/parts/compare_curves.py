@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from dataclasses import dataclass
+from urllib.parse import quote
 
 import dash_mantine_components as dmc
 import plotly.graph_objects as go
 from dash import dcc, html
 
 from trainvitals_dashboard import words
-from trainvitals_dashboard.comparing import FEW_RUNS, Compared
-from trainvitals_dashboard.figures.compare import RunLine, compared, difference, last_finite, look, spans_decades
+from trainvitals_dashboard.comparing import Compared
+from trainvitals_dashboard.figures.compare import FEW, RunLine, compared, difference, last_finite, look, spans_decades
 from trainvitals_dashboard.parts.cards import Piece, card, graph
 from trainvitals_dashboard.parts.icons import icon
 
@@ -40,7 +41,9 @@ def curves_card(found: Compared, view: CurveView) -> html.Section:
         **{"aria-label": "What is drawn"},
     )
     smooth = dmc.Switch(id="compare-smooth", checked=view.smoothed, label="Smooth", size="xs")
-    log = dmc.Switch(id="compare-log", checked=is_log(found, view), label="Log axis", size="xs")
+    log = dmc.Switch(
+        id="compare-log", checked=is_log(found, view), disabled=view.differences, label="Log axis", size="xs"
+    )
     plot = graph(
         "g-compare",
         curves_figure(found, view),
@@ -48,10 +51,10 @@ def curves_card(found: Compared, view: CurveView) -> html.Section:
         label=f"{found.title} of {len(found.curves)} runs",
     )
     runs = html.Div(run_list(found, view.hidden), id="compare-list", className="tv-cmp-list")
-    hidden = dcc.Store(id="compare-hidden", data=list(view.hidden))
+    stores = [dcc.Store(id="compare-hidden", data=list(view.hidden)), dcc.Store(id="compare-numbers")]
     return card(
         curves_title(found, view),
-        html.Div([html.Div(plot, className="tv-cmp-plot"), runs, hidden], className="tv-cmp-curves"),
+        html.Div([html.Div(plot, className="tv-cmp-plot"), runs, *stores], className="tv-cmp-curves"),
         right=[log, smooth, kind],
         title_id="compare-title",
         name="tv-cmp-card",
@@ -65,7 +68,8 @@ def curves_title(found: Compared, view: CurveView) -> str:
 
 
 def is_log(found: Compared, view: CurveView) -> bool:
-    """Whether the axis is logarithmic: as it was chosen; differences never are."""
+    """Whether the axis of values is logarithmic, as it was chosen. That of differences never is, and the choice waits
+    until values are drawn again."""
     if view.log is not None:
         return view.log
     return "grad_norm" in found.metrics.values() or spans_decades(list(found.curves.values()))
@@ -107,28 +111,28 @@ def run_list(found: Compared, hidden: Collection[str]) -> list[Piece]:
         ],
         className="tv-cmp-head",
     )
-    return [head, html.Div([_row(found, run_id, hidden) for run_id in found.names], className="tv-cmp-rows"), _key()]
+    told = run_numbers(found)
+    rows = [_row(found, run_id, hidden, numbers=told[run_id]) for run_id in found.names]
+    return [head, html.Div(rows, className="tv-cmp-rows"), _key()]
 
 
 def _key() -> html.P:
-    many = f"Up to {FEW_RUNS} runs are drawn with their spread."
+    many = f"Up to {FEW} runs are drawn with their spread."
     return html.P(
         f"Click a run to hide its curve or show it, point at it to see it alone. {many}", className="tv-cmp-key tv-sub"
     )
 
 
-def _row(found: Compared, run_id: str, hidden: Collection[str]) -> html.Div:
-    detail = next(one for one in found.details if one.summary.run_id == run_id)
-    last = detail.summary.last.get(found.metrics[run_id])
-    name, is_baseline = found.names[run_id], run_id == found.baseline
+def _row(found: Compared, run_id: str, hidden: Collection[str], *, numbers: list[str]) -> html.Div:
+    name = found.names[run_id]
     button = html.Button(
         [
             swatch(found.places[run_id]),
             html.Span(name, className="tv-cmp-name"),
-            html.Span(words.number(last.value) if last else "not logged", className="tv-num"),
+            html.Span(numbers[0], className="tv-num"),
             html.Span("baseline", className="tv-cmp-base")
-            if is_baseline
-            else html.Span(_apart(found, run_id), className="tv-num tv-dim"),
+            if run_id == found.baseline
+            else html.Span(numbers[1], className="tv-num tv-dim"),
         ],
         className="tv-cmp-run",
         title=name,
@@ -138,8 +142,22 @@ def _row(found: Compared, run_id: str, hidden: Collection[str]) -> html.Div:
             "aria-pressed": "false" if run_id in hidden else "true",
         },
     )
-    link = dcc.Link(icon("arrow-right", 14), href=f"/runs/{run_id}", className="tv-cmp-go", title=f"Open {name}")
+    link = dcc.Link(
+        icon("arrow-right", 14), href=f"/runs/{quote(run_id, safe='')}", className="tv-cmp-go", title=f"Open {name}"
+    )
     return html.Div([button, link], className="tv-cmp-row")
+
+
+def run_numbers(found: Compared) -> dict[str, list[str]]:
+    """Run id → the metric's last value, and but for the baseline how far it is from that. 57-compare.js writes them
+    into the rows that are there."""
+    told = {}
+    for detail in found.details:
+        run_id = detail.summary.run_id
+        last = detail.summary.last.get(found.metrics[run_id])
+        apart = [] if run_id == found.baseline else [_apart(found, run_id)]
+        told[run_id] = [words.number(last.value) if last else "not logged", *apart]
+    return told
 
 
 def _apart(found: Compared, run_id: str) -> str:

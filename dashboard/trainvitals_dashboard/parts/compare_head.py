@@ -95,8 +95,13 @@ def baselines(found: Compared) -> Choice:
     return [{"value": run_id, "label": name} for run_id, name in found.names.items()]
 
 
-def said(found: Compared) -> list[Piece]:
-    """What is not on the page, and why: runs that are gone, or did not log the metric."""
+def said(found: Compared) -> html.Div:
+    """What is not on the page, and why."""
+    return html.Div(missing(found), id="compare-missing", className="tv-cmp-said", role="status")
+
+
+def missing(found: Compared) -> list[Piece]:
+    """A line each: runs that are gone, or did not log the metric."""
     lines = []
     if found.gone:
         lines.append(f"No longer there, deleted perhaps: {', '.join(found.gone)}.")
@@ -108,10 +113,7 @@ def said(found: Compared) -> list[Piece]:
         lines.append(f"{', '.join(sorted(logged))} is not logged by {', '.join(names)}.")
     if len(found.details) == 1:
         lines.append("Add a second run to compare this one with.")
-    if not lines:
-        return []
-    said = [html.P([icon("info-circle", 15), html.Span(line)]) for line in lines]
-    return [html.Div(said, className="tv-cmp-said", role="status")]
+    return [html.P([icon("info-circle", 15), html.Span(line)]) for line in lines]
 
 
 def nothing_chosen() -> html.Div:

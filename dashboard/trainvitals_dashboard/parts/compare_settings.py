@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import Any, Final
+from urllib.parse import quote
 
 from dash import dcc, html
 
@@ -47,7 +48,7 @@ def settings_table(found: Compared, kinds: Sequence[Kind]) -> Data:
     run, None where the run has no such setting; ``more``: the names of further ones."""
     return {
         "runs": [
-            {"name": name, "href": f"/runs/{run_id}", "key": swatch_style(found.places[run_id])}
+            {"name": name, "href": f"/runs/{quote(run_id, safe='')}", "key": swatch_style(found.places[run_id])}
             for run_id, name in found.names.items()
         ],
         "base": list(found.names).index(found.baseline),
