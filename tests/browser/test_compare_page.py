@@ -18,6 +18,11 @@ pytestmark = [
 ]
 DRAWN = "#g-compare .js-plotly-plot .scatterlayer .js-line"
 PLOT = "document.querySelector('#g-compare .js-plotly-plot')"
+# [the run's place, what all points of its line are]
+DIFFERS = f"""([place, value]) => {{
+  const line = ({PLOT}._fullData || []).find(trace => trace.uid.endsWith(`-line-run${{place}}`));
+  return line && line.y.length && Array.from(line.y).every(y => Math.abs(y - value) < 1e-3);
+}}"""
 
 
 def train(address: str, *names: str, steps: int = 60) -> None:
@@ -51,14 +56,14 @@ def test_another_baseline_turns_the_differences_round(page: Page, address: str) 
     page.wait_for_selector(DRAWN)
     page.get_by_text("Difference", exact=True).click()
     expect(page.locator("#compare-title")).to_have_text("Loss, minus that of net one")
-    page.wait_for_function(
-        f"() => {PLOT}.data.some(t => t.name === 'net two' && t.uid.includes('line') && {PLOT}.calcdata)"
-    )
+    page.wait_for_function(DIFFERS, arg=[1, 1.0])
+    expect(page.locator("#compare-log")).to_be_disabled()
 
     page.get_by_label("Baseline", exact=True).first.click()
     page.get_by_role("option", name="net two").click()
     expect(page.locator("#compare-title")).to_have_text("Loss, minus that of net two")
     expect(page.locator("[data-compare-run=one]")).to_contain_text("−1")
+    page.wait_for_function(DIFFERS, arg=[0, -1.0])
     assert (query(page)["baseline"], query(page)["show"]) == (["two"], ["difference"])
 
 
@@ -109,18 +114,57 @@ def test_an_old_link_leads_here_and_what_is_missing_of_it_is_named(page: Page, a
     assert urlsplit(page.url).path == "/compare"
 
 
-def test_curves_and_numbers_grow_while_one_looks(page: Page, address: str) -> None:
+def test_a_run_that_is_deleted_while_one_looks_takes_its_column_along(page: Page, address: str) -> None:
+    train(address, "one", "two")
+    growing = Training(address, "three")
+    growing.train(5)
+    page.goto(f"{address}/compare?runs=one,two,three")
+    page.wait_for_selector(DRAWN)
+    expect(page.locator("html[data-live=on]")).to_have_count(1)
+    httpx2.delete(f"{address}/api/v1/runs/one").raise_for_status()
+    growing.train(5, loss=lambda step: 0.25)
+
+    expect(page.get_by_text("No longer there, deleted perhaps: one.")).to_be_visible()
+    heads = page.locator("#compare-settings thead a")
+    expect(heads).to_have_text(["net two", "net three"])
+    expect(page.locator("#compare-settings tbody").first.locator("tr").first.locator("td")).to_have_text(
+        ["3.41", "0.25"]
+    )
+    expect(page.locator("[data-compare-run=two]")).to_contain_text("baseline")
+    expect(page.get_by_label("Baseline", exact=True).first).to_have_value("net two")
+
+
+def test_a_run_that_is_added_and_taken_away_at_once_is_not_drawn(page: Page, address: str) -> None:
+    train(address, "one", "two")
+    page.goto(f"{address}/compare?runs=one")
+    page.wait_for_selector(DRAWN)
+    page.evaluate(
+        "() => [['one', 'two'], ['one']].forEach(value => dash_clientside.set_props('compare-runs', {value}))"
+    )
+
+    expect(page.locator("[data-compare-run]")).to_have_count(1)
+    page.wait_for_function("() => location.search === '?runs=one'")
+
+
+def test_curves_and_numbers_grow_and_what_is_pointed_at_stays(page: Page, address: str) -> None:
     growing = Training(address, "one")
     growing.train(60)
-    train(address, "two")
+    train(address, "two", steps=120)
     page.goto(f"{address}/compare?runs=one,two")
     page.wait_for_selector(DRAWN)
     expect(page.locator("html[data-live=on]")).to_have_count(1)
+    page.locator("[data-compare-run=one]").focus()
+    expect(page.locator("#pair-said")).to_contain_text("steps 0 to 59")
+    faint = page.locator("#g-compare g.traces2-line-run1")
+    expect(faint).to_have_class(re.compile("tv-cmp-faint"))
     growing.train(60, loss=lambda step: 0.25)
 
     expect(page.locator("[data-compare-run=one]")).to_contain_text("0.25")
     page.wait_for_function(f"() => {PLOT}._fullData.some(t => t.uid.endsWith('line-run0') && t.x.at(-1) === 119)")
     expect(page.locator("#compare-settings")).to_contain_text("119")
+    expect(page.locator("#pair-said")).to_contain_text("steps 0 to 119")
+    expect(page.locator("[data-compare-run=one]")).to_be_focused()
+    expect(faint).to_have_class(re.compile("tv-cmp-faint"))
 
 
 def test_many_runs_have_a_key_each_and_a_phone_does_not_scroll_sideways(page: Page, address: str) -> None:
@@ -131,7 +175,7 @@ def test_many_runs_have_a_key_each_and_a_phone_does_not_scroll_sideways(page: Pa
     expect(page.locator("[data-compare-run]")).to_have_count(12)
     page.wait_for_selector(DRAWN)
 
-    assert page.evaluate("document.documentElement.scrollWidth") <= 390
+    page.wait_for_function("() => document.documentElement.scrollWidth <= 390")
     keys = page.evaluate(
         "[...document.querySelectorAll('.tv-cmp-rows .tv-cmp-sw')].map(key => key.getAttribute('style'))"
     )

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import csv
 import re
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Locator, Page, expect
+from playwright.sync_api import Locator, Page, Route, expect
 
 from tests.browser.training import Training
 
@@ -88,6 +89,49 @@ def test_metrics_are_found_while_one_types_and_the_address_keeps_it(page: Page, 
     expect(page.locator(".tv-mc:visible")).to_have_count(1)
     page.get_by_label("Search metrics by name").fill("no such thing")
     expect(page.locator("#metrics-none")).to_be_visible()
+
+
+def test_a_search_opens_a_group_that_was_folded_by_hand(page: Page, address: str) -> None:
+    Training(address, "folded", more={"val/loss": lambda step: 2.0, "val/other": lambda step: 1.0}).train(20)
+    page.goto(f"{address}/runs/folded/metrics")
+    group, search = page.locator(".tv-mg[data-prefix='val/']"), page.get_by_label("Search metrics by name")
+    expect(place(page, "val/other").locator(LINE)).to_have_count(1)
+    group.locator("summary").click()
+    expect(group).not_to_have_attribute("open", "")
+    search.fill("other")
+    expect(place(page, "val/other").locator(LINE)).to_be_visible()
+    expect(group).to_have_attribute("open", "")
+    search.fill("")
+    expect(group).not_to_have_attribute("open", "")
+
+
+def test_charts_are_there_at_once_when_one_comes_back(page: Page, address: str) -> None:
+    Training(address, "left").train(20)
+    held: list[Route] = []
+    asked = re.compile(r"_dash-update-component")
+    page.route(asked, lambda route: hold(held, route))
+    page.goto(f"{address}/runs/left/metrics")
+    page.wait_for_selector(".tv-mc")
+    wait_until(page, lambda: bool(held))
+    page.locator(".tv-rail-a[href='/']").click()
+    page.wait_for_selector("#runs-grid")
+    page.unroute(asked)
+    page.go_back()
+
+    expect(place(page, "loss").locator(LINE)).to_have_count(1, timeout=10_000)
+
+
+def hold(held: list[Route], route: Route) -> None:
+    """Leave charts that were asked for without an answer."""
+    if "metrics-asked" in (route.request.post_data or "").partition('"inputs"')[2].partition('"state"')[0]:
+        held.append(route)
+    else:
+        route.continue_()
+
+
+def wait_until(page: Page, is_so: Callable[[], bool]) -> None:
+    while not is_so():
+        page.wait_for_timeout(20)
 
 
 def test_smoothing_and_axes_are_chosen_and_a_link_gives_the_same_view(page: Page, address: str) -> None:
