@@ -138,12 +138,15 @@ def test_a_run_that_is_added_and_taken_away_at_once_is_not_drawn(page: Page, add
     train(address, "one", "two")
     page.goto(f"{address}/compare?runs=one")
     page.wait_for_selector(DRAWN)
-    page.evaluate(
-        "() => [['one', 'two'], ['one']].forEach(value => dash_clientside.set_props('compare-runs', {value}))"
-    )
+    page.evaluate("""async () => {
+      const choose = value => dash_clientside.set_props('compare-runs', {value});
+      choose(['one', 'two']);
+      while (!location.search.includes('two')) await new Promise(requestAnimationFrame);
+      choose(['one']);
+    }""")
 
-    expect(page.locator("[data-compare-run]")).to_have_count(1)
     page.wait_for_function("() => location.search === '?runs=one'")
+    expect(page.locator("[data-compare-run]")).to_have_count(1)
 
 
 def test_curves_and_numbers_grow_and_what_is_pointed_at_stays(page: Page, address: str) -> None:

@@ -62,7 +62,6 @@ def register(app: Dash, api: Api) -> None:
         Output("compare-metric", "data"),
         Output("compare-baseline", "data"),
         Output("compare-baseline", "value"),
-        Output("compare-runs", "value"),
         Input("compare-asked", "data"),
         prevent_initial_call=True,
     )
@@ -70,7 +69,7 @@ def register(app: Dash, api: Api) -> None:
         found = await gathered(kept, query)
         body = await body_of(api, found, query)
         names = metrics(found, query.get("metric", ""))
-        return body, live_of(found, query), names, baselines(found), found.baseline or None, list(found.names)
+        return body, live_of(found, query), names, baselines(found), found.baseline or None
 
     register_charts(app, kept)
     register_outcomes(app, kept)
