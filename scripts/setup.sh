@@ -90,7 +90,7 @@ install_packages() {
     state=$(wanted_state)
     [ "$(cat $STAMP 2>/dev/null || true)" = "$state" ] && return 0
     install_torch
-    say "installing the pinned packages of requirements/dev.lock"
+    say "installing the pinned packages of requirements/dev.lock (some minutes, in silence)"
     $VENV/bin/pip install -q -r requirements/dev.lock
     say "installing trainvitals itself, editable"
     $VENV/bin/pip install -q --no-deps -e .

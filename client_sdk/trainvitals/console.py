@@ -60,7 +60,9 @@ class Console:
                 self.say(f"{self._name}resolved: {rule}{where} {link}", once=f"{id_} resolved")
             return
         self.forget(f"{id_} resolved")
-        self.say(f"{self._name}{in_words(finding)} {link}", once=f"{id_} {finding.severity}")
+        is_known = any(f"{id_} {severity}" in self._said for severity in SEVERITIES)
+        now = "now " if is_known else ""  # the same finding, grown graver
+        self.say(f"{self._name}{now}{in_words(finding)} {link}", once=f"{id_} {finding.severity}")
 
     def remark(self, remark: str) -> None:
         """Print what the server has to say of how a run began."""

@@ -127,4 +127,4 @@ def checked_value(value: Any) -> float | Tensor:  # Any: what people log
         return copy
     if hasattr(value, "__float__"):
         return float(value)
-    raise TypeError(f"it is a {type(value).__name__}: log numbers or one-element tensors")
+    raise TypeError(f"its type is {type(value).__name__}: log numbers or one-element tensors")

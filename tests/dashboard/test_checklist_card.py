@@ -151,9 +151,9 @@ def test_many_changes_are_folded_in_and_none_is_hidden() -> None:
     ("same_until", "apart_from", "said"),
     [
         (99, None, "The losses are the same to the last bit up to step 99, the last that both have."),
-        (None, 40, "The losses part from step 40 on: NaN now, 0.25 then, at step 99."),
+        (None, 40, "The losses part from step 40 on: NaN now, 0.25 then, around step 99."),
         (19, 40, "The losses are the same to the last bit up to step 19, and part from step 40 on: "),
-        (None, None, "The losses stay close: NaN now, 0.25 then, at step 99."),
+        (None, None, "The losses stay close: NaN now, 0.25 then, around step 99."),
     ],
 )
 def test_where_losses_part_is_a_sentence(same_until: int | None, apart_from: int | None, said: str) -> None:
@@ -178,7 +178,10 @@ def test_where_losses_part_is_a_sentence(same_until: int | None, apart_from: int
         (
             None,
             LayerDifference(layer="head", stat="grad_norm", step=1200, before=1.5, now="Infinity"),
-            ["The first layer to go another way is head, by its gradient norm from step 1,200: ∞ now, 1.5 then."],
+            [
+                "The first layer to go another way is head, by its gradient norm from step 1,200: ∞ now, 1.5 then, "
+                "by medians."
+            ],
         ),
     ],
 )

@@ -84,6 +84,16 @@ def test_a_layer_that_goes_another_way_is_found_where_it_leaves(at: int, factor:
     assert at - 10 <= found.step <= at + 10
 
 
+def test_a_layer_that_leaves_soon_is_the_same_before() -> None:
+    before = noisy(0)
+    now = before.copy()
+    now[1, 2:] *= 50
+
+    found = first_apart([(heatmap(now), heatmap(before))]).found
+
+    assert told(found) == ("body", "grad_norm", 2, 1)
+
+
 def test_of_layers_that_leave_together_the_first_is_told_and_how_many_there_are() -> None:
     before, now = noisy(0), noisy(1)
     now[:, 100:] *= 10

@@ -110,10 +110,10 @@ def test_what_is_ignored_or_left_out_is_said_once(script: Path, tmp_path: Path) 
         "Image is of wandb's",
         "Table is of wandb's",
         "Artifact is of wandb's",
-        "metric 'sample' is left out: it is a Image",
-        "metric 'text' is left out: it is a str",
-        "metric 'distribution' is left out: it is a Histogram",
-        "metric 'rows' is left out: it is a Table",
+        "metric 'sample' is left out: its type is Image",
+        "metric 'text' is left out: its type is str",
+        "metric 'distribution' is left out: its type is Histogram",
+        "metric 'rows' is left out: its type is Table",
     ]
     assert {line: said.count(line) for line in once} == dict.fromkeys(once, 1)
 

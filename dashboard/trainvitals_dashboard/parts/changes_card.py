@@ -59,7 +59,7 @@ def _all_the_same(unknown: Sequence[str]) -> str:
 def parting_said(parting: Parting) -> str:
     """Where the losses part, in a sentence."""
     before, now = words.number(parting.before), words.number(parting.now)
-    at = f"{now} now, {before} then, at step {parting.step:,}"
+    at = f"{now} now, {before} then, around step {parting.step:,}"
     same = f"are the same to the last bit up to step {parting.same_until:,}" if parting.same_until is not None else ""
     if parting.same_until == parting.step:
         return f"The losses {same}, the last that both have."
@@ -86,6 +86,7 @@ def layers_said(parting: LayerParting) -> list[str]:
 def _layer(one: LayerDifference, since: str) -> str:
     also = f", and {one.layers - 1:,} more with it" if one.layers > 1 else ""
     values = f"{words.number(one.now)} now, {words.number(one.before)} then"
+    values += ", by medians" if since == "from" else ""
     return f"{one.layer}, by its {words.stat(one.stat).lower()} {since} step {one.step:,}: {values}{also}"
 
 

@@ -150,8 +150,14 @@ def stages_as_text(found: Checklist) -> str:
 
 def _counted(outcome: StageOutcome) -> str:
     counts = Counter(line.status for line in outcome.lines)
-    failed = ", ".join(line.name for line in outcome.lines if line.status == "failed")
-    words: dict[CheckStatus, str] = {"failed": f"failed ({failed})", "unknown": "not known yet", "passed": "passed"}
+    failed, unknown = (
+        ", ".join(line.name for line in outcome.lines if line.status == status) for status in ("failed", "unknown")
+    )
+    words: dict[CheckStatus, str] = {
+        "failed": f"failed ({failed})",
+        "unknown": f"not known yet ({unknown})",
+        "passed": "passed",
+    }
     return ", ".join(f"{counts[status]} {word}" for status, word in words.items() if counts[status])
 
 

@@ -15,6 +15,7 @@ from typing import Final
 import sqlalchemy as sa
 import uvicorn
 
+from trainvitals.settings import DEFAULT_SERVER_URL
 from trainvitals_server.cli.lock import AlreadyServed, NoPlace, sole_server_of
 from trainvitals_server.composition import create_whole
 from trainvitals_server.settings import Settings
@@ -73,6 +74,8 @@ def _serve(settings: Settings, listener: socket.socket) -> None:
 
         def on_listening() -> None:
             print(f"trainvitals is at {url}  (Ctrl-C stops it)", flush=True)
+            if url != DEFAULT_SERVER_URL:
+                print(f"trainings find it by:  export TRAINVITALS_SERVER_URL={url}", flush=True)
             children.append(_adopting(url))
 
         try:

@@ -136,14 +136,17 @@ def _values(heatmap: Heatmap) -> Numbers:
 
 
 def _leaves(told: Told, width: int) -> int | None:
-    """The column from which the medians of neighbouring columns differ to the end; None where they do not."""
+    """The column from which the medians of neighbouring columns differ to the end, and the first of these that does so
+    by itself; None where they do not."""
     ours, theirs = (np.log(np.abs(of).clip(min=LEAST, max=GONE)) for of in (told.now, told.before))
     away = np.abs(np.median(sliding_window_view(ours - theirs, width), axis=1))
     noise = math.hypot(_noise(ours), _noise(theirs)) / math.sqrt(width)
-    near = np.flatnonzero(away <= max(math.log(FACTOR), SIGMAS * noise))
+    line = max(math.log(FACTOR), SIGMAS * noise)
+    near = np.flatnonzero(away <= line)
     if len(near) and near[-1] == len(away) - 1:
         return None
-    return int(near[-1]) + 1 + width // 2 if len(near) else 0
+    begins = int(near[-1]) + 1 if len(near) else 0
+    return begins + int(np.argmax(np.abs(ours - theirs)[begins : begins + width] > line))
 
 
 def _noise(values: Numbers) -> float:
