@@ -21,14 +21,14 @@ def said(capsys: pytest.CaptureFixture[str], *findings: Finding) -> list[str]:
     console = Console()
     for finding in findings:
         console.finding(finding, url=URL)
-    return [line.split()[1].rstrip(":") for line in capsys.readouterr().err.splitlines()]
+    return [line.split(": ")[1].partition(" since")[0] for line in capsys.readouterr().err.splitlines()]
 
 
 def test_a_finding_is_told_when_it_opens_grows_graver_resolves_and_opens_again(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     told = said(capsys, FOUND, FOUND, GRAVER, OVER, OVER, GRAVER)
-    assert told == ["warning", "critical", "resolved", "critical"]
+    assert told == ["warning", "now critical", "resolved", "critical"]
 
 
 def test_the_end_of_what_was_never_told_of_is_not_told(capsys: pytest.CaptureFixture[str]) -> None:
