@@ -20,6 +20,7 @@ def median(values: NDArray[Any]) -> float:
 def medians(values: NDArray[Any], *, axis: int) -> NDArray[Any]:
     """The medians along an axis that is not empty; NaN where any value is NaN."""
     count = values.shape[axis]
-    ordered = np.moveaxis(np.sort(values, axis=axis), axis, 0)
-    middle = (ordered[(count - 1) // 2] + ordered[count // 2]) / 2
-    return np.asarray(np.where(np.isnan(ordered[-1]), ordered[-1], middle))
+    ordered = np.sort(values, axis=axis)
+    low, high, last = (ordered.take(place, axis=axis) for place in ((count - 1) // 2, count // 2, count - 1))
+    middle = (low + high) / 2
+    return np.asarray(np.where(np.isnan(last), last, middle))

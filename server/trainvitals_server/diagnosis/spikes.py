@@ -38,12 +38,15 @@ def find_spike(
         return None
     steps, values = loss.steps[finite], loss.values[finite].astype(np.float64)
     begin = max(past, len(values) - recent)
+    least = share_of_start * abs(median(values[: max(3, len(values) // 50)]))
     pasts = np.lib.stride_tricks.sliding_window_view(values, past)[begin - past : len(values) - past]
+    highest = pasts.max(axis=1)
+    if outliers >= 1 and not (values[begin:] > np.maximum(highest, pasts.min(axis=1) + least)).any():
+        return None  # the line lies above both
     middle = medians(pasts, axis=1)
     spread = MAD_TO_SIGMA * medians(np.abs(pasts - middle[:, None]), axis=1)
-    least = share_of_start * abs(median(values[: max(3, len(values) // 50)]))
     # the losses of small batches have heavy tails: what has been seen before is no spike
-    seen = outliers * (pasts.max(axis=1) - middle)
+    seen = outliers * (highest - middle)
     line = middle + np.maximum(np.maximum(sigmas * spread, seen), least)
     above = values[begin:] > line
     if not above.any():

@@ -15,7 +15,7 @@ from trainvitals.wire.messages import LayerInfo, ModelInfo
 from trainvitals.wire.notes import MetricDefinition
 from trainvitals_server.diagnosis.window import LEARNING_RATE, LOSS_SCALE, SKIPPED_STEPS, Floats32, Series, Window
 from trainvitals_server.evaluator.lineup import Lineup, Recorded
-from trainvitals_server.evaluator.rank_points import RankPoints, series_of
+from trainvitals_server.evaluator.rank_points import RankPoints, points_held, series_of
 from trainvitals_server.evaluator.snapshots import Snapshots
 from trainvitals_server.evaluator.thinning import Thinned
 
@@ -161,7 +161,7 @@ class History:
             of_fact = is_fact(metric)
             self._others += not of_fact
             newest, past = (FACT_POINTS, FACT_POINTS) if of_fact else (NEWEST_POINTS, PAST_POINTS)
-            self._metrics[metric] = Thinned(newest=newest, past=past, first=FIRST_POINTS)
+            self._metrics[metric] = points_held(newest=newest, past=past, first=FIRST_POINTS)
         self._metrics[metric].add(step, value)
         self._series.pop(metric, None)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import heapq
 import itertools
+from array import array
 from collections.abc import Sequence
 from typing import Final
 
@@ -56,7 +57,7 @@ class RankPoints:
             return
         of_ranks = self._points.setdefault(metric, {})
         if rank not in of_ranks:
-            of_ranks[rank] = Thinned(newest=NEWEST_STEPS, past=PAST_STEPS)
+            of_ranks[rank] = points_held(newest=NEWEST_STEPS, past=PAST_STEPS)
         of_ranks[rank].add(step, value)
 
     def forget_from(self, step: int) -> None:
@@ -71,6 +72,8 @@ class RankPoints:
 
     def horizon(self) -> int:
         """The step to which all ranks that are waited for have come."""
+        if not self._reached:
+            return OPEN
         return min((last for rank, last in self._reached.items() if rank not in self._left), default=OPEN)
 
     def leave_behind(self, *, before: int) -> None:
@@ -134,12 +137,21 @@ def mean_over_ranks(of_ranks: Sequence[Series]) -> Series:
     return Series(steps=steps[kept], values=np.where(np.isfinite(bad), mean, bad)[kept].astype(np.float32))
 
 
+def points_held(*, newest: int, past: int, first: int = 0) -> Thinned[float]:
+    """Room for the points of a metric, whose values are float32."""
+    return Thinned(newest=newest, past=past, first=first, held_in=lambda: array("f"))
+
+
 def series_of(points: Thinned[float]) -> Series:
     """Points as arrays."""
-    items = points.items()
-    steps, values = np.array([step for step, _ in items], np.int64), np.array([v for _, v in items], np.float32)
-    for array in (steps, values):
-        array.setflags(write=False)  # several looks, and all rules, read the same
+    parts = (points.old, points.recent)
+    steps = np.concatenate([np.array(part.steps, np.int64) for part in parts])
+    values = np.concatenate([np.array(part.items, np.float32) for part in parts])
+    if not points.is_apart:
+        order = np.argsort(steps)
+        steps, values = steps[order], values[order]
+    for array_ in (steps, values):
+        array_.setflags(write=False)  # several looks, and all rules, read the same
     return Series(steps=steps, values=values)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
 from itertools import chain
 from typing import Final
 
@@ -20,11 +21,20 @@ FEWEST: Final = 16  # which rules need, however large they are
 Bools = np.ndarray[tuple[int, ...], np.dtype[np.bool_]]
 
 
+@dataclass(frozen=True, slots=True)
+class Packed:
+    """A snapshot in one piece: ``rows``, of each stat its row in ``values``, float32 [stats, layers]."""
+
+    rows: Mapping[str, int]
+    values: Floats32
+
+
 class Snapshots:
     """Bounded whatever comes."""
 
     def __init__(self) -> None:
-        self._kept: Thinned[dict[str, Floats32]] = Thinned(newest=NEWEST, past=PAST)
+        self._kept: Thinned[Packed] = Thinned(newest=NEWEST, past=PAST)
+        self._rows: dict[tuple[str, ...], Mapping[str, int]] = {}  # most snapshots have the same stats as another
         self._layers: tuple[str, ...] = ()
         self._info: Mapping[str, LayerInfo] = {}
         self._since = 0
@@ -43,9 +53,20 @@ class Snapshots:
             self._layers = layers
             room = max(FEWEST, MOST_VALUES // max(1, len(layers) * len(stats)))
             self._kept = Thinned(newest=min(NEWEST, room), past=min(PAST, room))
-        known = self._kept.get(step) or {}  # one step may come in two frames
-        self._kept.add(step, dict(list((known | stats).items())[:MOST_STATS]))
+        if (known := self._kept.get(step)) is not None:  # one step may come in two frames
+            stats = {stat: known.values[row] for stat, row in known.rows.items()} | stats
+        self._kept.add(step, self._packed(dict(list(stats.items())[:MOST_STATS])))
         self._nonfinite = None
+
+    def _packed(self, stats: dict[str, Floats32]) -> Packed:
+        names = tuple(stats)
+        if names not in self._rows:
+            if len(self._rows) >= MOST_STATS:  # nobody's stats change so often
+                self._rows.clear()
+            self._rows[names] = {stat: row for row, stat in enumerate(names)}
+        return Packed(
+            self._rows[names], np.array(list(stats.values()), np.float32).reshape(len(stats), len(self._layers))
+        )
 
     def forget_from(self, step: int) -> None:
         """Forget those at ``step`` and after."""
@@ -80,22 +101,27 @@ class Snapshots:
 class Stats(Mapping[str, Floats32]):
     """Stat → float32 [n, layers], put together when a rule asks for it."""
 
-    def __init__(self, snapshots: list[dict[str, Floats32]], *, layers: int) -> None:
+    def __init__(self, snapshots: list[Packed], *, layers: int) -> None:
         self._snapshots = snapshots
         self._nothing = np.full(layers, np.nan, np.float32)
-        self._names = dict.fromkeys(chain.from_iterable(snapshots))
+        kinds = {id(snapshot.rows): snapshot.rows for snapshot in snapshots}
+        self._names = dict.fromkeys(chain.from_iterable(kinds.values()))
         self._made: dict[str, Floats32] = {}
 
     def __getitem__(self, stat: str) -> Floats32:
         if stat not in self._made:
             if stat not in self._names:
                 raise KeyError(stat)
-            self._made[stat] = np.array([snapshot.get(stat, self._nothing) for snapshot in self._snapshots])
+            each = [
+                self._nothing if (row := snapshot.rows.get(stat)) is None else snapshot.values[row]
+                for snapshot in self._snapshots
+            ]
+            self._made[stat] = np.concatenate(each).reshape(len(each), len(self._nothing))
         return self._made[stat]
 
     def recorded(self, stat: str) -> Bools:
         """Which snapshots have the stat at all: bool [n, 1]."""
-        return np.array([[stat in snapshot] for snapshot in self._snapshots], bool)
+        return np.array([[stat in snapshot.rows] for snapshot in self._snapshots], bool)
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._names)

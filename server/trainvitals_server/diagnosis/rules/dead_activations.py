@@ -26,6 +26,9 @@ def dead_activations(window: Window, *, zeros: float = 0.995, samples: int = 5) 
     """
     if OF_MODULES not in window.stats or len(window.steps) < samples:
         return
+    known = [window.stats[stat][-samples:] for stat in (OF_MODULES, OF_FUNCTIONS) if stat in window.stats]
+    if not any((newest > zeros).all(axis=0).any() for newest in known):
+        return
     kinds = [window.info[name].kind if name in window.info else "" for name in window.layers]
     called = called_behind(window, OF_FUNCTIONS)
     judged = np.union1d(np.flatnonzero([kind in RECTIFIERS for kind in kinds]), called)

@@ -34,7 +34,7 @@ def layer_not_learning(window: Window, *, samples: int = 10) -> Iterator[Symptom
     norms, updates = window.stats.get("weight_norm"), window.stats.get("update_ratio")
     if norms is None or updates is None or len(norms) < samples:
         return
-    at_rest = (norms == norms[-1]) & (np.nan_to_num(updates, nan=0.0) == 0)
+    at_rest = (norms == norms[-1]) & (np.isnan(updates) | (updates == 0))
     found: dict[str, list[str]] = {}
     idle = np.flatnonzero(at_rest[-samples:].all(axis=0))
     experts = passed_by(window, set(idle.tolist()))

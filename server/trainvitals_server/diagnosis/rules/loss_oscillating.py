@@ -34,13 +34,13 @@ def loss_oscillating(
     judged = np.flatnonzero(np.isfinite(loss.values) & (loss.steps > after * window.step))[-NEWEST:]
     steps, values = loss.steps[judged], loss.values[judged].astype(np.float64)
     older, newer = (median(half) for half in np.array_split(values, 2))
-    if len(values) < points or newer <= 0.8 * older or _is_meant(window, int(steps[0])):
+    if len(values) < points or newer <= 0.8 * older:
         return
     noise = noise_of(values)
     for size in SIZES:
         levels = medians(values[len(values) % size :].reshape(-1, size), axis=1)
         least = max(swing * median(levels), 0.1 * trend.start, noises * MEDIAN_ERROR * noise / math.sqrt(size))
-        if len(found := _turns(levels, least)) >= turns:
+        if len(found := _turns(levels, least)) >= turns and not _is_meant(window, int(steps[0])):
             break
     else:
         return

@@ -30,6 +30,8 @@ def saturated_activations(
     if shares is None or trend is None or not len(columns):
         return
     middle = np.nan_to_num(typical(shares))
+    if not (middle > saturated).any():
+        return
     kinds = [window.info[name].kind if name in window.info else "" for name in window.layers]
     modules = np.array([kind in SQUASHING for kind in kinds]) & (np.arange(len(kinds)) < columns[-1])  # no output
     called = sorted({*called_behind(window, "saturated_fraction")} - ends_of_parts(window))

@@ -31,7 +31,11 @@ def updates_too_large(
     if updates is None or trend is None or not len(columns):
         return
     every = np.nan_to_num(updates[:, columns].astype(np.float64), posinf=np.inf)  # [n, weighted]
-    each, rated = medians(every, axis=1), started(window, columns)
+    rated = started(window, columns)
+    many = np.count_nonzero(every > ratio, axis=1).max()
+    if 2 * many < (np.count_nonzero(rated) or len(columns)):
+        return  # no median lies there
+    each = medians(every, axis=1)
     of_rated = medians(every[:, rated], axis=1) if rated.any() else np.zeros(len(every))
     blows = np.flatnonzero(of_rated > blow)
     there, before = beside_blow(window, of_rated > ratio, int(blows[0])) if len(blows) else (trend.start, trend.start)
