@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+import msgspec
 from dash import html
 
-from trainvitals.wire.messages import Evidence, Finding, FindingState
+from trainvitals.wire.messages import Argument, Evidence, Finding, FindingState
 from trainvitals_dashboard.parts.findings import evidence_chips, finding_in_full, findings_card
 
 
@@ -71,3 +72,14 @@ def test_a_threshold_says_of_what_it_is_unless_that_stands_before_it() -> None:
 
     assert [label for label, _ in evidence_chips(bare)] == ["Zero fraction", "threshold"]
     assert [label for label, _ in evidence_chips(named)] == ["threshold of zero fraction", "zeros"]
+
+
+def test_a_cause_is_told_with_what_the_run_says_of_it() -> None:
+    because = "0.3 is 300 times what is usual for Adam (0.001)"
+    argument = Argument(cause="a learning rate too high", likelihood="likely", because=because)
+    causes = ["a learning rate too high", "a batch with broken data"]
+    one = msgspec.structs.replace(CHAIN[0], causes=causes, arguments=[argument])
+    items = having(html.Div(finding_in_full(one, None)), "tv-ol")[0].children
+    assert [len(having(item, "tv-argument")) for item in items] == [1, 0]
+    (argued,) = having(items[0], "tv-argument")
+    assert [part.children for part in argued.children] == ["likely", f": {because}"]

@@ -8,6 +8,7 @@ import msgspec
 
 RunStatus = Literal["running", "finished", "failed", "stopped", "lost"]
 Severity = Literal["info", "warning", "critical"]
+Likelihood = Literal["likely", "possible", "unlikely"]
 FindingState = Literal["open", "acknowledged", "snoozed", "resolved"]
 Act = Literal["acknowledge", "snooze", "resolve", "reopen", "comment"]
 
@@ -105,6 +106,14 @@ class Evidence(msgspec.Struct, frozen=True, kw_only=True):
     numbers: dict[str, float | str] = {}  # label for people → value
 
 
+class Argument(msgspec.Struct, frozen=True, kw_only=True):
+    """What a run's own numbers say for or against one of a finding's causes, in words: ``because``."""
+
+    cause: str
+    likelihood: Likelihood
+    because: str
+
+
 class FindingEvent(msgspec.Struct, frozen=True, kw_only=True):
     """What became of a finding at ``at`` (Unix seconds), and ``by`` whom; an empty name is the server itself."""
 
@@ -144,6 +153,7 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True):
     summary: str
     evidence: Evidence = Evidence()
     causes: list[str] = []  # the likeliest first
+    arguments: list[Argument] = []  # of the causes of which the run tells something
     advice: list[str] = []
     opened_at: float = 0.0
     updated_at: float = 0.0

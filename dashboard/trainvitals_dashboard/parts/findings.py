@@ -11,7 +11,7 @@ import msgspec
 from dash import dcc, html
 
 from trainvitals.wire.facts import is_fact
-from trainvitals.wire.messages import Evidence, Finding, LayerInfo, OptimizerInfo
+from trainvitals.wire.messages import Argument, Evidence, Finding, LayerInfo, OptimizerInfo
 from trainvitals_dashboard import words
 from trainvitals_dashboard.gathering import RunView
 from trainvitals_dashboard.parts.cards import Piece, card, pill
@@ -104,7 +104,7 @@ def finding_in_full(
         html.H3("Evidence", className="tv-h3"),
         html.Div(chips, className="tv-dr-kpis"),
         chart,
-        *_listed("Likely causes, the likeliest first", finding.causes, html.Ol),
+        *_causes(finding),
         *_listed("What to try", finding.advice, html.Ol),
         *joined("What follows from it", following(finding, among)),
         dcc.Link(["About this rule", icon("arrow-right", 15)], href=f"/rules/{finding.rule}", className="tv-more"),
@@ -190,6 +190,22 @@ def _links(findings: Sequence[Finding]) -> list[Piece]:
         )
         for finding in findings
     ]
+
+
+def _causes(finding: Finding) -> list[Piece]:
+    """Causes, the likeliest first, each with what the run says for or against it."""
+    if not finding.causes:
+        return []
+    argued = {argument.cause: argument for argument in finding.arguments}
+    lines = [html.Li([with_code(cause), *_argument(argued.get(cause))]) for cause in finding.causes]
+    return [html.H3("Likely causes, the likeliest first", className="tv-h3"), html.Ol(lines, className="tv-ol")]
+
+
+def _argument(argument: Argument | None) -> list[Piece]:
+    if argument is None:
+        return []
+    word = html.B(argument.likelihood, className=f"tv-odds tv-odds-{argument.likelihood}")
+    return [html.Div([word, html.Span(f": {argument.because}")], className="tv-argument")]
 
 
 def _listed(title: str, lines: Sequence[str], kind: type[html.Ul] | type[html.Ol]) -> list[Piece]:

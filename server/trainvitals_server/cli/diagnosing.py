@@ -179,7 +179,8 @@ def _lines(finding: Finding, *, is_beneath: bool) -> list[str]:
     if is_beneath:
         return [f"  which brings {head}"]
     advice = [f"  → {line}" for line in finding.advice[:2]]
-    return [head, f"  {finding.summary}", *advice, f"  more: trainvitals rule {finding.rule}"]
+    likely = [f"  likely: {one.cause} ({one.because})" for one in finding.arguments if one.likelihood == "likely"]
+    return [head, f"  {finding.summary}", *likely, *advice, f"  more: trainvitals rule {finding.rule}"]
 
 
 def _asked(run_id: str, about: str, kind: type[T], server: Server) -> T:

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
-from trainvitals.wire.messages import Evidence, Severity
+from trainvitals.wire.messages import Argument, Evidence, Severity
 from trainvitals_server.diagnosis.window import Window
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Symptom:
-    """What is wrong now; its ``causes``, the likeliest first. ``key`` tells symptoms of one rule apart that are
+    """What is wrong now; its ``causes``, the likeliest first, and the ``arguments`` for and against
+    them, which a rule leaves to the judge. ``key`` tells symptoms of one rule apart that are
     different causes. What ``is_event`` happened once: a later one takes its place with its steps, and does not go on
     where the other began."""
 
@@ -23,6 +24,7 @@ class Symptom:
     layers: tuple[str, ...] = ()
     evidence: Evidence = field(default_factory=Evidence)
     causes: tuple[str, ...] = ()
+    arguments: tuple[Argument, ...] = ()
     advice: tuple[str, ...] = ()
     key: str = ""
     is_event: bool = False

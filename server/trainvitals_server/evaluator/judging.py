@@ -9,6 +9,7 @@ from typing import Final
 
 from trainvitals.wire.frame import Frame
 from trainvitals.wire.messages import Finding
+from trainvitals_server.diagnosis.arguing.judging import argued
 from trainvitals_server.diagnosis.consequences import follows_from
 from trainvitals_server.diagnosis.symptom import Rule, Symptom
 from trainvitals_server.diagnosis.window import Window
@@ -65,7 +66,7 @@ class Judge:
             return found
         for name, rule in rules.items():
             try:
-                found.extend(rule(window))
+                found.extend(argued(symptom, window) for symptom in rule(window))
             except Exception:
                 if name not in self._failed:
                     self._failed.add(name)

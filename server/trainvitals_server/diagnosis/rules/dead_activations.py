@@ -11,7 +11,7 @@ from trainvitals_server.diagnosis.called import NAMED, called_behind
 from trainvitals_server.diagnosis.median import median
 from trainvitals_server.diagnosis.reading import since
 from trainvitals_server.diagnosis.symptom import Symptom
-from trainvitals_server.diagnosis.window import Window
+from trainvitals_server.diagnosis.window import Floats32, Window
 
 RECTIFIERS = frozenset({"ReLU", "ReLU6", "Threshold"})
 OF_MODULES, OF_FUNCTIONS = "zero_fraction", "relu_zero_fraction"
@@ -24,10 +24,8 @@ def dead_activations(window: Window, *, zeros: float = 0.995, samples: int = 5) 
 
     Source: Lu et al., "Dying ReLU and Initialization", 2019; Glorot, Bordes & Bengio, AISTATS 2011 (healthy sparsity).
     """
-    if OF_MODULES not in window.stats or len(window.steps) < samples:
-        return
     known = [window.stats[stat][-samples:] for stat in (OF_MODULES, OF_FUNCTIONS) if stat in window.stats]
-    if not any((newest > zeros).all(axis=0).any() for newest in known):
+    if OF_MODULES not in window.stats or len(window.steps) < samples or not _any_dead(known, zeros):
         return
     kinds = [window.info[name].kind if name in window.info else "" for name in window.layers]
     called = called_behind(window, OF_FUNCTIONS)
@@ -69,3 +67,7 @@ def dead_activations(window: Window, *, zeros: float = 0.995, samples: int = 5) 
             "Initialise for ReLU: torch.nn.init.kaiming_normal_(layer.weight, nonlinearity='relu').",
         ),
     )
+
+
+def _any_dead(known: list[Floats32], zeros: float) -> bool:
+    return any((newest > zeros).all(axis=0).any() for newest in known)

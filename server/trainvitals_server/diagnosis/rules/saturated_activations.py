@@ -26,11 +26,8 @@ def saturated_activations(
     (Wardat et al., ICSE 2022).
     """
     shares, trend = recent(window, "saturated_fraction", samples=samples), loss_trend(window.loss)
-    columns = weighted(window)
-    if shares is None or trend is None or not len(columns):
-        return
-    middle = np.nan_to_num(typical(shares))
-    if not (middle > saturated).any():
+    columns, middle = weighted(window), np.zeros(0) if shares is None else np.nan_to_num(typical(shares))
+    if trend is None or not len(columns) or not (middle > saturated).any():
         return
     kinds = [window.info[name].kind if name in window.info else "" for name in window.layers]
     modules = np.array([kind in SQUASHING for kind in kinds]) & (np.arange(len(kinds)) < columns[-1])  # no output

@@ -31,9 +31,8 @@ def updates_too_large(
     if updates is None or trend is None or not len(columns):
         return
     every = np.nan_to_num(updates[:, columns].astype(np.float64), posinf=np.inf)  # [n, weighted]
-    rated = started(window, columns)
-    many = np.count_nonzero(every > ratio, axis=1).max()
-    if 2 * many < (np.count_nonzero(rated) or len(columns)):
+    rated, most = started(window, columns), np.count_nonzero(every > ratio, axis=1).max()
+    if 2 * most < (np.count_nonzero(rated) or len(columns)):
         return  # no median lies there
     each = medians(every, axis=1)
     of_rated = medians(every[:, rated], axis=1) if rated.any() else np.zeros(len(every))
@@ -42,26 +41,23 @@ def updates_too_large(
     is_worse = trend.now > there + 0.05 * abs(there) + (1 if len(blows) else 3) * trend.noise
     lasts = len(each) >= samples and float(each[-samples:].min()) > ratio
     learns = trend.now < before - 3 * trend.noise  # then large steps are no ill
-    since_blow = window.step - int(window.steps[blows[0]]) if len(blows) else -1
-    knows_nothing = since_blow >= recovery and rests_at_nothing(window, trend.now)
-    is_lost = len(blows) and (is_worse or knows_nothing or (since_blow >= recovery and trend.now > 0.98 * before))
+    is_past = len(blows) > 0 and window.step - int(window.steps[blows[0]]) >= recovery
+    knows_nothing = is_past and rests_at_nothing(window, trend.now)
+    is_lost = len(blows) and (is_worse or knows_nothing or (is_past and trend.now > 0.98 * before))
     if (learns and not knows_nothing) or (not lasts and not is_lost):
         return
-    begun = since(window, each > ratio) if lasts else int(window.steps[blows[0]])
     crossing, line = (each, ratio) if lasts else (of_rated, blow)
+    begun = since(window, each > ratio) if lasts else int(window.steps[blows[0]])
     rows, judged = crossing > line, rated | lasts
     long = columns[judged][medians(every[rows][:, judged], axis=0) > ratio]
     layers = tuple(window.layers[column] for column in long)
     middle = median(crossing[rows])
-    times = f"{middle:.2g} times" if np.isfinite(middle) else "infinitely many times"
     yield Symptom(
         rule="updates_too_large",
         severity="critical" if is_worse else "warning",
-        summary=f"{'Each step changes' if lasts else 'Steps changed'} the weights by {times} their size, "
+        summary=f"{'Each step changes' if lasts else 'Steps changed'} the weights by {_times(middle)} their size, "
         f"and the loss is {_stands(is_worse=is_worse, knows_nothing=knows_nothing)}",
-        first_step=begun,
-        last_step=window.step,
-        layers=layers,
+        first_step=begun, last_step=window.step, layers=layers,
         evidence=Evidence(
             stat="update_ratio", layers=list(layers[:5]), value=word(middle), threshold=line, first_step=begun,
             last_step=window.step,
@@ -76,3 +72,7 @@ def _stands(*, is_worse: bool, knows_nothing: bool) -> str:
     if is_worse:
         return "above what it was"
     return "no better than knowing nothing" if knows_nothing else "not under what it was"
+
+
+def _times(middle: float) -> str:
+    return f"{middle:.2g} times" if np.isfinite(middle) else "infinitely many times"
