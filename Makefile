@@ -47,7 +47,8 @@ pictures: setup  ## take the pictures of docs/pictures anew, from the demo
 	$(PY) scripts/pictures.py
 
 bench: bench-overhead  ## step overhead, ingest, queries (ARGS=--quick)
-	@set -e; for file in $$(grep -l '"__main__"' benchmarks/*.py); do echo "== $$file"; $(PY) $$file $(ARGS); done
+	@set -e; for file in $$(grep -l '"__main__"' benchmarks/*.py); do \
+	  echo "== $$file"; $(PY) -m benchmarks.$$(basename $$file .py) $(ARGS); done
 
 bench-overhead: setup  ## what watching costs a training step, beside peers where they are installed (ARGS=--quick)
 	$(or $(wildcard $(PEERS)/bin/python),$(PY)) -m benchmarks.overhead $(ARGS)

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
 from clinic.recording import load
-from trainvitals.wire.messages import Finding
+from trainvitals.wire.messages import Argument, Finding, InitialWeights, LayerInfo, OptimizerInfo, ParameterGroup
 from trainvitals_server.diagnosis.arguing.judging import argued
 from trainvitals_server.diagnosis.catalogue import rules
 from trainvitals_server.diagnosis.symptom import Symptom
@@ -23,15 +24,39 @@ def found(case: str, rule: str) -> Finding:
     return next(finding for finding in findings if finding.rule == rule)
 
 
+def weighed(*causes: str, rule: str = "some_rule", layers: tuple[str, ...] = (), **window: Any) -> Symptom:
+    symptom = Symptom(
+        rule=rule, severity="warning", summary="", first_step=0, last_step=99, causes=causes, layers=layers
+    )
+    return argued(symptom, Window(run_id="r", step=99, **window))
+
+
+def argument(cause: str, **window: Any) -> Argument | None:
+    return next(iter(weighed(cause, **window).arguments), None)
+
+
+def trained_by(kind: str, *rates: float, **settings: Any) -> dict[str, Any]:
+    groups = [ParameterGroup(settings={"lr": rate, **settings}, layers=[f"layer{n}"]) for n, rate in enumerate(rates)]
+    rate = Series(steps=np.arange(100), values=np.full(100, rates[0], np.float32))
+    return {"optimizers": (OptimizerInfo(kind=kind, groups=groups),), "metrics": {"lr": rate}}
+
+
 @pytest.mark.parametrize(
     ("case", "rule", "cause", "because"),
     [
-        ("dead_activations-huge-steps-0", "dead_activations", "a learning rate too high", "1 is 1,000 times"),
-        ("learning_rate_too_low-sgd-0", "learning_rate_too_low", "a learning rate too low", "200 times less"),
+        (
+            "dead_activations-huge-steps-0",
+            "dead_activations",
+            "an update so large",
+            "step 0 moved the weights by 12 times",
+        ),
+        ("learning_rate_too_low-sgd-0", "learning_rate_too_low", "a learning rate too low", "2 times less"),
         ("adam_rms_high-reweighted-0", "adam_rms_high", "second moments that forget too slowly (β₂)", "0.999"),
         ("inputs_not_normalised-raw-pictures-0", "inputs_not_normalised", "raw pixels, counts or measures", "1.25e+03"),
         ("activations_growing-relu-0", "activations_growing", "weights drawn too large for the activation", "√inputs"),
         ("activations_shrinking-tanh-0", "activations_shrinking", "weights drawn too small for the activation", "0.14"),
+        ("saturated_activations-sigmoid-0", "saturated_activations", "inputs that are not normalised", "mean 72.3"),
+        ("updates_too_large-gpt-0", "updates_too_large", "a learning rate too high", "1000 times the highest"),
     ],
 )
 def test_the_likely_cause_comes_first_with_the_numbers_that_speak_for_it(
@@ -54,23 +79,81 @@ def test_what_speaks_against_a_cause_puts_it_last() -> None:
 def test_a_cause_of_which_the_run_tells_nothing_is_possible_and_not_argued() -> None:
     finding = found("adam_rms_high-reweighted-0", "adam_rms_high")
     assert "data that have changed" in finding.causes
-    assert "data that have changed" not in {argument.cause for argument in finding.arguments}
+    assert "data that have changed" not in {one.cause for one in finding.arguments}
 
 
-def test_no_argument_is_made_of_nothing_or_of_a_cause_with_two_sides() -> None:
-    symptom = Symptom(
-        rule="loss_plateau", severity="info", summary="", first_step=0, last_step=9,
-        causes=("a learning rate far too high or too low", "a learning rate too high"),
-    )  # fmt: skip
-    assert argued(symptom, Window(run_id="r", step=9)) == symptom
+@pytest.mark.parametrize(("kind", "rate"), [("AdamW", 2e-5), ("AdamW", 1e-4), ("SGD", 0.01), ("RMSprop", 2.5e-4)])
+def test_rates_that_are_usual_somewhere_speak_neither_for_nor_against(kind: str, rate: float) -> None:
+    for cause in ("a learning rate too high", "a learning rate too low", "a learning rate far too high or too low"):
+        said = argument(cause, **trained_by(kind, rate))
+        assert said is not None
+        assert said.likelihood == "possible"
+
+
+@pytest.mark.parametrize("kind", ["DAdaptAdam", "MuonWithAuxAdam", "SGDScheduleFree", "SignSGD"])
+def test_of_an_optimizer_that_is_not_known_no_rate_is_usual(kind: str) -> None:
+    assert argument("a learning rate too high", **trained_by(kind, 1.0)) is None
+    assert argument("a momentum too high for the rate", **trained_by(kind, 1.0, momentum=0.99)) is None
+
+
+def test_nothing_is_said_of_one_rate_where_groups_have_several() -> None:
+    assert argument("a learning rate too high", **trained_by("Adam", 1e-5, 1.0)) is None
+
+
+def test_the_strongest_decay_of_the_layers_that_are_concerned_counts() -> None:
+    groups = [
+        ParameterGroup(settings={"weight_decay": decay}, layers=[name]) for decay, name in ((0.0, "a"), (9.0, "b"))
+    ]
+    window: dict[str, Any] = {"optimizers": (OptimizerInfo(kind="AdamW", groups=groups),)}
+    told = {
+        layer: weighed("a weight decay too strong", layers=(layer,), **window).arguments[0].likelihood for layer in "ab"
+    }
+    assert told == {"a": "unlikely", "b": "likely"}
+    assert weighed("a weight decay too strong", **window).arguments[0].because == "weight_decay is 9"
+
+
+def test_a_rule_that_has_measured_its_cause_is_not_contradicted_by_a_setting() -> None:
+    said = weighed(
+        "a weight decay too strong", rule="weight_decay_too_strong", **trained_by("SGD", 0.1, weight_decay=0.0)
+    )
+    assert said.arguments[0].likelihood == "possible"
+
+
+@pytest.mark.parametrize(
+    ("mean", "std", "likelihood"), [(9.0, 0.1, "likely"), (0.3, 0.4, "unlikely"), (2.0, 1.0, "possible")]
+)
+def test_a_mean_is_far_from_zero_beside_its_spread(mean: float, std: float, likelihood: str) -> None:
+    facts = {"facts/input_mean": mean, "facts/input_std": std}
+    metrics = {name: Series(steps=np.arange(1), values=np.array([value], np.float32)) for name, value in facts.items()}
+    info = {"first": LayerInfo(name="first", kind="Linear", parameters=12, trainable=12)}
+    said = argument("inputs far from zero mean", metrics=metrics, info=info)
+    assert said is not None
+    assert said.likelihood == likelihood
+    embedded = {"first": LayerInfo(name="first", kind="Embedding", parameters=12, trainable=12)}
+    assert argument("inputs far from zero mean", metrics=metrics, info=embedded) is None
+
+
+def test_weights_of_kinds_whose_inputs_are_not_those_of_a_unit_are_no_argument() -> None:
+    initial = InitialWeights(std=1.0, largest=3.0, fan_in=64)
+    layers = {"lstm": LayerInfo(name="lstm", kind="LSTM", parameters=99, trainable=99, initial=initial)}
+    assert argument("weights drawn too large", info=layers) is None
 
 
 def test_a_rate_that_was_warmed_up_speaks_against_a_missing_warm_up() -> None:
     rate = Series(steps=np.arange(100), values=np.minimum(np.arange(1, 101) / 50, 1.0).astype(np.float32))
-    symptom = Symptom(
-        rule="updates_too_large", severity="warning", summary="", first_step=0, last_step=99,
-        causes=("no warm-up", "a batch with broken data"),
-    )  # fmt: skip
-    told = argued(symptom, Window(run_id="r", step=99, metrics={"lr": rate}))
+    told = weighed("no warm-up", "a batch with broken data", metrics={"lr": rate})
     assert told.causes == ("a batch with broken data", "no warm-up")
     assert told.arguments[0].because == "the rate was warmed up from 0.02 to 1 over 49 steps"
+
+
+def test_a_rate_that_grows_to_the_end_was_not_warmed_up() -> None:
+    rate = Series(steps=np.arange(100), values=np.geomspace(1e-3, 10, 100).astype(np.float32))
+    assert argument("no warm-up", metrics={"lr": rate}) is None
+
+
+def test_odd_settings_cost_no_finding() -> None:
+    odd = trained_by("Adam", 1e-3, betas="none", weight_decay="much", momentum=[1])
+    initial = InitialWeights(std=float("nan"), largest=1.0, fan_in=-1)
+    odd["info"] = {"a": LayerInfo(name="a", kind="Linear", parameters=4, trainable=4, initial=initial)}
+    causes = ("a weight decay too strong", "weights drawn too large", "second moments too slow (β₂)")
+    assert weighed(*causes, **odd).causes == causes

@@ -198,7 +198,7 @@ def _causes(finding: Finding) -> list[Piece]:
         return []
     argued = {argument.cause: argument for argument in finding.arguments}
     lines = [html.Li([with_code(cause), *_argument(argued.get(cause))]) for cause in finding.causes]
-    return [html.H3("Likely causes, the likeliest first", className="tv-h3"), html.Ol(lines, className="tv-ol")]
+    return [html.H3("Causes, the likeliest first", className="tv-h3"), html.Ol(lines, className="tv-ol")]
 
 
 def _argument(argument: Argument | None) -> list[Piece]:

@@ -17,6 +17,7 @@ from trainvitals_server.diagnosis.window import Floats32, Series, Window
 CLASSIFIERS: Final = frozenset({"cross_entropy", "nll_loss"})
 BINARY: Final = frozenset({"binary_cross_entropy", "binary_cross_entropy_with_logits"})
 UNITS: Final = ("out_features", "out_channels")
+ADAPTS: Final = ("Norm", "Embedding")  # first layers that are at ease with inputs of any scale
 LEAST_FALL: Final = 0.02  # of the loss, between the third and the last quarter of the run
 FEWEST_LOSSES: Final = 40
 FEWEST_VALIDATIONS: Final = 3

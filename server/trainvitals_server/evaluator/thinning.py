@@ -48,14 +48,12 @@ class Thinned(Generic[T]):
 
     def add(self, step: int, item: T) -> None:
         """Keep an item; one at a known step takes its place."""
-        recent = self.recent.steps
-        is_late = bool(recent) and step <= recent[-1]
-        for stretch in (self.recent, self.old) if is_late else ():
-            if (place := stretch.find(step)) is not None:
+        for stretch in (self.recent, self.old):
+            if stretch.steps and step <= stretch.steps[-1] and (place := stretch.find(step)) is not None:
                 stretch.items[place] = item
                 return
         self.recent.put(step, item)
-        if len(recent) > self._newest:
+        if len(self.recent.steps) > self._newest:
             self._age(self.recent.steps[0], self.recent.items[0])
             self.recent.drop(slice(0, 1))
 

@@ -1,4 +1,4 @@
-"""Whether how the network is built, its first weights or its inputs are a cause."""
+"""Whether how the network is built, or its first weights, are a cause."""
 
 from __future__ import annotations
 
@@ -8,63 +8,66 @@ from typing import Final
 import numpy as np
 
 from trainvitals_server.diagnosis.arguing.said import Said
-from trainvitals_server.diagnosis.facts import fact, matrices, middle
+from trainvitals_server.diagnosis.facts import matrices
 from trainvitals_server.diagnosis.median import median
 from trainvitals_server.diagnosis.reading import weighted
-from trainvitals_server.diagnosis.window import Window
+from trainvitals_server.diagnosis.symptom import Symptom
+from trainvitals_server.diagnosis.window import LOSS_SCALE, Window
 
 DEEP: Final = 8  # layers with weights that nothing normalises
-LARGE, SMALL = 2.0, 0.3  # times 1 ∕ √inputs: PyTorch's own lie at 0.58, He's at 1.41, Glorot's at 1
-INPUTS: Final = (0.1, 10.0)  # between which the root mean square of normalised inputs lies
-UNEVEN: Final = 30.0  # times that spreads of columns differ
+OFTEN: Final = 0.25  # of the layers with weights: as many norms leave no stretch without
+# times 1 ∕ √inputs, as far as first weights spread: PyTorch's own 0.58, He's 1.41 (2015), Glorot's 1 (2010)
+LARGE, SMALL = 2.0, 0.3
+DRAWN: Final = ("Linear", "Conv")  # kinds whose first weights are matrices with inputs to a unit
+NORMS: Final = ("BatchNorm", "LayerNorm", "GroupNorm", "RMSNorm", "InstanceNorm", "LocalResponseNorm")
 
 
-def nothing_normalises(window: Window) -> Said | None:
-    """How many layers normalise, of how many with weights."""
-    norms, depth = sum("Norm" in layer.kind for layer in window.info.values()), len(weighted(window))
-    if not depth:
+def nothing_normalises(window: Window, _: Symptom) -> Said | None:
+    """How many layers normalise, beside how many with weights."""
+    norms = sum(any(norm in layer.kind for norm in NORMS) for layer in window.info.values())
+    if not (depth := len(weighted(window))):
         return None
-    if norms:
-        return Said("unlikely", f"{norms} layers normalise")
-    return Said("likely" if depth >= DEEP else "possible", f"none of {depth} layers with weights is normalised")
+    told = f"{norms or 'no'} layer{'s normalise' if norms > 1 else ' normalises'} beside {depth} with weights"
+    if norms >= OFTEN * depth:
+        return Said("unlikely", told)
+    return Said("likely" if not norms and depth >= DEEP else "possible", told)
 
 
-def drawn_too_large(window: Window) -> Said | None:
-    """The spread of the first weights of the layer with the largest, against one over the root of its inputs."""
-    if not (gains := _gains(window)):
+def drawn_too_large(window: Window, symptom: Symptom) -> Said | None:
+    """The widest first weights of the layers that are concerned."""
+    if not (gains := _gains(window, symptom)):
         return None
     name, gain = max(gains.items(), key=lambda one: one[1])
     if gain > LARGE:
-        return Said(
-            "likely", f"the first weights of {name} were spread by {gain:.2g} ∕ √inputs (PyTorch's own by 0.58)"
-        )
-    return Said("unlikely", f"no layer's first weights were spread by more than {gain:.2g} ∕ √inputs")
+        where = f"layer {name} began" if name else "the model began"
+        return Said("likely", f"{where} with weights spread by {gain:.2g} ∕ √inputs (PyTorch's own: 0.58)")
+    return Said("unlikely", f"no layer began with weights spread by more than {gain:.2g} ∕ √inputs")
 
 
-def drawn_too_small(window: Window) -> Said | None:
+def drawn_too_small(window: Window, symptom: Symptom) -> Said | None:
     """The same of half of the layers, the other way round: one that begins near zero is meant to."""
-    if not (gains := _gains(window)):
+    if not (gains := _gains(window, symptom)):
         return None
     gain = median(np.array([*gains.values()]))
-    told = f"half of the layers' first weights were spread by {gain:.2g} ∕ √inputs or less (He's initialisation: 1.41)"
+    told = f"half of the layers began with weights spread by {gain:.2g} ∕ √inputs or less (He's initialisation: 1.41)"
     return Said("likely" if gain < SMALL else "unlikely" if gain > 1 else "possible", told)
 
 
-def inputs_off(window: Window) -> Said | None:
-    """Mean and spread of the first batch."""
-    means, stds = fact(window, "input_mean"), fact(window, "input_std")
-    if means is None or stds is None or not len(means.values) or not len(stds.values):
-        return None
-    mean, std, ratio = float(means.values[0]), float(stds.values[0]), middle(window, "input_column_ratio")
-    told = f"the first batch has mean {mean:.3g} and standard deviation {std:.3g}"
-    if not INPUTS[0] <= math.hypot(mean, std) <= INPUTS[1]:
-        return Said("likely", told)
-    if ratio is not None and ratio > UNEVEN:
-        return Said("likely", f"spreads of its columns differ {ratio:,.0f} times")
-    return Said("unlikely", told)
+def overflows(window: Window, _: Symptom) -> Said | None:
+    """Whether anything is kept in float16, or its loss scaled for it."""
+    if any(layer.dtype == "float16" for layer in window.info.values()):
+        return Said("possible", "weights are kept in float16, which ends at 65,504")
+    if LOSS_SCALE in window.metrics:
+        return Said("possible", "the loss is scaled for float16, which ends at 65,504")
+    return None
 
 
-def _gains(window: Window) -> dict[str, float]:
-    """Of each layer its first weights' standard deviation times √inputs."""
-    gains = {one.name: one.initial.std * math.sqrt(one.initial.fan_in) for one in matrices(window) if one.initial}
-    return {name: gain for name, gain in gains.items() if math.isfinite(gain)}
+def _gains(window: Window, symptom: Symptom) -> dict[str, float]:
+    """Of the layers that are concerned, else of all, the first weights' standard deviation times √inputs."""
+    gains = {
+        layer.name: layer.initial.std * math.sqrt(max(0, layer.initial.fan_in))
+        for layer in matrices(window)
+        if layer.initial is not None and layer.kind.startswith(DRAWN)
+    }
+    known = {name: gain for name, gain in gains.items() if math.isfinite(gain)}
+    return {name: gain for name, gain in known.items() if name in symptom.layers} or known

@@ -14,6 +14,12 @@ from trainvitals_server.diagnosis.reading import in_depth, typical
 from trainvitals_server.diagnosis.symptom import Symptom
 from trainvitals_server.diagnosis.window import Series, Window
 
+CAUSES = (
+    "logits of attention that have grown by a learning rate too high",
+    "queries and keys that nothing normalises, whose logits have grown",
+    "where it was so from the start: weights of queries and keys drawn too large, or a missing 1 ∕ √d",
+)
+
 
 def attention_entropy_collapse(
     window: Window, *, entropy: float = 0.1, most: float = 0.5, samples: int = 2
@@ -55,10 +61,7 @@ def attention_entropy_collapse(
             last_step=window.step,
             numbers={"entropy": f"{middle:.1%}", "at first": f"{looks[0]:.1%}", "layers that attend": len(attends)},
         ),
-        causes=(
-            "logits of attention that have grown: a learning rate too high, queries and keys that nothing normalises",
-            "where it was so from the start: weights of queries and keys drawn too large, or a missing 1 ∕ √d",
-        ),
+        causes=CAUSES,
         advice=(
             "Normalise queries and keys, or reparametrise their weights (σReparam).",
             "Divide the logits by √d, as scaled_dot_product_attention does by itself.",

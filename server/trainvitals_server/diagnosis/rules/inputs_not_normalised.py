@@ -8,12 +8,10 @@ from collections.abc import Iterator
 import numpy as np
 
 from trainvitals.wire.messages import Evidence
-from trainvitals_server.diagnosis.facts import begins_far_off, fact, middle, nothing_learnt
+from trainvitals_server.diagnosis.facts import ADAPTS, begins_far_off, fact, middle, nothing_learnt
 from trainvitals_server.diagnosis.reading import word
 from trainvitals_server.diagnosis.symptom import Symptom
 from trainvitals_server.diagnosis.window import Window
-
-ADAPTS = ("Norm", "Embedding")  # first layers that are at ease with any scale
 
 
 def inputs_not_normalised(

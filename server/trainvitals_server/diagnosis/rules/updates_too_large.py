@@ -13,8 +13,11 @@ from trainvitals_server.diagnosis.reading import beside_blow, loss_trend, since,
 from trainvitals_server.diagnosis.symptom import Symptom
 from trainvitals_server.diagnosis.window import Window
 
-CAUSES = ("a learning rate too high", "no warm-up", "gradients not clipped, or not divided by accumulation steps")
-ADVICE = ("Divide the learning rate by 10.", "Warm up over the first 1 to 5 % of the steps.", "Clip gradients.")
+CAUSES = ("a learning rate too high", "no warm-up", "gradients not clipped", "gradients of many passes, not divided")
+ADVICE = (
+    "Divide the learning rate by 10, and warm it up over the first 1 to 5 % of the steps.",
+    "Clip gradients: torch.nn.utils.clip_grad_norm_(model.parameters(), max_norm=1.0).",
+)
 
 
 def updates_too_large(
@@ -63,8 +66,7 @@ def updates_too_large(
             last_step=window.step,
             numbers={"update ratio": word(middle), "loss before": word(before), "loss now": trend.now},
         ),
-        causes=CAUSES,
-        advice=ADVICE,
+        causes=CAUSES, advice=ADVICE,
     )  # fmt: skip
 
 
