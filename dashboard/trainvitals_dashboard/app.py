@@ -23,10 +23,14 @@ from trainvitals_dashboard.pages import (
     not_found,
     rule,
     run,
+    run_findings,
+    run_inside,
     run_layer,
     run_layers,
     run_metrics,
+    run_notes,
     run_page,
+    run_settings,
     run_system,
     runs,
 )
@@ -110,7 +114,17 @@ def _dash_on(api: FastAPI) -> Dash:
 
 def _register(app: Dash, questions: Api) -> None:
     runs.register(app, questions)
-    for page in (run, run_layers, run_layer, run_metrics, run_system):
+    for page in (
+        run,
+        run_findings,
+        run_layers,
+        run_layer,
+        run_inside,
+        run_metrics,
+        run_settings,
+        run_system,
+        run_notes,
+    ):
         page.register(app, questions)
     run_page.register_top(app, questions)
     compare.register(app, questions)

@@ -12,7 +12,16 @@ from trainvitals_dashboard.parts.cards import Piece, pill
 from trainvitals_dashboard.parts.health import score, state_of, told_health
 from trainvitals_dashboard.theme import STATUS
 
-TABS: Final = {"": "Overview", "layers": "Layers", "metrics": "Metrics", "system": "System"}
+TABS: Final = {
+    "": "Overview",
+    "findings": "Findings",
+    "layers": "Layers",
+    "inside": "Inside",
+    "metrics": "Metrics",
+    "settings": "Settings",
+    "system": "System",
+    "notes": "Notes",
+}
 
 
 def run_tabs(run_id: str, tab: str = "") -> html.Nav:
