@@ -19,11 +19,23 @@ from starlette.responses import Response
 from starlette.routing import Match
 
 from trainvitals.version import __version__
-from trainvitals_server.api import captures, checklists, findings, health, ingest, live, project_rules, queries, rules
+from trainvitals_server.api import (
+    captures,
+    checklists,
+    findings,
+    health,
+    ingest,
+    live,
+    project_rules,
+    queries,
+    rules,
+    table,
+)
 from trainvitals_server.api.answers import describe
 from trainvitals_server.api.problems import Refused, handle_problems
 from trainvitals_server.api.pulse import Pulse
 from trainvitals_server.api.services import Services
+from trainvitals_server.api.table import empty_bin
 from trainvitals_server.api.waiting import Waiting
 from trainvitals_server.auth import AuthMiddleware, login_routes
 from trainvitals_server.evaluator import Evaluator
@@ -42,6 +54,7 @@ ROUTERS: Final = (
     findings.router,
     checklists.router,
     queries.router,
+    table.router,
     rules.router,
     project_rules.router,
     live.router,
@@ -128,7 +141,8 @@ async def _at_work(services: Services) -> AsyncIterator[None]:
         for part in (services.evaluator, services.writer, merger):
             part.start()
             stack.push_async_callback(run_in_threadpool, part.stop)
-        for work in (services.hub.keep_rows_fresh(), _judge_what_ended_before(services), _sweep(services)):
+        works = (_judge_what_ended_before(services), _sweep(services), empty_bin(services))
+        for work in (services.hub.keep_rows_fresh(), *works):
             stack.push_async_callback(_cancelled, asyncio.create_task(work))
         yield
 

@@ -10,9 +10,11 @@ import sqlalchemy as sa
 from alembic import command
 from alembic.script import ScriptDirectory
 
+from tests.store.sample_frames import metric_frame, start
+from trainvitals.wire.messages import Finding
 from trainvitals_server.store.engine import Database, make_engine
 from trainvitals_server.store.engine import database_url as normalised
-from trainvitals_server.store.interface import StoreError, StoreUnavailable
+from trainvitals_server.store.interface import RunQuery, StoreError, StoreUnavailable
 from trainvitals_server.store.opening import migration_config, open_store
 
 
@@ -33,6 +35,24 @@ def test_migrations_can_be_undone(database_url: str) -> None:
         command.downgrade(migration_config(connection), "base")
         assert sa.inspect(connection).get_table_names() == ["alembic_version"]
     database.close()
+
+
+def test_runs_of_before_are_found_by_their_settings_tags_and_findings(database_url: str) -> None:
+    store = open_store(database_url)
+    start(store, "old", tags=["Best"], config={"optimizer": {"lr": 0.1}})
+    store.append([metric_frame(0, [1], [0.5], run_id="old", metric="train/loss")])
+    found = Finding(finding_id="f", run_id="old", rule="a_rule", severity="info", first_step=1, last_step=1, summary="")
+    store.save_findings("old", [found], health=90)
+    store.close()
+    database = Database(make_engine(normalised(database_url), migrating=True))
+    with database.writing() as connection:
+        command.downgrade(migration_config(connection), "0010")
+    database.close()
+
+    store = open_store(database_url)
+    text = "tag:best lr=0.1 optimizer.lr>0 finding:a_rule loss<1"
+    assert [row.run_id for row in store.runs(RunQuery(text=text)).runs] == ["old"]
+    store.close()
 
 
 def test_servers_that_start_together_migrate_once(database_url: str) -> None:

@@ -26,7 +26,8 @@ class RunSummary(msgspec.Struct, frozen=True, kw_only=True):
     concern the run have too little to go by, so that finding nothing says little. ``heartbeat_at``: when the training
     was last heard of, ``data_at`` when its last frame came, None before the first since it was last started;
     ``data_every``: how many seconds apart frames usually come. ``loss``: the metric that is known as the training
-    loss; the sparkline is of it."""
+    loss; the sparkline is of it. ``settings``: of those that were asked for the ones that it has, as they are shown.
+    ``deleted``: it is in the bin, from which it can be taken back for a minute."""
 
     run_id: str
     project: str
@@ -47,6 +48,10 @@ class RunSummary(msgspec.Struct, frozen=True, kw_only=True):
     loss: str | None = None
     sparkline: Floats = msgspec.field(default_factory=Floats)
     ranks: int = 1  # processes that train together
+    memo: str = ""
+    archived: bool = False
+    deleted: bool = False
+    settings: dict[str, str] = {}
 
 
 class RunPage(msgspec.Struct, frozen=True, kw_only=True):

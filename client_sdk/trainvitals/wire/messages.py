@@ -195,11 +195,13 @@ class FrameAccepted(msgspec.Struct, frozen=True, kw_only=True):
     capture: int | None = None
 
 
-class Problem(msgspec.Struct, frozen=True, kw_only=True):
-    """An error, as RFC 9457 (problem+json) has it."""
+class Problem(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """An error, as RFC 9457 (problem+json) has it. ``place``: of the characters that are at fault in what was asked the
+    first, and the one after the last, counted from 0."""
 
     type: str
     title: str
     status: int
     detail: str
     instance: str | None = None
+    place: tuple[int, int] | None = None

@@ -40,12 +40,14 @@ from trainvitals.wire.messages import (
 from trainvitals.wire.notes import Note
 from trainvitals.wire.preflight import PreflightReport
 from trainvitals.wire.rules import ProjectRules, RuleChange
+from trainvitals.wire.table import Columns, Groups, RunsChange, View, Views
 
 REFERENCE: Final = "#/components/schemas/{name}"
 MESSAGES: Final = (
-    Capture, CaptureAnswer, Changes, Checklist, Curve, Finding, FindingAct, FindingList, Frame, FrameAccepted, Health,
-    HeartbeatAccepted, Heatmap, LayerHistograms, ModelInfo, Note, PreflightReport, Problem, ProjectRules, RankCurves,
-    RuleChange, RunAccepted, RunDetail, RunEnd, RunEnded, RunPage, RunStart, Snapshot,
+    Capture, CaptureAnswer, Changes, Checklist, Columns, Curve, Finding, FindingAct, FindingList, Frame, FrameAccepted,
+    Health, Groups, HeartbeatAccepted, Heatmap, LayerHistograms, ModelInfo, Note, PreflightReport, Problem,
+    ProjectRules, RankCurves, RuleChange, RunAccepted, RunDetail, RunEnd, RunEnded, RunPage, RunStart, RunsChange,
+    Snapshot, View, Views,
 )  # fmt: skip
 Json = dict[str, Any]  # Any: JSON Schema nests as it likes
 

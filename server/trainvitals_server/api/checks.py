@@ -14,6 +14,7 @@ from trainvitals.wire.messages import FindingAct, RunEnd, RunStart
 from trainvitals.wire.notes import Note
 from trainvitals.wire.preflight import MAX_CHECKS, MAX_LINES, MAX_TEXT, PreflightReport
 from trainvitals.wire.rules import RuleChange
+from trainvitals.wire.table import RunsChange, View
 from trainvitals_server.store.interface import RunNotFound
 
 MAX_RUN_ID_LENGTH: Final = 128
@@ -24,6 +25,8 @@ MAX_ERROR_LENGTH: Final = 20_000
 MAX_ALERT_LENGTH: Final = 4_000
 MAX_COMMENT_LENGTH: Final = 4_000
 MAX_MUTES: Final = 200
+MAX_RUNS_AT_ONCE: Final = 1000
+MAX_QUERY_LENGTH: Final = 8_000
 
 
 def is_run_id(run_id: str) -> bool:
@@ -74,6 +77,28 @@ def check_change(project: str, change: RuleChange) -> None:
     check_project(project)
     _check_words(change.by, change.comment)
     _check_values(options=change.options)
+
+
+def check_runs_change(change: RunsChange) -> None:
+    """Raises AbsurdShape, RunNotFound."""
+    if not 0 < len(change.run_ids) <= MAX_RUNS_AT_ONCE:
+        raise AbsurdShape(f"{len(change.run_ids):,} runs: between 1 and {MAX_RUNS_AT_ONCE:,} are changed at once")
+    for run_id in change.run_ids:
+        if not is_run_id(run_id):
+            raise RunNotFound(run_id)
+    tags = [*change.tag, *change.untag]
+    if len(tags) > MAX_TAGS or any(not 0 < len(tag.strip()) <= MAX_NAME_LENGTH for tag in tags):
+        raise AbsurdShape(f"at most {MAX_TAGS} tags of 1 to {MAX_NAME_LENGTH} characters")
+    if len(change.memo or "") > MAX_COMMENT_LENGTH:
+        raise AbsurdShape(f"a memo has at most {MAX_COMMENT_LENGTH:,} characters")
+
+
+def check_view(view: View) -> None:
+    """Raises AbsurdShape."""
+    if not 0 < len(view.name.strip()) <= MAX_NAME_LENGTH or len(view.query) > MAX_QUERY_LENGTH:
+        raise AbsurdShape(
+            f"a view has a name of 1 to {MAX_NAME_LENGTH} and a query of at most {MAX_QUERY_LENGTH:,} characters"
+        )
 
 
 def check_project(project: str) -> None:

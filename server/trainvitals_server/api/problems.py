@@ -23,10 +23,13 @@ from trainvitals_server.store.interface import (
     RulesChanged,
     RunNotFound,
     RunNotRunning,
+    SearchRefused,
     SeriesNotFound,
     StoreError,
     StoreUnavailable,
     TooManySeries,
+    TooManyTags,
+    ViewNotFound,
 )
 
 TYPE: Final = "urn:trainvitals:problem:{kind}"
@@ -39,6 +42,8 @@ OF_THE_STORE: Final[dict[type[StoreError], tuple[HTTPStatus, str]]] = {
     TooManySeries: (HTTPStatus.UNPROCESSABLE_ENTITY, "too-many-series"),
     NotesFull: (HTTPStatus.UNPROCESSABLE_ENTITY, "notes-full"),
     RulesChanged: (HTTPStatus.CONFLICT, "rules-changed"),
+    TooManyTags: (HTTPStatus.UNPROCESSABLE_ENTITY, "too-many-tags"),
+    ViewNotFound: (HTTPStatus.NOT_FOUND, "view-not-found"),
 }
 log = logging.getLogger(__name__)
 
@@ -52,11 +57,18 @@ class Refused(Exception):
         self.kind = kind
 
 
-def problem(request: Request, status: int, kind: str, detail: str, *, retry: bool = False) -> Response:
-    """A problem+json answer; ``retry`` tells the client to come again soon."""
+def problem(
+    request: Request, status: int, kind: str, detail: str, *, retry: bool = False, place: tuple[int, int] | None = None
+) -> Response:
+    """A problem+json answer; ``retry`` tells the client to come again soon, ``place`` where in what was asked it is."""
     known = HTTPStatus(status)
     message = Problem(
-        type=TYPE.format(kind=kind), title=known.phrase, status=status, detail=detail, instance=request.url.path
+        type=TYPE.format(kind=kind),
+        title=known.phrase,
+        status=status,
+        detail=detail,
+        instance=request.url.path,
+        place=place,
     )
     headers = {"Retry-After": str(RETRY_AFTER_SECONDS)} if retry else None
     return Response(coding.encode(message, media_type=coding.JSON), status, headers, "application/problem+json")
@@ -78,6 +90,11 @@ def handle_problems(app: FastAPI) -> None:
     async def refused(request: Request, error: Refused) -> Response:
         retry = error.status in (HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE)
         return problem(request, error.status, error.kind, str(error), retry=retry)
+
+    @app.exception_handler(SearchRefused)
+    async def not_understood(request: Request, error: SearchRefused) -> Response:
+        unprocessable = HTTPStatus.UNPROCESSABLE_ENTITY
+        return problem(request, unprocessable, "search-not-understood", str(error), place=error.place)
 
     @app.exception_handler(WireError)
     async def unreadable(request: Request, error: WireError) -> Response:

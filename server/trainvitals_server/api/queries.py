@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from http import HTTPStatus
 from typing import Annotated, Final
 
@@ -27,6 +28,7 @@ from trainvitals_server.api.services import Given
 from trainvitals_server.store.interface import RunQuery, SeriesNotFound, Span
 
 Step = Annotated[int | None, Query(ge=0, le=2**53)]
+Names = Annotated[Sequence[str], Query(max_length=100)]
 Rank = Annotated[int, Query(ge=0, lt=2**31)]
 EXISTING: Final = [Depends(existing)]
 router = APIRouter(prefix="/api/v1/runs", tags=["runs"])
@@ -43,8 +45,11 @@ def list_runs(
     descending: bool = True,
     offset: Annotated[int, Query(ge=0, le=10_000_000)] = 0,
     limit: Annotated[int, Query(ge=1, le=1000)] = 50,
+    setting: Names = (),
 ) -> Response:
-    """A page of the runs table."""
+    """A page of the runs table. ``text``: words of name, project, group, tags and memo, and conditions such as
+    ``health:<60`` or ``lr>0.01``, which docs/api.md lists; archived runs only where they ask for them. ``setting``,
+    which may be given several times: settings that each row is to tell."""
     query = RunQuery(
         project=project,
         text=text,
@@ -53,6 +58,9 @@ def list_runs(
         descending=descending,
         offset=offset,
         limit=limit,
+        hides_archived=True,
+        settings=tuple(setting),
+        now=services.clock(),
     )
     return answer(request, services.store.runs(query))
 

@@ -153,7 +153,11 @@ class Hub:
     def _rows(self, run_ids: set[str]) -> list[RunSummary]:
         few = sorted(run_ids)
         pages = (few[start : start + ROWS] for start in range(0, len(few), ROWS))
-        return [row for ids in pages for row in self._store.runs(RunQuery(run_ids=frozenset(ids), limit=ROWS)).runs]
+        return [
+            row
+            for ids in pages
+            for row in self._store.runs(RunQuery(run_ids=frozenset(ids), has_deleted=True, limit=ROWS)).runs
+        ]
 
     def _publish(self, run_id: str, update: LiveUpdate, attempt: int | None) -> None:
         channel = self._channels.get(run_id)

@@ -22,13 +22,14 @@ def save_findings(connection: Connection, run_number: int, findings: Sequence[Fi
     if not findings:
         return
     statement = insert_into(connection, tables.finding)
-    changed = {name: statement.excluded[name] for name in ("severity", "state", "payload")}
+    changed = {name: statement.excluded[name] for name in ("severity", "state", "rule", "payload")}
     rows = [
         {
             "run_id": run_number,
             "finding_id": finding.finding_id,
             "severity": finding.severity,
             "state": finding.state,
+            "rule": finding.rule,
             "payload": coding.encode(finding),
         }
         for finding in findings

@@ -18,7 +18,7 @@ from trainvitals_server.store.histograms import keep_histograms
 from trainvitals_server.store.interface import ReceivedFrame, RunNotFound
 
 REMEMBERED_RUNS: Final = 1000
-PROGRESS: Final = ("status", "heartbeat_at", "data_at", "data_every", "attempt", "last_step", "spark")
+PROGRESS: Final = ("status", "heartbeat_at", "data_at", "data_every", "attempt", "last_step", "spark", "loss_metric")
 GAP_WEIGHT: Final = 0.25  # of the newest gap between frames in what is usual: a pause is forgotten after ten of them
 
 RunRow = Any  # rows of the run table: SQLAlchemy types rows by their columns, which no signature can name
@@ -222,6 +222,7 @@ def _progress(row: RunRow, new: list[ReceivedFrame]) -> dict[str, object]:
         "new_attempt": attempt,
         "new_last_step": last_step,
         "new_spark": sparkline.dump(spark),
+        "new_loss_metric": spark.metric or None,
     }
 
 

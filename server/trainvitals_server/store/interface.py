@@ -12,8 +12,8 @@ Promises:
   and be repeated.
 - Methods are synchronous and thread-safe; ``append`` and the other writers queue behind one writer on SQLite.
 
-Errors: RunNotFound; RunNotRunning; TooManySeries; NotesFull; RulesChanged; StoreUnavailable (disk full, database away:
-nothing was written, try again).
+Errors: RunNotFound; RunNotRunning; TooManySeries; NotesFull; RulesChanged; SearchRefused; TooManyTags; ViewNotFound;
+StoreUnavailable (disk full, database away: nothing was written, try again).
 """
 
 from __future__ import annotations
@@ -22,7 +22,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from trainvitals.wire.answers import Curve, Heatmap, LayerHistograms, RankCurves, RunDetail, RunPage, Snapshot
+from trainvitals.wire.answers import (
+    Curve,
+    Heatmap,
+    LayerHistograms,
+    RankCurves,
+    RunDetail,
+    RunPage,
+    RunSummary,
+    Snapshot,
+)
 from trainvitals.wire.capture import Capture, CaptureAnswer
 from trainvitals.wire.frame import Frame
 from trainvitals.wire.histograms import ValueKind
@@ -30,6 +39,7 @@ from trainvitals.wire.messages import Finding, ModelInfo, RunEnd, RunStart
 from trainvitals.wire.notes import Note
 from trainvitals.wire.preflight import PreflightReport
 from trainvitals.wire.rules import RuleChange, RuleSettings
+from trainvitals.wire.table import Columns, Groups, RunsChange, View
 
 
 class StoreError(Exception):
@@ -97,6 +107,30 @@ class RulesChanged(StoreError):
         self.project = project
 
 
+class SearchRefused(StoreError):
+    """A search that cannot be understood; ``place``: where in it, first character and the one after the last."""
+
+    def __init__(self, detail: str, *, place: tuple[int, int]) -> None:
+        super().__init__(detail)
+        self.place = place
+
+
+class TooManyTags(StoreError):
+    """A run would have more tags than a store is asked to hold."""
+
+    def __init__(self, run_id: str, most: int) -> None:
+        super().__init__(f"run {run_id!r} would have more than {most} tags: take some away first")
+        self.run_id = run_id
+
+
+class ViewNotFound(StoreError):
+    """There is no view of that name."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(f"no view {name!r}: somebody else has deleted it, or it was never saved")
+        self.name = name
+
+
 class StoreUnavailable(StoreError):
     """The database cannot be written or read just now; ``reason`` says why in plain words."""
 
@@ -124,10 +158,12 @@ class ReceivedFrame:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunQuery:
-    """Which rows of the runs table, in which order. ``sort_by``: "created", "name", "status", "health", "heartbeat", or
-    "metric:<name>"; rows without the value come last. Each word of ``text`` is looked for in name, project, group and
-    tags. Of ``run_ids``, where given, those that there are. ``created_before``: Unix seconds. ``is_healthy``: of those
-    that were judged the ones whose health is 80 or more, or of which no finding at warning or above stands."""
+    """Which rows of the runs table, in which order. ``sort_by``: "created", "name", "project", "status", "health",
+    "heartbeat", "step", "findings" (how many are open), "loss", "metric:<name>" or "setting:<name>"; rows without the
+    value come last. ``text``: a search as docs/api.md has it; ages are told from ``now``. Of ``run_ids``, where given,
+    those that there are. ``created_before``: Unix seconds. ``is_healthy``: of those that were judged the ones whose
+    health is 80 or more, or of which no finding at warning or above stands. ``hides_archived``: unless ``text`` asks
+    for them. ``has_deleted``: those in the bin, too. ``settings``: which to tell of each."""
 
     project: str | None = None
     text: str = ""
@@ -135,6 +171,10 @@ class RunQuery:
     run_ids: frozenset[str] | None = None
     created_before: float | None = None
     is_healthy: bool = False
+    hides_archived: bool = False
+    has_deleted: bool = False
+    settings: tuple[str, ...] = ()
+    now: float = 0.0
     sort_by: str = "created"
     descending: bool = True
     offset: int = 0
@@ -191,7 +231,34 @@ class RunStore(Protocol):
         """Runs that ended, or were lost, and are not judged to their end yet."""
 
 
-class Store(RunStore, Protocol):
+class TableStore(Protocol):
+    """What people do with the table of runs."""
+
+    def change_runs(self, change: RunsChange, *, now: float) -> list[RunSummary]:
+        """Keep what people say of runs, of all or of none, and answer them as they are then. Raises RunNotFound,
+        TooManyTags."""
+
+    def deleted_runs(self, *, before: float) -> list[str]:
+        """Those that have been in the bin since a time before that."""
+
+    def columns(self, query: RunQuery) -> Columns:
+        """What the runs have that the table may show."""
+
+    def groups(self, query: RunQuery, *, by: str, metric: str) -> Groups:
+        """The runs by what they have of "project", "status", "group" or "setting:<name>", with what they reached of a
+        metric; "loss" is of each run the one that is known as its loss."""
+
+    def views(self) -> list[View]:
+        """By name."""
+
+    def save_view(self, view: View) -> None:
+        """Keep it, in place of one of the same name."""
+
+    def delete_view(self, name: str) -> None:
+        """Forget it. Raises ViewNotFound."""
+
+
+class Store(RunStore, TableStore, Protocol):
     """See the module's promises."""
 
     def append(self, frames: Sequence[ReceivedFrame]) -> list[bool]:

@@ -15,6 +15,7 @@ from trainvitals_server.store import sparkline, tables
 from trainvitals_server.store.catalogue import load_catalogue
 from trainvitals_server.store.interface import NotesFull, Span
 from trainvitals_server.store.reading import metric_curve
+from trainvitals_server.store.run_words import keep_settings
 
 MAX_BYTES: Final = 1024 * 1024  # of settings, and of summary and definitions
 MOST_ALERTS: Final = 200  # the newest are kept
@@ -43,10 +44,13 @@ def keep_note(connection: Connection, run_id: str, number: int, note: Note) -> b
         raise NotesFull(run_id, "settings")
     if len(coding.encode((merged.summary, merged.metrics))) > MAX_BYTES:
         raise NotesFull(run_id, "summary")
-    values: dict[str, bytes | None] = {"config": config, "notes": coding.encode(merged), "spark": row.spark}
+    values: dict[str, bytes | str | None] = {"config": config, "notes": coding.encode(merged), "spark": row.spark}
     if merged.metrics != kept.metrics:
-        values["spark"] = sparkline.dump(_sparkline(connection, run_id, number, row.spark, merged.metrics))
+        spark = _sparkline(connection, run_id, number, row.spark, merged.metrics)
+        values |= {"spark": sparkline.dump(spark), "loss_metric": spark.metric or None}
     connection.execute(sa.update(run).where(run.c.id == number).values(**values))
+    if note.config:
+        keep_settings(connection, number, msgspec.msgpack.decode(config))
     return True
 
 

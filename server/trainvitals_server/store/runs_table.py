@@ -1,32 +1,28 @@
-"""The runs: their lives, and the table that people look through."""
+"""The lives of runs, and all that is known of one."""
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Sequence
-from typing import Any, Final
+from typing import Final
 
 import msgspec
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from trainvitals.wire.answers import MetricLast, RunDetail, RunPage, RunSummary
-from trainvitals.wire.definitions import Definitions
+from trainvitals.wire.answers import RunDetail
 from trainvitals.wire.frame import MAX_STEP
 from trainvitals.wire.messages import ModelInfo, RunEnd, RunStart
 from trainvitals.wire.preflight import PreflightReport
-from trainvitals_server.store import captures, notes, sparkline, tables
+from trainvitals_server.store import captures, notes, tables
 from trainvitals_server.store.catalogue import load_attempts, load_catalogue
 from trainvitals_server.store.engine import Database, insert_into
-from trainvitals_server.store.interface import RunNotFound, RunQuery
+from trainvitals_server.store.interface import RunNotFound
 from trainvitals_server.store.reading import layers_of
+from trainvitals_server.store.run_rows import summaries
+from trainvitals_server.store.run_words import keep_settings, keep_tags, searchable
 
 ROWS_PER_SLICE: Final = 500
-HEALTHY: Final = 80  # docs/diagnosis.md
-METRIC_PREFIX: Final = "metric:"
 _pack = msgspec.msgpack.encode
-
-RunRow = sa.Row[Any]  # Any: rows of the run table
 
 
 def run_number(connection: Connection, run_id: str) -> int:
@@ -42,12 +38,11 @@ def run_number(connection: Connection, run_id: str) -> int:
 def start_run(connection: Connection, run_id: str, start: RunStart, *, now: float) -> bool:
     """See Store.start_run."""
     run = tables.run
-    words = (start.name, start.project, start.group or "", *start.tags)
     told = {
         "project": _text(start.project),
         "name": _text(start.name),
         "run_group": None if start.group is None else _text(start.group),
-        "search": _text("\n".join(words).lower()),
+        "search": searchable(name=start.name, project=start.project, group=start.group, tags=start.tags, memo=""),
         "created_at": start.started_at,
         "planned_steps": _step(start.planned_steps),
         "tags": _pack(start.tags),
@@ -59,10 +54,14 @@ def start_run(connection: Connection, run_id: str, start: RunStart, *, now: floa
     }
     row = {**told, "uid": run_id, "status": "running", "heartbeat_at": now, "attempt": 0, "judged": 0}
     statement = insert_into(connection, run).on_conflict_do_nothing(index_elements=["uid"]).returning(run.c.id)
-    if connection.execute(statement, row).first() is not None:
+    new = connection.execute(statement, row).scalar()
+    if new is not None:
+        _keep_words(connection, new, start)
         return True
     by_another = sa.update(run).where(run.c.uid == run_id, run.c.told_by > 0)
     is_first_word = start.rank == 0 and connection.execute(by_another.values(told)).rowcount > 0
+    if is_first_word:
+        _keep_words(connection, run_number(connection, run_id), start)
     is_over = run.c.status != "running" if start.rank == 0 and not is_first_word else run.c.status == "lost"
     # rank 0's start may be sent again, or arrive, after another rank failed: only a later one begins anew
     may_begin = sa.or_(sa.func.coalesce(run.c.failed_rank, 0) == 0, run.c.created_at < start.started_at)
@@ -70,6 +69,11 @@ def start_run(connection: Connection, run_id: str, start: RunStart, *, now: floa
     again |= {"data_at": None, "data_every": None}
     connection.execute(sa.update(run).where(run.c.uid == run_id, is_over, may_begin).values(again))
     return False
+
+
+def _keep_words(connection: Connection, number: int, start: RunStart) -> None:
+    keep_settings(connection, number, start.config)
+    keep_tags(connection, number, start.tags)
 
 
 def _text(value: str) -> str:
@@ -157,104 +161,6 @@ def delete_run(database: Database, run_id: str) -> None:
         connection.execute(sa.delete(tables.run).where(tables.run.c.id == number))
 
 
-def runs(connection: Connection, query: RunQuery) -> RunPage:
-    """See Store.runs."""
-    run = tables.run
-    conditions: list[sa.ColumnElement[bool]] = []
-    if query.project is not None:
-        conditions.append(run.c.project == _text(query.project))
-    if query.status is not None:
-        conditions.append(run.c.status == _text(query.status))
-    if query.run_ids is not None:
-        conditions.append(run.c.uid.in_(sorted(map(_text, query.run_ids))))
-    if query.created_before is not None:
-        conditions.append(run.c.created_at < query.created_before)
-    if query.is_healthy:
-        conditions.append(_is_healthy())
-    for word in _text(query.text.lower()).split():
-        conditions.append(run.c.search.contains(word, autoescape=True))
-    total = connection.execute(sa.select(sa.func.count()).select_from(run).where(*conditions)).scalar_one()
-    rows = _page(connection, query, conditions)
-    return RunPage(runs=_summaries(connection, rows), total=total)
-
-
-def _is_healthy() -> sa.ColumnElement[bool]:
-    run, finding = tables.run, tables.finding
-    stands = sa.exists().where(
-        finding.c.run_id == run.c.id, finding.c.severity.in_(("warning", "critical")), finding.c.state != "resolved"
-    )
-    return sa.and_(run.c.health.is_not(None), sa.or_(run.c.health >= HEALTHY, sa.not_(stands)))
-
-
-def _page(connection: Connection, query: RunQuery, conditions: list[sa.ColumnElement[bool]]) -> Sequence[RunRow]:
-    run, last = tables.run, tables.metric_last
-    columns = {"name": run.c.name, "status": run.c.status, "health": run.c.health, "heartbeat": run.c.heartbeat_at}
-    chosen = sa.select(run.c.id).where(*conditions)
-    key: sa.ColumnElement[Any] = columns.get(query.sort_by, run.c.created_at)  # Any: columns of several types
-    if query.sort_by.startswith(METRIC_PREFIX):
-        of_metric = sa.and_(
-            last.c.run_id == run.c.id, last.c.metric == _text(query.sort_by.removeprefix(METRIC_PREFIX))
-        )
-        chosen, key = chosen.outerjoin(last, of_metric), last.c.value
-    ordered = (key.desc() if query.descending else key.asc()).nulls_last()
-    numbers = connection.execute(chosen.order_by(ordered, run.c.id.desc()).offset(query.offset).limit(query.limit))
-    places = {row.id: place for place, row in enumerate(numbers)}
-    return sorted(_rows(connection, list(places)), key=lambda row: places[row.id])
-
-
-def _rows(connection: Connection, numbers: list[int]) -> Sequence[RunRow]:
-    wide = {"config", "notes", "environment", "model", "preflight", "capture", "muted"}
-    columns = [column for column in tables.run.c if column.name not in wide]
-    return connection.execute(sa.select(*columns).where(tables.run.c.id.in_(numbers))).all()
-
-
-def _summaries(connection: Connection, rows: Sequence[RunRow]) -> list[RunSummary]:
-    numbers = [row.id for row in rows]
-    metric, finding = tables.metric_last, tables.finding
-    last: dict[int, dict[str, MetricLast]] = defaultdict(dict)
-    for row in connection.execute(sa.select(metric).where(metric.c.run_id.in_(numbers)).order_by(metric.c.metric)):
-        last[row.run_id][row.metric] = MetricLast(step=row.step, value=_number_or_word(row.value))
-    open_findings: dict[int, dict[str, int]] = defaultdict(dict)
-    counts = sa.select(finding.c.run_id, finding.c.severity, sa.func.count().label("open")).where(
-        finding.c.run_id.in_(numbers), finding.c.state == "open"
-    )
-    for row in connection.execute(counts.group_by(finding.c.run_id, finding.c.severity)):
-        open_findings[row.run_id][row.severity] = row.open
-    sparks = {row.id: sparkline.load(row.spark) for row in rows}
-    return [
-        RunSummary(
-            run_id=row.uid,
-            project=row.project,
-            name=row.name,
-            status=row.status,
-            created_at=row.created_at,
-            heartbeat_at=row.heartbeat_at,
-            data_at=row.data_at,
-            data_every=row.data_every,
-            ended_at=row.ended_at,
-            last_step=row.last_step,
-            tags=msgspec.msgpack.decode(row.tags),
-            group=row.run_group,
-            health=row.health,
-            little_known=bool(row.little_known),
-            open_findings=open_findings[row.id],
-            last=last[row.id],
-            loss=Definitions(sparks[row.id].defined).metric("loss", last[row.id]),
-            sparkline=sparkline.shown(sparks[row.id]),
-            ranks=row.ranks,
-        )
-        for row in rows
-    ]
-
-
-def _number_or_word(value: float | None) -> float | str:
-    if value is None:
-        return "NaN"
-    if value in (float("inf"), float("-inf")):
-        return "Infinity" if value > 0 else "-Infinity"
-    return value
-
-
 def run_detail(connection: Connection, run_id: str) -> RunDetail:
     """See Store.run."""
     row = connection.execute(sa.select(tables.run).where(tables.run.c.uid == _text(run_id))).first()
@@ -264,7 +170,7 @@ def run_detail(connection: Connection, run_id: str) -> RunDetail:
     of_layers, of_rank_0 = catalogue.layer_streams(rank=None), catalogue.metric_streams().get(0)
     model = ModelInfo(layers=[]) if row.model is None else msgspec.msgpack.decode(row.model, type=ModelInfo)
     return RunDetail(
-        summary=_summaries(connection, [row])[0],
+        summary=summaries(connection, [row])[0],
         config=msgspec.msgpack.decode(row.config),
         environment=msgspec.msgpack.decode(row.environment),
         attempt=row.attempt,

@@ -11,7 +11,7 @@ from trainvitals.wire.capture import Capture, CaptureAnswer
 from trainvitals.wire.messages import ModelInfo, RunEnd, RunStart
 from trainvitals.wire.notes import Note
 from trainvitals.wire.preflight import PreflightReport
-from trainvitals_server.store import captures, notes, runs_table
+from trainvitals_server.store import captures, notes, run_rows, runs_table
 from trainvitals_server.store.engine import Database
 from trainvitals_server.store.interface import RunQuery
 from trainvitals_server.store.runs_table import run_number
@@ -80,7 +80,7 @@ class SqlRuns:
     def runs(self, query: RunQuery) -> RunPage:
         """See Store."""
         with self._database.reading() as connection:
-            return runs_table.runs(connection, query)
+            return run_rows.runs(connection, query)
 
     def run(self, run_id: str) -> RunDetail:
         """See Store."""

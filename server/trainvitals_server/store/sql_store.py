@@ -19,9 +19,10 @@ from trainvitals_server.store.histograms import layer_histograms
 from trainvitals_server.store.interface import ReceivedFrame, Span
 from trainvitals_server.store.runs_table import run_number
 from trainvitals_server.store.sql_runs import SqlRuns
+from trainvitals_server.store.sql_table import SqlTable
 
 
-class SqlStore(SqlRuns):
+class SqlStore(SqlRuns, SqlTable):
     """See Store. ``clock`` tells when a run is idle."""
 
     def __init__(self, database: Database, *, clock: Callable[[], float] = time.time) -> None:

@@ -78,6 +78,10 @@ run = Table(
     Column("told_by", Integer, nullable=False, server_default="0"),  # the rank by whose words it is described
     Column("failed_rank", Integer),  # whose failure ``error`` tells; NULL: none failed
     Column("muted", LargeBinary),
+    Column("loss_metric", Text),  # the one that the sparkline is of; NULL: none was logged
+    Column("memo", Text, nullable=False, server_default=""),  # what people wrote on it
+    Column("archived_at", Double),  # NULL: it is not
+    Column("deleted_at", Double),  # when it was put into the bin; NULL: it is not there
     Index(None, "created_at"),
     Index(None, "project", "created_at"),
     sqlite_autoincrement=True,
@@ -201,7 +205,43 @@ finding = Table(
     Column("finding_id", Text, primary_key=True),
     Column("severity", Text, nullable=False),
     Column("state", Text, nullable=False),
+    Column("rule", Text, nullable=False, server_default=""),
     Column("payload", LargeBinary, nullable=False),
+)
+
+# the settings of run.config flattened ("optimizer.lr"), for searching, sorting and grouping: ``text`` as it is shown,
+# ``word`` the same in lower case, ``leaf`` the last part of the name
+run_setting = Table(
+    "run_setting",
+    metadata,
+    _run_number(),
+    Column("name", Text, primary_key=True),
+    Column("leaf", Text, nullable=False),
+    Column("text", Text, nullable=False),
+    Column("word", Text, nullable=False),
+    Column("number", Double),  # NULL: it is none, or not finite
+    Index(None, "leaf", "number"),
+    sqlite_with_rowid=False,
+)
+
+# the tags of run.tags in lower case, for searching
+run_tag = Table(
+    "run_tag",
+    metadata,
+    _run_number(),
+    Column("word", Text, primary_key=True),
+    Index(None, "word"),
+    sqlite_with_rowid=False,
+)
+
+# how people looked at the runs table, by name: the query of the page's address
+saved_view = Table(
+    "saved_view",
+    metadata,
+    Column("name", Text, primary_key=True),
+    Column("query", Text, nullable=False),
+    Column("saved_at", Double, nullable=False),
+    sqlite_with_rowid=False,
 )
 
 # what a project says of its rules, msgpack; every version stays

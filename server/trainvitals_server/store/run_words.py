@@ -1,0 +1,85 @@
+"""Settings and tags of runs as rows of their own, by which runs are searched, sorted and grouped."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, Final
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+
+from trainvitals_server.store import tables
+
+MOST_SETTINGS: Final = 1000  # of a run
+MOST_CHARACTERS: Final = 300  # of a name, and of a value
+_PARTS: Final = re.compile(r"[./]")
+
+
+def keep_settings(connection: Connection, run_number: int, config: Mapping[str, Any]) -> None:  # Any: the user's own
+    """Keep the settings of a run in place of those that were kept before."""
+    table = tables.run_setting
+    connection.execute(sa.delete(table).where(table.c.run_id == run_number))
+    told: dict[str, str] = {}
+    for name, value in flat(config):
+        if len(told) < MOST_SETTINGS:
+            told.setdefault(_short(name), _short(str(value)))
+    rows = [
+        {
+            "run_id": run_number,
+            "name": name,
+            "leaf": leaf(name),
+            "text": text,
+            "word": text.lower(),
+            "number": finite(text),
+        }
+        for name, text in told.items()
+    ]
+    if rows:
+        connection.execute(sa.insert(table), rows)
+
+
+def keep_tags(connection: Connection, run_number: int, tags: Sequence[str]) -> None:
+    """Keep the tags of a run in place of those that were kept before."""
+    table = tables.run_tag
+    connection.execute(sa.delete(table).where(table.c.run_id == run_number))
+    words = sorted({_text(tag).lower() for tag in tags})
+    if words:
+        connection.execute(sa.insert(table), [{"run_id": run_number, "word": word} for word in words])
+
+
+def flat(settings: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:  # Any: the user's own
+    """Nested settings as ("optimizer.lr", 0.001)."""
+    for key, value in settings.items():
+        if isinstance(value, Mapping) and value:
+            yield from flat(value, f"{prefix}{key}.")
+        else:
+            yield f"{prefix}{key}", value
+
+
+def leaf(name: str) -> str:
+    """The last part of a setting's name."""
+    return _PARTS.split(name.rstrip("./"))[-1] or name
+
+
+def finite(text: str) -> float | None:
+    """The number that a text is, if it is one."""
+    try:
+        number = float(text)
+    except ValueError:
+        return None
+    return number if math.isfinite(number) else None
+
+
+def searchable(*, name: str, project: str, group: str | None, tags: Sequence[str], memo: str) -> str:
+    """What free words are looked for in."""
+    return _text("\n".join((name, project, group or "", *tags, memo)).lower())
+
+
+def _short(text: str) -> str:
+    return _text(text[:MOST_CHARACTERS])
+
+
+def _text(value: str) -> str:
+    return value.replace("\0", "�")  # PostgreSQL's text holds no NUL
