@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from contextvars import Context
 from http import HTTPStatus
 from typing import Any, Final, TypeVar
@@ -31,6 +32,8 @@ from trainvitals.wire.rules import ProjectRule, ProjectRules
 
 BASE_URL: Final = "http://localhost"
 T = TypeVar("T")
+Parameter = str | int | list[str] | None
+Parameters = dict[str, Parameter]
 
 
 class ApiError(Exception):
@@ -49,9 +52,20 @@ class Api:
         transport = httpx2.ASGITransport(app=application, raise_app_exceptions=False)
         self._client = httpx2.AsyncClient(transport=transport, base_url=BASE_URL, headers=headers)
 
-    async def runs(self, *, text: str = "", limit: int = 500) -> RunPage:
-        """The newest runs that ``text`` matches."""
-        return await self._ask("/api/v1/runs", RunPage, text=text, limit=limit)
+    async def runs(
+        self,
+        *,
+        text: str = "",
+        limit: int = 500,
+        sort_by: str = "created",
+        descending: bool = True,
+        settings: Sequence[str] = (),
+    ) -> RunPage:
+        """The first runs that the search ``text`` finds, with those of their ``settings``."""
+        way = "true" if descending else "false"
+        return await self._ask(
+            "/api/v1/runs", RunPage, text=text, limit=limit, sort_by=sort_by, descending=way, setting=list(settings)
+        )
 
     async def run(self, run_id: str, *, follow: bool = False) -> RunDetail:
         """All of a run but its series; ``follow``: with where its feed stands."""
@@ -122,11 +136,11 @@ class Api:
         """How the server and its database are; answered with 503 too."""
         return coding.decode((await self._send("/healthz", {})).content, Health, media_type=coding.JSON)
 
-    async def _ask(self, path: str, kind: type[T], /, **parameters: str | int | None) -> T:
+    async def _ask(self, path: str, kind: type[T], /, **parameters: Parameter) -> T:
         return _read(await self._answered("GET", path, parameters), kind)
 
     async def _answered(
-        self, method: str, path: str, parameters: dict[str, str | int | None], *, body: bytes | None = None
+        self, method: str, path: str, parameters: Parameters, *, body: bytes | None = None
     ) -> httpx2.Response:
         response = await self._send(path, parameters, method=method, body=body)
         if response.status_code >= HTTPStatus.BAD_REQUEST:
@@ -134,7 +148,7 @@ class Api:
         return response
 
     async def _send(
-        self, path: str, parameters: dict[str, str | int | None], *, method: str = "GET", body: bytes | None = None
+        self, path: str, parameters: Parameters, *, method: str = "GET", body: bytes | None = None
     ) -> httpx2.Response:
         headers = {"Content-Type": coding.MSGPACK} if body is not None else {}
         given = {name: value for name, value in parameters.items() if value is not None}

@@ -14,27 +14,44 @@
     if (value !== 0 && (Math.abs(value) < 1e-3 || Math.abs(value) >= 1e5)) return value.toExponential(1).replace('e+', 'e');
     return Math.abs(value) < 1e4 ? String(+value.toPrecision(4)) : Math.round(value).toLocaleString('en');
   };
-  const rank = value => value === null || value === undefined ? 2 : value === 'NaN' ? 1 : 0;
-  // what is no number comes last, whichever way one sorts
-  functions.tvCompare = (a, b, nodeA, nodeB, descending) => {
-    const apart = rank(a) - rank(b);
-    if (apart || rank(a)) return descending ? -apart : apart;
-    return +a === +b ? 0 : +a < +b ? -1 : 1;
-  };
   functions.tvInteger = value => value === null || value === undefined ? '–' : value.toLocaleString('en');
   functions.tvAgo = seconds => {
+    if (seconds === null || seconds === undefined) return '';
     const s = Math.max(0, Date.now() / 1000 - seconds);
     return s < 60 ? 'just now' : s < 3600 ? `${Math.floor(s / 60)} min ago` : s < 86400 ? `${Math.floor(s / 3600)} h ago` : `${Math.floor(s / 86400)} d ago`;
   };
-  const loss = run => run.last[run.loss] ? run.last[run.loss].value : null;
+  // A row that is still on its way has no data.
+  const last = (run, metric) => run.last[metric] ? run.last[metric].value : null;
+  const said = read => run => run ? read(run) : undefined;
   functions.tvRow = {
-    name: run => [run.name, run.project, ...run.tags].join(' '), status: run => run.status, health: run => run.health === 100 && (run.little_known || run.status === 'failed' || run.status === 'lost') ? null : run.health, loss,
-    findings: run => Object.values(run.open_findings).reduce((sum, count) => sum + count, 0),
-    spark: () => '', step: run => run.last_step, created: run => run.created_at,
+    name: said(run => run.name), status: said(run => run.status), spark: () => '', step: said(run => run.last_step), created: said(run => run.created_at),
+    health: said(run => run.health === 100 && (run.little_known || run.status === 'failed' || run.status === 'lost') ? null : run.health),
+    loss: said(run => last(run, run.loss)), findings: said(run => Object.values(run.open_findings).reduce((sum, count) => sum + count, 0)),
+    tags: said(run => run.tags.join(', ')), memo: said(run => run.memo),
+    setting: (run, name) => run && (run.settings[name] === undefined ? '–' : run.settings[name]), metric: (run, name) => run && last(run, name),
+  };
+  functions.tvWhole = value => value === null || value === undefined ? '' : String(value);
+  // What is edited in place is told to the server by 31-runs.js.
+  functions.tvSetTags = ({data, newValue}) => {
+    const tags = [...new Set((newValue || '').split(',').map(tag => tag.trim()).filter(Boolean))], before = data.tags;
+    const change = {tag: tags.filter(tag => !before.includes(tag)), untag: before.filter(tag => !tags.includes(tag))};
+    if (!change.tag.length && !change.untag.length) return false;
+    data.tags = tags;
+    window.tvRuns.change([data.run_id], change);
+    return true;
+  };
+  functions.tvSetMemo = ({data, newValue}) => {
+    const memo = (newValue || '').trim();
+    if (memo === data.memo) return false;
+    data.memo = memo;
+    window.tvRuns.change([data.run_id], {memo});
+    return true;
   };
 
   cells.TvRun = props => {
-    const run = props.data, href = `/runs/${encodeURIComponent(run.run_id)}`;
+    const run = props.data;
+    if (!run) return h('span', {className: 'tv-cell-wait'});
+    const href = `/runs/${encodeURIComponent(run.run_id)}`;
     const go = event => {
       if (event.metaKey || event.ctrlKey || event.shiftKey) return;
       event.preventDefault();
@@ -43,27 +60,37 @@
     };
     const dot = run.status === 'running' ? 'tv-dot' : run.status === 'failed' || run.status === 'lost' ? 'tv-dead' : '';
     return h('span', {className: 'tv-cell-run'}, h('i', {className: dot, 'data-quiet': window.tvClocks.quiet(run)}),
-      h('span', {}, h('a', {href, onClick: go}, run.name), h('small', {}, [run.project, ...run.tags].join(' · '))));
+      h('span', {}, h('a', {href, onClick: go}, run.name), h('small', {}, [run.project, run.group, run.archived && 'archived'].filter(Boolean).join(' · '))));
   };
+  cells.TvTags = props => {
+    const tags = props.data ? props.data.tags : [];
+    if (!tags.length) return h('span', {className: 'tv-cell-add'}, props.data && 'Add tags');
+    return h('span', {className: 'tv-cell-tags', title: tags.join(', ')}, tags.map(tag => h('span', {key: tag, className: 'tv-tag'}, tag)));
+  };
+  cells.TvMemo = props => props.value ? h('span', {className: 'tv-cell-memo', title: props.value}, props.value) : h('span', {className: 'tv-cell-add'}, props.data && 'Add a note');
   cells.TvStatus = props => {
-    const [tone, picture] = STATUS[props.value] || STATUS.stopped;
-    const quiet = window.tvClocks.quiet(props.data);
+    const quiet = props.data ? window.tvClocks.quiet(props.data) : '';
     React.useEffect(window.tvClocks.tick, [quiet]);
+    if (!props.data) return null;
+    const [tone, picture] = STATUS[props.value] || STATUS.stopped;
     return h('span', {className: 'tv-cell-status'}, h('span', {className: `tv-${tone}`}, icon(picture), props.value), h('small', {'data-quiet': quiet}));
   };
   cells.TvHealth = props => {
+    if (!props.data) return null;
     if (props.value === null || props.value === undefined) return h('span', {className: 'tv-dim', title: props.data.health === 100 ? props.data.little_known ? 'Most rules have too little to go by' : 'No ill was found before it broke off' : 'Not judged yet'}, '–');
     const tone = props.value < 50 ? 'critical' : props.value < 80 ? 'warning' : 'ok';
     const [colour, picture] = tone === 'ok' ? ['ok', 'circle-check'] : GRAVITY[tone];
     return h('span', {className: 'tv-cell'}, h('span', {className: `tv-pill tv-${colour}`}, icon(picture), props.value));
   };
   cells.TvFindings = props => {
+    if (!props.data) return null;
     const open = Object.entries(props.data.open_findings).filter(([, count]) => count);
     if (!open.length) return h('span', {className: 'tv-dim'}, 'none');
     return h('span', {className: 'tv-cell'}, open.map(([severity, count]) =>
       h('span', {key: severity, className: `tv-${GRAVITY[severity][0]}`, title: `${count} ${severity}`}, icon(GRAVITY[severity][1]), count)));
   };
   cells.TvSpark = props => {
+    if (!props.data) return null;
     const every = props.data.sparkline, width = 116, height = 28, good = every.filter(value => typeof value === 'number');
     if (good.length < 2) return null;
     const low = Math.min(...good), span = Math.max(...good) - low || 1, lines = [[]];
@@ -80,14 +107,4 @@
     selectedRowBackgroundColor: 'color-mix(in srgb, var(--tv-accent) 9%, transparent)', wrapperBorder: false, headerColumnBorder: false, columnBorder: false,
     fontFamily: 'inherit', spacing: 7, checkboxBorderRadius: 4,
   });
-
-  // A phone shows what one came for: the run, its health, its loss.
-  const WIDE = ['status', 'findings', 'spark', 'step', 'created'], narrow = matchMedia('(max-width: 767px)');
-  const fit = () => document.getElementById('runs-grid') && dash_ag_grid.getApiAsync('runs-grid').then(grid => grid.setColumnsVisible(WIDE, !narrow.matches));
-  narrow.addEventListener('change', fit);
-  let fitted = null;
-  new MutationObserver(() => {
-    const grid = document.querySelector('#runs-grid .ag-root');
-    if (grid && grid !== fitted) { fitted = grid; if (narrow.matches) fit(); }
-  }).observe(document.documentElement, {childList: true, subtree: true});
 })();

@@ -1,7 +1,7 @@
 // Live pages: updates merged per plot, one plot drawn per frame, and as much rest as drawing took.
 // A plot opts in by its figure's layout.meta.live: {lines: [{trace, metric, span?, log?, nonfinite?}], layer?, max} (of a layer's stats in place of metrics) or {heat, log, layers, x0, dx, max, awaits?} (figures/heat.py).
 window.tvLive = (() => {
-  const RELOAD_EVERY_MS = 3000, PANELS_EVERY_MS = 1500, SAME_FINDINGS_EVERY_MS = 15000, ROWS_EVERY_MS = 4000, RANKS_EVERY_MS = 5000, CHECKLIST_EVERY_MS = 15000, LABELLED_DECADES = 5, RECENT = 20, CLICK_SETTLES_MS = 400, REPLAYED_MS = 20000, LATE_FIGURES_EVERY_MS = 500;
+  const RELOAD_EVERY_MS = 3000, PANELS_EVERY_MS = 1500, SAME_FINDINGS_EVERY_MS = 15000, ROWS_EVERY_MS = 4000, RANKS_EVERY_MS = 5000, CHECKLIST_EVERY_MS = 15000, LABELLED_DECADES = 5, RECENT = 20, REPLAYED_MS = 20000, LATE_FIGURES_EVERY_MS = 500;
   let page = {}, seq = 0, rest = 0, scheduled = false;
   const pending = new Map(), onScreen = new WeakSet(), known = new WeakSet(), elapsed = [], recent = [], written = new Map();
   const set = (id, props) => window.dash_clientside.set_props(id, props);
@@ -171,40 +171,12 @@ window.tvLive = (() => {
     window.tvClocks.set(update.sent_at);
     if (update.reset) { // the connection was away for long: all rows anew
       if (page.compare) return redrawCompared();
-      fetch('/api/v1/runs?limit=500').then(answer => answer.json()).then(found => takeRows({seq, runs: found.runs.reverse()}));
-      return;
+      return window.tvRuns.refresh();
     }
     const rows = update.runs || [];
     if (page.compare) { if (rows.some(row => page.compare.includes(row.run_id))) redrawCompared(); return; }
     if (!document.getElementById('runs-grid')) { if (rows.length && document.querySelector('.tv-empty')) location.reload(); return; }
-    showRows(rows);
-  }
-  function showRows(rows) {
-    rows.forEach(row => waitingRows.set(row.run_id, row));
-    flushRows();
-  }
-  const waitingRows = new Map();
-  let clicked = -Infinity, flushing = 0;
-  for (const kind of ['pointerdown', 'keydown']) document.addEventListener(kind, () => { clicked = performance.now(); }, true);
-  function flushRows() {
-    clearTimeout(flushing);
-    // when rows change the grid goes back to the choice that Dash knows: a click must have reached it before
-    const wait = clicked + CLICK_SETTLES_MS - performance.now();
-    if (wait > 0) { flushing = setTimeout(flushRows, wait); return; }
-    if (!document.getElementById('runs-grid')) return waitingRows.clear();
-    dash_ag_grid.getApiAsync('runs-grid').then(grid => {
-      const rows = [...waitingRows.values()], change = {update: [], add: []};
-      waitingRows.clear();
-      rows.forEach(row => (grid.getRowNode(row.run_id) ? change.update : change.add).push(row));
-      grid.applyTransaction({...change, addIndex: 0});
-      const count = document.getElementById('runs-count');
-      if (change.add.length && count && /^\d+ runs?$/.test(count.textContent)) { // it says no more than how many rows there are
-        let all = 0;
-        grid.forEachNode(() => all++);
-        set('runs-count', {children: `${all} ${all === 1 ? 'run' : 'runs'}`});
-      }
-      grid.refreshCells({columns: ['spark', 'findings', 'name', 'status'], rowNodes: rows.map(row => grid.getRowNode(row.run_id)).filter(Boolean), force: true});
-    });
+    window.tvRuns.take(rows);
   }
 
   // ---- drawing
@@ -316,7 +288,7 @@ window.tvLive = (() => {
   }
 
   document.addEventListener('visibilitychange', () => document.hidden || kick());
-  return {follow, showRows, run: () => page.run, stats: () => ({seq, pending: pending.size, rest})};
+  return {follow, run: () => page.run, stats: () => ({seq, pending: pending.size, rest})};
 })();
 
 let drawerWasOpen = false;

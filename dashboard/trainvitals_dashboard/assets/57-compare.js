@@ -15,11 +15,6 @@
   // what was asked last, as long as it is unanswered: the page shows what was there before
   const unanswered = live => sent && sent.body === document.getElementById('compare-body') && sent.live === JSON.stringify(live) ? sent : null;
 
-  window.dash_clientside.trainvitals.compareLink = rows => {
-    const chosen = (rows || []).slice(0, MOST_RUNS).map(row => row.run_id);
-    const words = chosen.length ? `Compare ${chosen.length} ${chosen.length === 1 ? 'run' : 'runs'}` : 'Select runs to compare';
-    return [`/compare?runs=${chosen.map(encodeURIComponent).join(',')}`, words, chosen.length ? 'tv-button' : 'tv-button tv-off'];
-  };
   window.dash_clientside.compare = {
     choose: (runs, metric, baseline, live) => {
       const chosen = runs || [], named = metric === THEIR_LOSS ? '' : metric || '';

@@ -1,19 +1,22 @@
-"""/: the table of all runs, live."""
+"""/?text=&columns=&sort=&group=&of=: the table of all runs, live; the URL is the state."""
 
 from __future__ import annotations
 
-from typing import Final
+import json
+from http import HTTPStatus
+from typing import Any, Final
 
 import dash
-import dash_mantine_components as dmc
-from dash import ClientsideFunction, Dash, Input, Output, State, dcc, html
+from dash import ClientsideFunction, Dash, Input, Output, dcc, html
 
-from trainvitals.wire.answers import RunPage
-from trainvitals_dashboard.api import Api
+from trainvitals.wire import coding
+from trainvitals_dashboard.api import Api, ApiError
 from trainvitals_dashboard.parts.cards import Piece
 from trainvitals_dashboard.parts.icons import icon
 from trainvitals_dashboard.parts.page import page, plainly
-from trainvitals_dashboard.parts.runs_grid import runs_grid
+from trainvitals_dashboard.parts.runs_bar import runs_bar
+from trainvitals_dashboard.parts.runs_grid import ROWS_AT_ONCE, Options, columns_of, runs_grid
+from trainvitals_dashboard.runs_look import RunsLook
 
 FIRST_RUN: Final = """import trainvitals as tv
 
@@ -32,52 +35,64 @@ def register(app: Dash, api: Api) -> None:
     """The page and its callbacks."""
 
     @plainly
-    async def layout(text: str = "", **_: str) -> html.Div:
-        found = await api.runs()
-        return page(body(found, text=text) if found.total else empty(), live={"all": True})
+    async def layout(**query: str) -> html.Div:
+        look = RunsLook.of(query)
+        first = await first_rows(api, look)
+        is_empty = not first["total"] and not look.text and not (await api.runs(text="is:all", limit=1)).total
+        return page(empty() if is_empty else body(look, first), live={"all": True})
 
     dash.register_page("trainvitals.runs", path="/", layout=layout, title="Runs · trainvitals")
-    app.clientside_callback(
-        ClientsideFunction("trainvitals", "search"),
-        Output("runs-count", "title"),
-        Input("runs-text", "value"),
-        State("runs-partly", "data"),
-    )
-    app.clientside_callback(
-        ClientsideFunction("trainvitals", "compareLink"),
-        Output("compare-link", "href"),
-        Output("compare-link", "children"),
-        Output("compare-link", "className"),
-        Input("runs-grid", "selectedRows"),
-    )
+    for function, there, where in (("begin", "runs-first", "data"), ("search", "runs-text", "value")):
+        output = Output("runs-count", "title", allow_duplicate=True)
+        asked = ClientsideFunction("runs", function)
+        app.clientside_callback(asked, output, Input(there, where), prevent_initial_call="initial_duplicate")
+
+    @app.callback(Output("runs-grid", "columnDefs"), Input("runs-columns", "data"), prevent_initial_call=True)
+    async def choose(columns: str) -> list[Options]:
+        return columns_of(RunsLook.of({"columns": columns}))
 
 
-def body(found: RunPage, *, text: str) -> list[Piece]:
-    """Title, search, the link that compares, and the table."""
-    search = dmc.TextInput(
-        id="runs-text",
-        value=text,
-        placeholder="Search name, project, tag",
-        size="xs",
-        w=240,
-        **{"aria-label": "Search"},
-    )
-    link = dcc.Link("Select runs to compare", id="compare-link", href="/compare", className="tv-button tv-off")
-    count = html.Span(counted(found), id="runs-count", className="tv-sub")
-    title = html.Div([html.H1("Runs", className="tv-h1"), count], className="tv-title")
-    partly = dcc.Store(id="runs-partly", data=counted(found) if len(found.runs) < found.total else None)
+async def first_rows(api: Api, look: RunsLook) -> dict[str, Any]:  # Any: JSON
+    """What the table shows at first: rows as live updates bring them, or why there are none."""
+    try:
+        found = await api.runs(
+            text=look.text,
+            limit=ROWS_AT_ONCE,
+            sort_by=look.sort_by,
+            descending=look.descending,
+            settings=look.settings,
+        )
+    except ApiError as error:
+        if error.status != HTTPStatus.UNPROCESSABLE_ENTITY:
+            raise
+        return {"text": look.text, "total": 0, "runs": [], "refused": True}
+    return {"text": look.text, "sort": look.sort} | dict(json.loads(coding.encode(found, media_type=coding.JSON)))
+
+
+def body(look: RunsLook, first: dict[str, Any]) -> list[Piece]:  # Any: as first_rows answers
+    """Title, search and menus, groups, the table, and what stands in for it where nothing is found."""
     return [
-        partly,
-        html.Div([title, html.Div([search, link], className="tv-head-r")], className="tv-runhead tv-runhead-runs"),
-        html.Section(runs_grid(found), className="tv-card tv-gridcard", **{"aria-label": "Runs"}),
+        dcc.Store(id="runs-first", data=first),
+        dcc.Store(id="runs-columns"),
+        runs_bar(text=look.text, count=counted(first["total"], is_search=bool(look.text))),
+        html.Div(id="runs-groups"),
+        html.Section(
+            [
+                html.Div(runs_grid(look), className="tv-rg", id="runs-rows", style={"--rows": first["total"]}),
+                html.Div(id="runs-none", className="tv-rg-none"),
+            ],
+            className="tv-card tv-gridcard",
+            **{"aria-label": "Runs"},
+        ),
+        html.Div(id="runs-chosen", className="tv-chosen", role="toolbar", **{"aria-label": "Selected runs"}),
+        html.Div(id="runs-toast", className="tv-toast", role="status"),
     ]
 
 
-def counted(found: RunPage) -> str:
-    """How many runs there are, and which of them the table has."""
-    if len(found.runs) < found.total:
-        return f"newest {len(found.runs):,} of {found.total:,} runs; search finds the others"
-    return "1 run" if found.total == 1 else f"{found.total:,} runs"
+def counted(total: int, *, is_search: bool) -> str:
+    """How many runs there are, or are found."""
+    runs = "1 run" if total == 1 else f"{total:,} runs"
+    return f"{runs} {'matches' if total == 1 else 'match'}" if is_search else runs
 
 
 def empty() -> list[Piece]:

@@ -1,4 +1,4 @@
-"""The table of runs."""
+"""The table of runs. Its rows are asked for by 31-runs.js as they come into view."""
 
 from __future__ import annotations
 
@@ -7,86 +7,92 @@ from typing import Any, Final
 
 import dash_ag_grid as dag
 
-from trainvitals.wire import coding
-from trainvitals.wire.answers import RunPage, RunSummary
+from trainvitals_dashboard.runs_look import OWN, SETTING, SORTED, RunsLook
 
 ROW_PX: Final = 50
-NUMBER: Final = {"comparator": {"function": "tvCompare"}}
+HEAD_PX: Final = 38
+ROWS_AT_ONCE: Final = 100  # as 31-runs.js asks
+BLOCKS_KEPT: Final = 12
+LETTER_PX: Final = 7  # of a column's title
+LEAST_PX, MOST_PX = 84, 170  # of a chosen column
+Options = dict[str, Any]  # Any: ag-grid's own options
+SHAPES: Final[dict[str, Options]] = {
+    "name": {"cellRenderer": "TvRun", "minWidth": 150, "flex": 3, "lockVisible": True},
+    "status": {"cellRenderer": "TvStatus", "width": 140, "minWidth": 104},
+    "health": {"cellRenderer": "TvHealth", "width": 92, "minWidth": 84},
+    "findings": {"cellRenderer": "TvFindings", "width": 124, "minWidth": 110},
+    "loss": {"valueFormatter": {"function": "tvNumber(params.value)"}, "width": 90, "minWidth": 76},
+    "spark": {"cellRenderer": "TvSpark", "width": 142, "minWidth": 134},
+    "step": {"valueFormatter": {"function": "tvInteger(params.value)"}, "width": 88, "minWidth": 76},
+    "tags": {
+        "cellRenderer": "TvTags",
+        "editable": {"function": "!!params.data"},
+        "valueSetter": {"function": "tvSetTags(params)"},
+        "minWidth": 110,
+        "flex": 1,
+    },
+    "memo": {
+        "cellRenderer": "TvMemo",
+        "editable": {"function": "!!params.data"},
+        "valueSetter": {"function": "tvSetMemo(params)"},
+        "cellEditor": "agLargeTextCellEditor",
+        "cellEditorPopup": True,
+        "cellEditorParams": {"maxLength": 4000, "rows": 5, "cols": 44},
+        "minWidth": 120,
+        "flex": 2,
+    },
+    "created": {"valueFormatter": {"function": "tvAgo(params.value)"}, "width": 104, "minWidth": 96},
+}
 
 
-def row(summary: RunSummary) -> dict[str, Any]:  # Any: JSON
-    """A row of the table: the very message that live updates bring."""
-    return dict(json.loads(coding.encode(summary, media_type=coding.JSON)))
-
-
-def runs_grid(found: RunPage) -> dag.AgGrid:
+def runs_grid(look: RunsLook) -> dag.AgGrid:
     """The table, its rows told apart by run id so that live updates find theirs."""
+    columns = columns_of(look)
+    for column in columns:
+        if column["colId"] == look.sort_by:
+            column["initialSort"] = "desc" if look.descending else "asc"
     return dag.AgGrid(
         id="runs-grid",
-        rowData=[row(summary) for summary in found.runs],
-        columnDefs=_columns(),
+        rowModelType="infinite",
+        columnDefs=columns,
         getRowId="params.data.run_id",
         columnSize="responsiveSizeToFit",
-        defaultColDef={"sortable": True, "resizable": False, "suppressMovable": True},
+        defaultColDef={"resizable": True, "suppressMovable": True, "sortingOrder": ["asc", "desc"]},
         dashGridOptions={
             "theme": {"function": "tvGridTheme(agGrid)"},
-            "domLayout": "autoHeight",
             "rowHeight": ROW_PX,
-            "headerHeight": 38,
+            "headerHeight": HEAD_PX,
+            "cacheBlockSize": ROWS_AT_ONCE,
+            "maxBlocksInCache": BLOCKS_KEPT,
+            "blockLoadDebounceMillis": 40,
             "rowSelection": {"mode": "multiRow", "checkboxes": True, "headerCheckbox": False},
             "selectionColumnDef": {"width": 44, "maxWidth": 44, "minWidth": 44},
             "animateRows": False,
-            "suppressCellFocus": True,
-            "pagination": len(found.runs) > 100,
-            "paginationPageSize": 100,
+            "stopEditingWhenCellsLoseFocus": True,
+            "singleClickEdit": True,
         },
-        style={"width": "100%", "height": None},
+        style={"width": "100%", "height": "100%"},
     )
 
 
-def _columns() -> list[dict[str, Any]]:  # Any: ag-grid's own options
-    def column(title: str, getter: str, **more: Any) -> dict[str, Any]:
-        return {
-            "headerName": title,
-            "valueGetter": {"function": f"tvRow.{getter}(params.data)"},
-            "colId": getter,
-        } | more
+def columns_of(look: RunsLook) -> list[Options]:
+    """The columns: its own ones, those that were chosen among them."""
+    found = [_own(name) for name in OWN if name not in look.hidden]
+    place = next((at for at, one in enumerate(found) if one["colId"] in ("tags", "memo", "created")), len(found))
+    return [*found[:place], *(_added(name) for name in look.added), *found[place:]]
 
-    return [
-        column("Run", "name", cellRenderer="TvRun", minWidth=150, flex=3),
-        column("Status", "status", cellRenderer="TvStatus", width=158, minWidth=104),
-        column("Health", "health", **NUMBER, cellRenderer="TvHealth", width=96, minWidth=84),
-        column(
-            "Open findings",
-            "findings",
-            **NUMBER,
-            cellRenderer="TvFindings",
-            width=130,
-            minWidth=110,
-        ),
-        column(
-            "Loss",
-            "loss",
-            **NUMBER,
-            valueFormatter={"function": "tvNumber(params.value)"},
-            width=96,
-            minWidth=76,
-        ),
-        column("Loss over time", "spark", cellRenderer="TvSpark", width=150, minWidth=140, sortable=False),
-        column(
-            "Step",
-            "step",
-            **NUMBER,
-            valueFormatter={"function": "tvInteger(params.value)"},
-            width=96,
-            minWidth=76,
-        ),
-        column(
-            "Started",
-            "created",
-            valueFormatter={"function": "tvAgo(params.value)"},
-            width=110,
-            minWidth=96,
-            sort="desc",
-        ),
-    ]
+
+def _own(name: str) -> Options:
+    getter = {"function": f"tvRow.{name}(params.data)"}
+    given = {"headerName": OWN[name], "colId": name, "valueGetter": getter, "sortable": name in SORTED}
+    return given | SHAPES[name]
+
+
+def _added(column: str) -> Options:
+    kind, _, name = column.partition(":")
+    getter = {"function": f"tvRow.{kind}(params.data, {json.dumps(name, ensure_ascii=True)})"}
+    shape = {} if column.startswith(SETTING) else {"valueFormatter": {"function": "tvNumber(params.value)"}}
+    given = {"headerName": name, "colId": column, "valueGetter": getter, "sortable": True, "headerTooltip": name}
+    width = min(max(LEAST_PX, LETTER_PX * len(name) + 44), MOST_PX)
+    tooltip = {"function": "tvWhole(params.value)"}
+    return given | {"width": width, "minWidth": width, "tooltipValueGetter": tooltip} | shape

@@ -1,0 +1,174 @@
+// The table of runs: its rows are asked for as they come into view and kept fresh by the live feed. How it is looked at is
+// in the page's address: text, columns, sort, group and of. Menus and what is done with chosen runs: 32-runs-menus.js.
+window.tvRuns = (() => {
+  const AT_ONCE = 100, SETTLES_MS = 220, REFRESH_EVERY_MS = 2000, SEARCHED_ANEW_EVERY_MS = 10000, NEWEST = '-created';
+  const NARROW = ['name', 'health', 'loss']; // a phone shows what one came for
+  const narrow = matchMedia('(max-width: 767px)');
+  let grid = null, state = {}, first = null, total = 0, asked = 0, timer = 0, openedAt = 0;
+  const announced = new Set();
+  const at = id => document.getElementById(id);
+  const set = (id, props) => window.dash_clientside.set_props(id, props);
+  const throttled = (work, every) => {
+    let waiting = 0, last = 0;
+    return () => { if (!waiting) waiting = setTimeout(() => { waiting = 0; last = Date.now(); work(); }, Math.max(0, last + every - Date.now())); };
+  };
+
+  // ---- how it is looked at
+  const PARTS = ['text', 'sort', 'group', 'of'];
+  function look() {
+    const query = new URLSearchParams(location.search);
+    const found = Object.fromEntries(PARTS.map(name => [name, query.get(name) || '']));
+    return {...found, sort: found.sort || NEWEST, columns: (query.get('columns') || '').split(',').filter(Boolean).map(name => name.replace(/%2C/gi, ',').replace(/%25/g, '%'))};
+  }
+  function turn(part, value) {
+    state[part] = value;
+    const kept = part === 'columns' ? value.map(name => name.replace(/[%,]/g, encodeURIComponent)).join(',') : part === 'sort' && value === NEWEST ? '' : value;
+    remember(part, kept);
+    return kept;
+  }
+  function showColumns(columns) {
+    set('runs-columns', {data: turn('columns', columns)});
+    refreshNow();
+  }
+
+  // ---- rows
+  function address(from, sort, limit = AT_ONCE) {
+    const query = new URLSearchParams({text: state.text, sort_by: sort.replace(/^-/, ''), descending: sort.startsWith('-'), offset: from, limit});
+    state.columns.filter(name => name.startsWith('setting:')).forEach(name => query.append('setting', name.slice('setting:'.length)));
+    return `/api/v1/runs?${query}`;
+  }
+  const sortOf = ([model]) => model ? (model.sort === 'desc' ? '-' : '') + model.colId : NEWEST;
+  const source = () => ({getRows: async params => {
+    const sort = sortOf(params.sortModel);
+    if (sort !== state.sort) turn('sort', sort);
+    const known = first;
+    first = null;
+    if (known && params.startRow === 0 && known.text === state.text && known.sort === sort) return params.successCallback(known.runs, told(known.total));
+    const {text} = state;
+    const answer = await fetch(address(params.startRow, sort)).catch(() => null); // the banner says what is wrong
+    if (text !== state.text || !answer || !answer.ok) return params.failCallback();
+    const found = await answer.json();
+    params.successCallback(found.runs, told(found.total));
+  }});
+  function told(count) {
+    total = count;
+    const runs = count === 1 ? '1 run' : `${count.toLocaleString('en')} runs`;
+    set('runs-count', {children: state.text ? `${runs} ${count === 1 ? 'matches' : 'match'}` : runs});
+    if (at('runs-rows')) at('runs-rows').style.setProperty('--rows', count);
+    if (at('runs-none')) at('runs-none').textContent = count ? '' : state.text ? 'No run matches.' : 'All runs are archived. Search for is:archived to see them.';
+    return count;
+  }
+  async function begin(data) {
+    if (!data) return;
+    state = look();
+    first = data.refused ? null : data;
+    openedAt = Date.now() / 1000;
+    announced.clear();
+    told(data.total);
+    grid = await mounted();
+    const sorted = state.sort.replace(/^-/, ''), way = state.sort.startsWith('-') ? 'desc' : 'asc';
+    if (!grid.getColumnState().some(column => column.colId === sorted && column.sort === way)) grid.applyColumnState({state: [{colId: sorted, sort: way}], defaultState: {sort: null}});
+    grid.setGridOption('datasource', source());
+    for (const [event, take] of [['selectionChanged', chosen], ['newColumnsLoaded', fit]]) { grid.removeEventListener(event, take); grid.addEventListener(event, take); }
+    fit();
+    chosen();
+    if (data.refused) ask();
+    document.dispatchEvent(new CustomEvent('tv-runs-begun'));
+  }
+  async function mounted() { // a page that is left and come back to has a new grid under the old id
+    for (;;) {
+      const api = await dash_ag_grid.getApiAsync('runs-grid');
+      // Dash gives it a source of its own when it is ready, which would replace one that is given earlier
+      if (!api.isDestroyed() && at('runs-grid') && api.getGridOption('datasource')) return api;
+      await new Promise(done => setTimeout(done, 20));
+    }
+  }
+  const isThere = () => grid && !grid.isDestroyed() && at('runs-grid');
+  function fit() {
+    if (!isThere()) return;
+    const wide = grid.getColumns().map(column => column.getColId()).filter(name => !NARROW.includes(name) && !name.startsWith('ag-Grid'));
+    grid.setColumnsVisible(wide, !narrow.matches);
+  }
+  narrow.addEventListener('change', fit);
+
+  // ---- searching
+  function search(typed) {
+    const text = (typed || '').trim();
+    if (!state.sort || text === state.text) return;
+    turn('text', text);
+    clearTimeout(timer);
+    timer = setTimeout(ask, SETTLES_MS);
+  }
+  async function ask() {
+    const mine = ++asked, {text, sort} = state;
+    const answer = await fetch(address(0, sort)).catch(() => null);
+    if (mine !== asked || text !== state.text || !answer || !isThere()) return;
+    const found = await answer.json().catch(() => null);
+    if (answer.status === 422) return say(found, text);
+    if (!answer.ok) return;
+    say(null);
+    first = {...found, text, sort};
+    grid.setGridOption('datasource', source());
+    document.dispatchEvent(new CustomEvent('tv-runs-searched'));
+  }
+  function say(problem, text) { // what of the search is not understood, and where
+    const place = problem && problem.place, box = at('runs-said');
+    if (!box) return;
+    const parts = place ? [text.slice(0, place[0]), Object.assign(document.createElement('mark'), {textContent: text.slice(...place)}), text.slice(place[1])] : [];
+    const code = document.createElement('code'), words = document.createElement('span');
+    code.append(...parts);
+    words.textContent = problem ? problem.detail[0].toUpperCase() + problem.detail.slice(1) : '';
+    box.replaceChildren(...(problem ? [code, words] : []));
+    const input = at('runs-text');
+    input.toggleAttribute('data-wrong', !!problem);
+    input.setAttribute('aria-invalid', !!problem);
+  }
+  function write(text) { // as if it were typed
+    set('runs-text', {value: text});
+    search(text);
+  }
+
+  // ---- what comes while one looks
+  function take(rows) {
+    if (!isThere()) return;
+    for (const row of rows) {
+      const node = grid.getRowNode(row.run_id), before = node && node.data;
+      if (before && !row.deleted && row.archived === before.archived) node.setData({...row, settings: {...before.settings, ...row.settings}});
+      else if (before || (!row.deleted && row.created_at > openedAt - 60 && !announced.has(row.run_id))) { announced.add(row.run_id); refresh(); }
+      else if (state.text) searchAnew(); // it may match now
+    }
+  }
+  function refreshNow() { if (isThere()) grid.refreshInfiniteCache(); }
+  const refresh = throttled(refreshNow, REFRESH_EVERY_MS), searchAnew = throttled(refreshNow, SEARCHED_ANEW_EVERY_MS);
+
+  // ---- what people do
+  async function change(runIds, what) {
+    const body = JSON.stringify({run_ids: runIds, ...what});
+    const answer = await fetch('/api/v1/runs', {method: 'PATCH', headers: {'Content-Type': 'application/json'}, body}).catch(() => null);
+    const found = answer && await answer.json().catch(() => null);
+    if (!answer || !answer.ok) {
+      window.tvToast(found && found.detail ? `Not changed: ${found.detail}` : 'Not changed: the server does not answer.');
+      refreshNow();
+      return false;
+    }
+    if (isThere()) for (const row of found.runs) {
+      const node = grid.getRowNode(row.run_id);
+      if (node && node.data) node.setData({...row, settings: {...node.data.settings, ...row.settings}});
+    }
+    if ('archived' in what || 'deleted' in what) refreshNow();
+    return true;
+  }
+  const chosenNodes = () => isThere() ? grid.getSelectedNodes() : [];
+  const chosen = () => document.dispatchEvent(new CustomEvent('tv-runs-chosen', {detail: chosenNodes().map(node => node.id)}));
+  const runOf = id => { const node = isThere() && grid.getRowNode(id); return node && node.data; };
+
+  window.dash_clientside = window.dash_clientside || {};
+  window.dash_clientside.runs = {
+    begin: data => { begin(data); return window.dash_clientside.no_update; },
+    search: text => { search(text); return window.dash_clientside.no_update; },
+  };
+  return {
+    take, refresh, change, write, turn, showColumns, runOf, state: () => state, total: () => total,
+    chooseNone: () => { if (isThere()) grid.deselectAll(); },
+  };
+})();

@@ -1,0 +1,151 @@
+"""The page of runs in a browser: searched, grouped, with columns that were chosen, and changed in place."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import httpx2
+import pytest
+from fastapi import FastAPI
+from playwright.sync_api import Locator, Page, expect
+
+from tests.browser.training import HEADERS, Training
+from trainvitals.wire import coding
+from trainvitals.wire.messages import RunStart
+from trainvitals_server.composition import create_whole
+from trainvitals_server.settings import Settings
+
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.browser,
+    pytest.mark.filterwarnings("ignore:Session-scoped fixtures defined as instance methods"),
+]
+
+
+@pytest.fixture
+def swept(tmp_path: Path, serve: Callable[[FastAPI], str]) -> str:
+    """The address of a server with four runs of two learning rates."""
+    address = serve(create_whole(Settings(database=f"sqlite:///{tmp_path / 'runs.sqlite3'}")))
+    for number in range(4):
+        config = {"optimizer": {"lr": 0.1 if number < 3 else 0.001}}
+        start = RunStart(project="sweep", name=f"net r{number}", started_at=1000.0 + number, config=config)
+        path = f"{address}/api/v1/runs/r{number}"
+        httpx2.put(path, content=coding.encode(start), headers=HEADERS).raise_for_status()
+        Training(address, f"r{number}").train(5, loss=lambda step, number=number: number + 0.5)
+    return address
+
+
+def row(page: Page, name: str) -> Locator:
+    return page.locator(".ag-row", has_text=f"net {name}")
+
+
+def cell(page: Page, name: str, column: str) -> Locator:
+    return row(page, name).locator(f"[col-id='{column}']")
+
+
+def test_tags_and_notes_are_edited_in_place_and_searched_for(page: Page, swept: str) -> None:
+    page.goto(swept)
+    cell(page, "r1", "tags").click()
+    page.keyboard.type("best, wide")
+    page.keyboard.press("Enter")
+    expect(cell(page, "r1", "tags").locator(".tv-tag")).to_have_text(["best", "wide"])
+    cell(page, "r1", "memo").click()
+    page.keyboard.type("kept for the paper")
+    page.keyboard.press("Enter")
+    expect(cell(page, "r1", "memo")).to_have_text("kept for the paper")
+
+    page.get_by_label("Search", exact=True).fill('tag:wide "for the paper"')
+    expect(page.locator("#runs-count")).to_have_text("1 run matches")
+    page.reload()
+    expect(cell(page, "r1", "memo")).to_have_text("kept for the paper")
+    expect(page.locator(".ag-row")).to_have_count(1)
+
+
+def test_a_search_that_is_not_understood_is_told_with_its_place(page: Page, swept: str) -> None:
+    other = page.context.new_page()  # the browser itself counts the refusal as an error of the console
+    other.goto(swept)
+    expect(other.locator(".ag-row")).to_have_count(4)
+    other.get_by_label("Search", exact=True).fill("net statuss:lost")
+    expect(other.locator("#runs-said mark")).to_have_text("statuss:lost")
+    expect(other.locator("#runs-said")).to_contain_text("did you mean status:?")
+    expect(other.locator(".ag-row")).to_have_count(4)
+    other.get_by_label("What can be asked for").click()
+    other.get_by_label("Search", exact=True).fill("")
+    other.get_by_role("button", name="status:running").click()
+    expect(other.locator("#runs-said")).to_be_empty()
+    expect(other.locator("#runs-count")).to_have_text("4 runs match")
+    other.close()
+
+
+def test_chosen_columns_stay_in_the_address_and_sort_on_the_server(page: Page, swept: str) -> None:
+    page.goto(swept)
+    page.locator("#runs-menu-columns").click()
+    page.get_by_label("optimizer.lr").check()
+    page.get_by_label("Loss over time").uncheck()
+    expect(cell(page, "r3", "setting:optimizer.lr")).to_have_text("0.001")
+    expect(page.locator(".ag-header-cell[col-id='spark']")).to_have_count(0)
+    page.keyboard.press("Escape")
+    page.locator(".ag-header-cell[col-id='setting:optimizer.lr']").click()
+    expect(page.locator(".ag-row[row-index='0']")).to_contain_text("net r3")
+
+    page.reload()
+    expect(page.locator(".ag-row[row-index='0']")).to_contain_text("net r3")
+    expect(cell(page, "r3", "setting:optimizer.lr")).to_have_text("0.001")
+
+
+def test_a_group_tells_what_its_runs_reached_and_shows_them_alone(page: Page, swept: str) -> None:
+    page.goto(swept)
+    page.locator("#runs-menu-group").click()
+    page.get_by_role("button", name="optimizer.lr").click()
+    groups = page.get_by_label("Groups by optimizer.lr")
+    expect(groups.locator("tbody tr")).to_have_count(2)
+    expect(groups.locator("tbody tr").nth(1).locator("td")).to_have_text(["3 3 running", "0.5", "1.5", "2.5", ""])
+    groups.get_by_role("button", name="0.001").click()
+    expect(page.locator(".ag-row")).to_have_count(1)
+    expect(groups.locator("tbody tr.on")).to_contain_text("0.001")
+    groups.get_by_role("button", name="0.001").click()
+    expect(page.locator(".ag-row")).to_have_count(4)
+
+
+def test_chosen_runs_are_tagged_archived_and_deleted_and_taken_back(page: Page, swept: str) -> None:
+    page.goto(swept)
+    choose(page, "r0", "r2")
+    page.locator("#runs-chosen").get_by_text("Tag", exact=True).click()
+    page.get_by_label("Add a tag").fill("both")
+    page.keyboard.press("Enter")
+    expect(page.locator(".tv-tag", has_text="both")).to_have_count(2)
+
+    page.get_by_role("button", name="Delete", exact=True).click()
+    expect(page.locator(".ag-row")).to_have_count(2)
+    page.get_by_role("button", name="Undo").click()
+    expect(page.locator(".ag-row")).to_have_count(4)
+
+    choose(page, "r0")
+    page.get_by_role("button", name="Archive").click()
+    expect(page.locator("#runs-count")).to_have_text("3 runs")
+    page.get_by_label("Search", exact=True).fill("is:archived")
+    expect(row(page, "r0")).to_contain_text("archived")
+
+
+def choose(page: Page, *names: str) -> None:
+    for name in names:
+        row(page, name).locator("input[type=checkbox]").click()
+    expect(page.locator("#runs-chosen")).to_contain_text(f"{len(names)} selected")
+
+
+def test_a_view_is_saved_under_a_name_and_leads_back(page: Page, swept: str) -> None:
+    page.goto(f"{swept}/?text=lr%3C0.01&sort=name")
+    expect(page.locator(".ag-row")).to_have_count(1)
+    page.locator("#runs-menu-views").click()
+    page.get_by_label("Name of this view").fill("small rates")
+    page.get_by_role("button", name="Save").click()
+    expect(page.get_by_role("link", name="small rates")).to_be_visible()
+    page.get_by_role("link", name="All runs", exact=True).last.click()
+    expect(page.locator("#runs-count")).to_have_text("4 runs")
+
+    page.locator("#runs-menu-views").click()
+    page.get_by_role("link", name="small rates").click()
+    expect(page.locator("#runs-count")).to_have_text("1 run matches")
+    expect(page.get_by_label("Search", exact=True)).to_have_value("lr<0.01")
+    expect(page.locator(".ag-header-cell[col-id='name']")).to_have_attribute("aria-sort", "ascending")
