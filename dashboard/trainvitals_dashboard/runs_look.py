@@ -13,7 +13,7 @@ OWN: Final = {  # column → what it is called; those that the table has by itse
     "name": "Run",
     "status": "Status",
     "health": "Health",
-    "findings": "Open findings",
+    "findings": "Findings",
     "loss": "Loss",
     "spark": "Loss over time",
     "step": "Step",

@@ -48,6 +48,11 @@
     return true;
   };
 
+  // a run that is over is quiet for good: no clock need look at it
+  const quietOf = run => run && (run.status === 'running' || run.status === 'lost') ? window.tvClocks.quiet(run) : undefined;
+  let ticks = 0;
+  const tickSoon = () => { ticks = ticks || requestAnimationFrame(() => { ticks = 0; window.tvClocks.tick(); }); };
+
   cells.TvRun = props => {
     const run = props.data;
     if (!run) return h('span', {className: 'tv-cell-wait'});
@@ -59,7 +64,7 @@
       window.dispatchEvent(new CustomEvent('_dashprivate_pushstate'));
     };
     const dot = run.status === 'running' ? 'tv-dot' : run.status === 'failed' || run.status === 'lost' ? 'tv-dead' : '';
-    return h('span', {className: 'tv-cell-run'}, h('i', {className: dot, 'data-quiet': window.tvClocks.quiet(run)}),
+    return h('span', {className: 'tv-cell-run'}, h('i', {className: dot, 'data-quiet': quietOf(run)}),
       h('span', {}, h('a', {href, onClick: go}, run.name), h('small', {}, [run.project, run.group, run.archived && 'archived'].filter(Boolean).join(' · '))));
   };
   cells.TvTags = props => {
@@ -69,8 +74,8 @@
   };
   cells.TvMemo = props => props.value ? h('span', {className: 'tv-cell-memo', title: props.value}, props.value) : h('span', {className: 'tv-cell-add'}, props.data && 'Add a note');
   cells.TvStatus = props => {
-    const quiet = props.data ? window.tvClocks.quiet(props.data) : '';
-    React.useEffect(window.tvClocks.tick, [quiet]);
+    const quiet = quietOf(props.data);
+    React.useEffect(tickSoon, [quiet]);
     if (!props.data) return null;
     const [tone, picture] = STATUS[props.value] || STATUS.stopped;
     return h('span', {className: 'tv-cell-status'}, h('span', {className: `tv-${tone}`}, icon(picture), props.value), h('small', {'data-quiet': quiet}));

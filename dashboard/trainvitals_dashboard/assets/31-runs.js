@@ -55,7 +55,7 @@ window.tvRuns = (() => {
     const runs = count === 1 ? '1 run' : `${count.toLocaleString('en')} runs`;
     set('runs-count', {children: state.text ? `${runs} ${count === 1 ? 'matches' : 'match'}` : runs});
     if (at('runs-rows')) at('runs-rows').style.setProperty('--rows', count);
-    if (at('runs-none')) at('runs-none').textContent = count ? '' : state.text ? 'No run matches.' : 'All runs are archived. Search for is:archived to see them.';
+    if (at('runs-none')) at('runs-none').textContent = count ? '' : state.text ? 'No run matches.' : 'No run is left here. Those that are archived are found by is:archived.';
     return count;
   }
   async function begin(data) {
@@ -137,6 +137,7 @@ window.tvRuns = (() => {
       else if (before || (!row.deleted && row.created_at > openedAt - 60 && !announced.has(row.run_id))) { announced.add(row.run_id); refresh(); }
       else if (state.text) searchAnew(); // it may match now
     }
+    document.dispatchEvent(new CustomEvent('tv-runs-news'));
   }
   function refreshNow() { if (isThere()) grid.refreshInfiniteCache(); }
   const refresh = throttled(refreshNow, REFRESH_EVERY_MS), searchAnew = throttled(refreshNow, SEARCHED_ANEW_EVERY_MS);
@@ -156,6 +157,7 @@ window.tvRuns = (() => {
       if (node && node.data) node.setData({...row, settings: {...node.data.settings, ...row.settings}});
     }
     if ('archived' in what || 'deleted' in what) refreshNow();
+    document.dispatchEvent(new CustomEvent('tv-runs-changed'));
     return true;
   }
   const chosenNodes = () => isThere() ? grid.getSelectedNodes() : [];

@@ -1,8 +1,8 @@
 // What goes with the table of runs: menus (help, groups, columns, views), the table of groups, what is done with chosen runs,
 // and the word that says it is done and takes it back.
 (() => {
-  const TOAST_MS = 12000, MOST_COMPARED = 40, MOST_LISTED = 200;
-  const OWN = {status: 'Status', health: 'Health', findings: 'Open findings', loss: 'Loss', spark: 'Loss over time', step: 'Step', tags: 'Tags', memo: 'Notes', created: 'Started'};
+  const TOAST_MS = 12000, GROUPS_EVERY_MS = 10000, MOST_COMPARED = 40, MOST_LISTED = 200;
+  const OWN = {status: 'Status', health: 'Health', findings: 'Findings', loss: 'Loss', spark: 'Loss over time', step: 'Step', tags: 'Tags', memo: 'Notes', created: 'Started'};
   const at = id => document.getElementById(id);
   const number = value => window.dashAgGridFunctions.tvNumber(value);
   const count = (many, what = 'run') => `${many.toLocaleString('en')} ${what}${many === 1 ? '' : 's'}`;
@@ -209,4 +209,9 @@
   };
   document.addEventListener('tv-runs-begun', () => { shown = []; drawGroups(); });
   document.addEventListener('tv-runs-searched', drawGroups);
+  document.addEventListener('tv-runs-changed', drawGroups);
+  let waits = 0;
+  document.addEventListener('tv-runs-news', () => {
+    if (!waits && window.tvRuns.state().group) waits = setTimeout(() => { waits = 0; if (!at('runs-groups')?.contains(document.activeElement)) drawGroups(); }, GROUPS_EVERY_MS);
+  });
 })();
