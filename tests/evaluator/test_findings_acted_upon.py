@@ -66,3 +66,20 @@ def test_the_history_is_bounded() -> None:
 
     assert len(life.findings[id_].history) == 100
     assert life.findings[id_].history[-1].comment == "299"
+
+
+def test_the_history_tells_how_far_the_run_had_come_each_time() -> None:
+    life = Life("r")
+    id_ = opened(life).finding_id
+    life.act(id_, FindingAct(act="acknowledge"), now=2.0, step=15)
+    life.judge([symptom("critical")], now=3.0, step=20)
+    for step in (30, 40, 50):
+        life.judge([], now=4.0, step=step)
+
+    history = life.findings[id_].history
+    assert [(event.state, event.severity, event.step) for event in history] == [
+        ("open", "warning", 10),
+        ("acknowledged", "warning", 15),
+        ("open", "critical", 20),
+        ("resolved", "critical", 50),
+    ]

@@ -96,7 +96,7 @@ def test_what_was_muted_resolves_as_readily_as_before() -> None:
     life = Life("r")
     for _ in range(3):
         looked(life, 2, symptom())
-        life.mute({"loss_spike": "muted by Ada"}, now=5.0)
+        life.mute({"loss_spike": "muted by Ada"}, now=5.0, step=10)
     looked(life, 2, symptom())
 
     assert [states(life.judge([], now=now)) for now in (6.0, 7.0, 8.0)] == [[], [], ["resolved"]]

@@ -115,13 +115,15 @@ class Argument(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class FindingEvent(msgspec.Struct, frozen=True, kw_only=True):
-    """What became of a finding at ``at`` (Unix seconds), and ``by`` whom; an empty name is the server itself."""
+    """What became of a finding at ``at`` (Unix seconds), and ``by`` whom; an empty name is the server itself. ``step``:
+    how far the run had come then; None where an older server wrote it down."""
 
     at: float
     state: FindingState
     severity: Severity
     by: str = ""
     comment: str = ""
+    step: int | None = None
 
 
 class FindingAct(msgspec.Struct, frozen=True, kw_only=True):

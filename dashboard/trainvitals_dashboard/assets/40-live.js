@@ -316,7 +316,8 @@ window.dash_clientside.trainvitals = {
 };
 
 // What is asked for goes through a store and not through the buttons, which are drawn anew while one clicks.
-window.tvAsk = (kind, name) => window.dash_clientside.set_props('drawer-asked', {data: {kind, name, at: Date.now()}});
+window.tvAsk = (kind, name) => kind === 'finding' && window.tvFindings.isHere() ? window.tvFindings.choose(name)
+  : window.dash_clientside.set_props('drawer-asked', {data: {kind, name, at: Date.now()}});
 document.addEventListener('click', event => {
   const finding = event.target.closest?.('[data-finding]');
   if (finding) { remember('finding', finding.dataset.finding); window.tvAsk('finding', finding.dataset.finding); }

@@ -1,6 +1,8 @@
-"""What made a rule speak, drawn in the drawer of its finding."""
+"""What made a rule speak, drawn for who looks at its finding."""
 
 from __future__ import annotations
+
+from urllib.parse import quote
 
 from dash import html
 
@@ -13,8 +15,8 @@ from trainvitals_dashboard.pages.layer_series import stat_curve
 from trainvitals_dashboard.parts.cards import Piece, graph
 
 
-async def evidence_chart(api: Api, finding: Finding) -> Piece:
-    """The series with what the rule saw in it; nothing where none was recorded."""
+async def evidence_chart(api: Api, finding: Finding, *, place: str = "drawer") -> Piece:
+    """The series with what the rule saw in it; nothing where none was recorded. ``place``: part of its id."""
     evidence = finding.evidence
     layers = evidence.layers or finding.layers
     if evidence.stat and layers:
@@ -33,5 +35,6 @@ async def evidence_chart(api: Api, finding: Finding) -> Piece:
     )
     line = threshold_of(evidence)
     said = html.Span(f"dashed: {words.number(line)}", className="tv-dr-line") if line is not None else None
-    plot = graph(f"g-drawer-{name}", figure, height=165, label=f"{words.stat(name)} over steps")
+    key = quote(name, safe="").replace(".", "%2E")  # an id takes no dots
+    plot = graph(f"g-{place}-{key}", figure, height=165, label=f"{words.stat(name)} over steps")
     return html.Div([html.Div([html.Span(caption), said], className="tv-sub tv-dr-cap"), plot])

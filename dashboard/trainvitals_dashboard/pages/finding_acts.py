@@ -1,4 +1,4 @@
-"""Something done about the finding that is open in the drawer."""
+"""Something done about a finding that one looks at."""
 
 from __future__ import annotations
 
@@ -27,13 +27,17 @@ def register_finding_acts(app: Dash, api: Api) -> None:
         clicks, (comment, asked, live) = given[: len(LABELS)], given[len(LABELS) :]
         if not any(clicks) or not asked:
             return no_update  # they have just been drawn
-        act = next(act for act in LABELS if ctx.triggered_id == f"finding-{act}")
-        refused = await _act(api, live["run"], asked["name"], act, comment or "")
+        refused = await act(api, live["run"], asked["name"], chosen_act("finding"), comment or "")
         return (await finding_drawer(api, live["run"], asked["name"], refused=refused))[2]
 
 
-async def _act(api: Api, run_id: str, finding_id: str, act: Act, comment: str) -> str:
-    """What the server says where it refuses."""
+def chosen_act(place: str) -> Act:
+    """Whose button was clicked, of those whose ids begin with ``place``."""
+    return next(act for act in LABELS if ctx.triggered_id == f"{place}-{act}")
+
+
+async def act(api: Api, run_id: str, finding_id: str, act: Act, comment: str) -> str:
+    """Do it; what the server says where it refuses."""
     try:
         await api.act_on_finding(run_id, finding_id, FindingAct(act=act, comment=comment, steps=SNOOZED_STEPS))
     except ApiError as error:

@@ -35,33 +35,48 @@ OFFERED: Final[dict[str, tuple[Act, ...]]] = {
 
 
 def finding_acts(finding: Finding, *, refused: str = "") -> html.Div:
-    """Buttons, a place for a comment, and the history. All buttons are always there, so that callbacks find them; those
-    that mean nothing for the finding's state are hidden."""
-    offered = (*OFFERED[finding.state], "comment")
-    buttons = [
-        html.Button(
-            label, id=f"finding-{act}", className="tv-button tv-off", title=MEANS[act], hidden=act not in offered
-        )
-        for act, label in LABELS.items()
-    ]
-    comment = dmc.Textarea(
-        id="finding-said", placeholder="A comment, kept with what you do", autosize=True, minRows=1, maxRows=5,
-        **{"aria-label": "Comment"},
-    )  # fmt: skip
+    """Buttons, a place for a comment, and the history, as the drawer has them."""
     return html.Div(
         [
             html.H3("What is done about it", className="tv-h3"),
-            comment,
-            html.Div(buttons, className="tv-acts"),
+            comment_box("finding"),
+            act_buttons(finding, "finding"),
             html.Div(refused, className="tv-crit", role="alert"),
-            html.Ol([_event(event) for event in reversed(finding.history)], className="tv-history"),
+            history(finding),
         ],
         **{"data-acts": finding.finding_id},
     )
 
 
+def comment_box(place: str) -> dmc.Textarea:
+    """A place for a comment; ``place`` begins its id, as those of the buttons."""
+    return dmc.Textarea(
+        id=f"{place}-said", placeholder="A comment, kept with what you do", autosize=True, minRows=1, maxRows=5,
+        **{"aria-label": "Comment"},
+    )  # fmt: skip
+
+
+def act_buttons(finding: Finding | None, place: str) -> html.Div:
+    """All buttons are always there, so that callbacks find them; those that mean nothing for the finding's state are
+    hidden."""
+    offered: tuple[Act, ...] = (*OFFERED[finding.state], "comment") if finding is not None else ()
+    buttons = [
+        html.Button(
+            label, id=f"{place}-{act}", className="tv-button tv-off", title=MEANS[act], hidden=act not in offered
+        )
+        for act, label in LABELS.items()
+    ]
+    return html.Div(buttons, className="tv-acts")
+
+
+def history(finding: Finding) -> html.Ol:
+    """What became of it, the newest first."""
+    return html.Ol([_event(event) for event in reversed(finding.history)], className="tv-history")
+
+
 def _event(event: FindingEvent) -> html.Li:
     who = f" by {event.by}" if event.by else ""
     ago = words.duration(max(0.0, time.time() - event.at))
-    said = html.Span(f"{event.severity}, {event.state}{who}, {ago} ago", className="tv-dim")
+    at = f" at step {event.step:,}" if event.step is not None else ""
+    said = html.Span(f"{event.severity}, {event.state}{who}{at}, {ago} ago", className="tv-dim")
     return html.Li([said, html.P(event.comment, className="tv-p") if event.comment else None])

@@ -33,12 +33,12 @@ def acted_upon(finding: Finding, act: FindingAct, *, now: float, step: int) -> F
         if act.act == "snooze"
         else None,
     )
-    return noted(changed, now=now, by=act.by, comment=act.comment)
+    return noted(changed, now=now, step=step, by=act.by, comment=act.comment)
 
 
-def noted(finding: Finding, *, now: float, by: str = "", comment: str = "") -> Finding:
-    """The finding with a line of history of what it is now."""
-    event = FindingEvent(at=now, state=finding.state, severity=finding.severity, by=by, comment=comment)
+def noted(finding: Finding, *, now: float, step: int, by: str = "", comment: str = "") -> Finding:
+    """The finding with a line of history of what it is now, the run being at ``step``."""
+    event = FindingEvent(at=now, state=finding.state, severity=finding.severity, by=by, comment=comment, step=step)
     return msgspec.structs.replace(finding, history=[*finding.history, event][-MOST_EVENTS:])
 
 

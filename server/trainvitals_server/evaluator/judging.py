@@ -55,7 +55,7 @@ class Judge:
         muted = dict.fromkeys(history.muted, BY_THE_SCRIPT) | self._muted
         followed = (self._rules.keys() if is_moment or is_last else life.followed()) - muted.keys()
         symptoms = self._symptoms(window, {name: rule for name, rule in self._rules.items() if name in followed})
-        found = life.mute(muted, now=now)
+        found = life.mute(muted, now=now, step=window.step)
         found += life.judge(symptoms, now=now, step=window.step, is_moment=is_moment, is_last=is_last)
         found += life.join(follows_from, now=now)
         return {finding.finding_id: finding for finding in found}

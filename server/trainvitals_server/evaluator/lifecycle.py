@@ -58,20 +58,21 @@ class Life:
         ]
         silent = [id_ for id_ in self.findings if id_ not in speaking]
         at_once = [id_ for id_ in silent if self.findings[id_].rule in GONE_AT_ONCE]
-        changed.extend(self._fall_quiet(id_, now=now) for id_ in at_once)
+        changed.extend(self._fall_quiet(id_, now=now, step=step) for id_ in at_once)
         if not is_moment and not is_last:
             return [finding for finding in changed if finding is not None]
         for id_ in list(self._spoken):
             if id_ not in speaking:
                 del self._spoken[id_]
         if not is_last:
-            changed.extend(self._fall_quiet(id_, now=now) for id_ in silent if id_ not in at_once)
+            changed.extend(self._fall_quiet(id_, now=now, step=step) for id_ in silent if id_ not in at_once)
         return [finding for finding in changed if finding is not None]
 
-    def mute(self, why: Mapping[str, str], *, now: float) -> list[Finding]:
-        """Resolve what stands of these rules; ``why``: rule → what its history is to say of it."""
+    def mute(self, why: Mapping[str, str], *, now: float, step: int) -> list[Finding]:
+        """Resolve what stands of these rules, the run being at ``step``; ``why``: rule → what its history is to say of
+        it."""
         gone = [
-            _resolved(finding, now=now, comment=why[finding.rule])
+            _resolved(finding, now=now, step=step, comment=why[finding.rule])
             for finding in self.findings.values()
             if finding.rule in why and finding.state != "resolved"
         ]
@@ -136,7 +137,7 @@ class Life:
         known = self.findings.get(id_)
         return known is not None and known.state != "resolved"
 
-    def _fall_quiet(self, id_: str, *, now: float) -> Finding | None:
+    def _fall_quiet(self, id_: str, *, now: float, step: int) -> Finding | None:
         known = self.findings[id_]
         if known.state == "resolved" or (known.rule in NEVER_GONE and id_ not in self._rewound):
             return None
@@ -145,7 +146,7 @@ class Life:
         looks = QUIET_BEFORE_RESOLVED * min(2 ** _times_gone(known), MOST_PATIENCE)
         if self._quiet[id_] < looks and known.rule not in GONE_AT_ONCE:
             return None
-        self.findings[id_] = _resolved(known, now=now)
+        self.findings[id_] = _resolved(known, now=now, step=step)
         return self.findings[id_]
 
 
@@ -160,9 +161,9 @@ def finding_id(run_id: str, symptom: Symptom) -> str:
     return hashlib.blake2s(name.encode(), digest_size=8).hexdigest()
 
 
-def _resolved(known: Finding, *, now: float, comment: str = "") -> Finding:
+def _resolved(known: Finding, *, now: float, step: int, comment: str = "") -> Finding:
     gone = msgspec.structs.replace(known, state="resolved", resolved_at=now, updated_at=now, snoozed_until=None)
-    return noted(gone, now=now, comment=comment)
+    return noted(gone, now=now, step=step, comment=comment)
 
 
 def _is_closed_to(known: Finding, symptom: Symptom) -> bool:
@@ -204,4 +205,4 @@ def _finding(id_: str, run_id: str, symptom: Symptom, known: Finding | None, *, 
         snoozed_until=known.snoozed_until if known and state == "snoozed" else None,
     )
     is_new = known is None or (known.state, known.severity) != (state, symptom.severity)
-    return noted(finding, now=now) if is_new else finding
+    return noted(finding, now=now, step=step) if is_new else finding

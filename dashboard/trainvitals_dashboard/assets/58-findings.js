@@ -1,0 +1,36 @@
+// The page of findings: a click on a finding, here or in what stands beside, chooses it; lanes are drawn anew while one looks,
+// and the focus stays where it was.
+window.tvFindings = (() => {
+  const SINGLE_COLUMN = '(max-width:1000px)';
+  const lanes = () => [...document.querySelectorAll('.tv-lane[data-finding]')];
+  let focused = null;
+
+  function choose(name, byHand = true) {
+    const all = lanes();
+    all.forEach(lane => lane.setAttribute('aria-pressed', String(lane.dataset.finding === name)));
+    window.dash_clientside.set_props('findings-chosen', {data: name});
+    if (byHand && matchMedia(SINGLE_COLUMN).matches) document.getElementById('finding-whole').scrollIntoView({block: 'start', behavior: 'smooth'});
+  }
+  const isHere = () => !!document.getElementById('findings-lanes');
+
+  document.addEventListener('focusin', event => { focused = event.target.closest?.('.tv-lane[data-finding]')?.dataset.finding || null; });
+  new MutationObserver(() => {
+    if (!focused || document.activeElement !== document.body) return; // what had the focus was taken away
+    const again = lanes().find(lane => lane.dataset.finding === focused);
+    if (again) again.focus({preventScroll: true});
+  }).observe(document.documentElement, {childList: true, subtree: true});
+  document.addEventListener('keydown', event => { // up and down between lanes
+    const lane = event.target.closest?.('.tv-lane[data-finding]'), by = {ArrowDown: 1, ArrowUp: -1}[event.key];
+    if (!lane || !by) return;
+    event.preventDefault();
+    const all = lanes();
+    all[all.indexOf(lane) + by]?.focus();
+  });
+
+  window.dash_clientside.trainvitals.findingsLook = (states, severities) => {
+    remember('state', (states || []).join(','));
+    remember('severity', (severities || []).join(','));
+    return window.dash_clientside.no_update;
+  };
+  return {choose, isHere};
+})();

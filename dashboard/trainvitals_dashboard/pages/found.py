@@ -1,0 +1,39 @@
+"""What was found in a run, gathered for the page of its findings."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+from trainvitals.wire.answers import RunDetail
+from trainvitals.wire.messages import Finding
+from trainvitals_dashboard import words
+from trainvitals_dashboard.api import Api
+from trainvitals_dashboard.gathering import empty_curve, loss_metric
+from trainvitals_dashboard.pages.absent import or_none
+from trainvitals_dashboard.parts import findings_body as parts
+
+POINTS = 400
+Data = dict[str, Any]  # what browser stores hold
+
+
+async def findings_view(api: Api, detail: RunDetail, query: Data) -> parts.FindingsView:
+    """What was found, as the ``query`` filters it."""
+    run_id, metric = detail.summary.run_id, loss_metric(detail)
+    found, curve = await asyncio.gather(api.findings(run_id), or_none(api.metric_curve(run_id, metric, points=POINTS)))
+    return parts.FindingsView(
+        detail=detail,
+        findings=found.findings,
+        curve=curve or empty_curve(run_id, metric),
+        name=words.metric(metric),
+        states=parts.words_of(query, "state", parts.STATES),
+        severities=parts.words_of(query, "severity", parts.SEVERITIES),
+    )
+
+
+def sign(finding: Finding | None) -> Data | None:
+    """By which a page knows whether what it shows of a finding has changed in more than its numbers."""
+    if finding is None:
+        return None
+    told = [finding.state, finding.severity, finding.layers, finding.cause_id, len(finding.history)]
+    return {"finding": finding.finding_id, "told": told}

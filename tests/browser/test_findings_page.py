@@ -1,0 +1,85 @@
+"""The page of a run's findings: lanes beneath the loss, one of them whole beside them, and what people do about it."""
+
+from __future__ import annotations
+
+import httpx2
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.browser.training import Training
+
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.browser,
+    pytest.mark.filterwarnings("ignore:Session-scoped fixtures defined as instance methods"),
+]
+NAN = "Non-finite values"
+# how far apart, in pixels, step 0 of the loss and the left end of the lanes' axis are, and the right ends
+APART = """() => {
+  const plot = document.querySelector('#g-findings .js-plotly-plot'), axis = plot._fullLayout.xaxis;
+  const track = document.querySelector('.tv-lane-track').getBoundingClientRect();
+  const left = plot.getBoundingClientRect().left + axis._offset;
+  return [Math.abs(track.left - left), Math.abs(track.right - left - axis._length)];
+}"""
+
+
+def test_a_finding_is_chosen_acted_upon_and_stays_chosen_while_the_run_goes_on(page: Page, address: str) -> None:
+    training = Training(address, "lanes")
+    training.train(30)
+    page.goto(f"{address}/runs/lanes/findings")
+    expect(page.locator("#findings-none")).to_contain_text("rules concern this run, judged up to step 29")
+    expect(page.locator("#findings-main")).to_be_hidden()
+
+    expect(page.locator("#live-word")).to_have_text("Live")
+    training.train(5, loss=lambda step: float("nan"))
+    lane = page.locator(".tv-lane", has_text=NAN)
+    expect(lane).to_be_visible()
+    expect(page.locator("#finding-whole h2")).to_have_text(NAN)
+    page.wait_for_function(f"() => ({APART})().every(pixels => pixels < 2)")
+
+    lane.click()
+    expect(lane).to_have_attribute("aria-pressed", "true")
+    expect(page.locator("#drawer")).not_to_be_visible()
+    page.locator("#lane-said").fill("the labels of day 3")
+    page.locator("#lane-acknowledge").click()
+    expect(page.locator("#lane-history li").first).to_contain_text("acknowledged by somebody at step 34")
+    expect(page.locator("#lane-history li").first).to_contain_text("the labels of day 3")
+    expect(page.locator("#lane-said")).to_have_value("")
+    expect(lane.locator(".tv-mark-acknowledged")).to_have_count(1)
+    expect(page.locator("#findings-count")).to_have_text("1 acknowledged")
+
+    address_of_it = page.url
+    assert "finding=" in address_of_it
+    page.reload()
+    expect(page.locator(".tv-lane[aria-pressed=true]")).to_contain_text(NAN)
+
+
+def test_filters_are_in_the_address_and_what_somebody_else_does_is_seen(page: Page, address: str) -> None:
+    training = Training(address, "filtered")
+    training.train(30)
+    training.train(5, loss=lambda step: float("nan"))
+    page.goto(f"{address}/runs/filtered/findings?state=resolved")
+    expect(page.locator("#findings-lanes")).to_contain_text("take a filter away")
+    expect(page.locator("#finding-whole h2")).to_have_text(NAN)  # what is looked at is not filtered
+
+    page.locator(".tv-chips").get_by_text("Open", exact=True).click()
+    expect(page.locator(".tv-lane")).to_have_count(1)
+    assert "state=resolved%2Copen" in page.url
+
+    path = f"{address}/api/v1/runs/filtered/findings"
+    (found,) = httpx2.get(path).json()["findings"]
+    page.locator(".tv-lane").focus()
+    httpx2.post(f"{path}/{found['finding_id']}", json={"act": "resolve", "by": "Ada"}).raise_for_status()
+    expect(page.locator("#lane-history li").first).to_contain_text("resolved by Ada")
+    expect(page.locator(".tv-lane.tv-lane-is-resolved")).to_be_focused()
+
+
+def test_a_phone_shows_lanes_without_scrolling_sideways(page: Page, address: str) -> None:
+    training = Training(address, "small")
+    training.train(30)
+    training.train(5, loss=lambda step: float("nan"))
+    page.set_viewport_size({"width": 390, "height": 844})
+    page.goto(f"{address}/runs/small/findings")
+    expect(page.locator(".tv-lane")).to_be_visible()
+    assert page.evaluate("document.documentElement.scrollWidth") == 390
+    page.wait_for_function(f"() => ({APART})().every(pixels => pixels < 2)")
