@@ -12,10 +12,12 @@ import time
 from importlib import metadata
 from typing import Any, Final
 
-from trainvitals.plain import plain
+from trainvitals.plain import plain, text
 from trainvitals.version import __version__
 
 GIT_TIMEOUT_SECONDS: Final = 2.0
+KEEP_DIFF: Final = "TRAINVITALS_KEEP_DIFF"  # what was changed may hold secrets: kept only where that is said
+MOST_OF_PATCH: Final = 200_000  # characters
 # those of them that are loaded, by the names of module and distribution alike
 PACKAGES: Final = (
     *("accelerate", "datasets", "deepspeed", "diffusers", "einops", "keras", "lightning", "numpy", "peft"),
@@ -43,7 +45,9 @@ def new_name(*, now: float) -> str:
 def describe() -> dict[str, Any]:  # Any: goes into RunStart.environment as it is
     """What is known of this process and machine. Starts git, so call it off the training's thread. Never raises."""
     try:
-        found: dict[str, Any] = plain(_describe())
+        told = _describe()
+        patch = told.pop("patch")  # longer than other text
+        found: dict[str, Any] = plain(told) | {"patch": patch and text(patch, longest=MOST_OF_PATCH)}
     except Exception as error:  # noqa: BLE001  # a run is not lost because its machine is odd
         return {"error": f"{type(error).__name__}: {error}"}
     return found
@@ -52,6 +56,7 @@ def describe() -> dict[str, Any]:  # Any: goes into RunStart.environment as it i
 def _describe() -> dict[str, Any]:
     revision = _git("describe", "--always", "--dirty", "--abbrev=12")
     is_dirty = revision is not None and revision.endswith("-dirty")
+    patch = _git("diff", "HEAD", "--no-ext-diff") if is_dirty else None
     return {
         "python": platform.python_version(),
         "torch": _version_of("torch"),
@@ -64,7 +69,9 @@ def _describe() -> dict[str, Any]:
         "pid": os.getpid(),
         "command": list(sys.argv),
         "revision": revision,
-        "diff": _fingerprint(_git("diff", "HEAD", "--no-ext-diff")) if is_dirty else None,
+        "branch": _git("branch", "--show-current") if revision is not None else None,
+        "diff": _fingerprint(patch),
+        "patch": patch if os.environ.get(KEEP_DIFF) not in (None, "", "0") else None,
     }
 
 
@@ -76,7 +83,7 @@ def _version_of(distribution: str) -> str | None:
 
 
 def _fingerprint(text: str | None) -> str | None:
-    """By which the same changes are known again, and nothing else of them."""
+    """By which the same changes are known again, though they are not kept."""
     return None if text is None else hashlib.sha256(text.encode()).hexdigest()[:12]
 
 

@@ -11,8 +11,8 @@ from typing import Any, Final
 
 from trainvitals.wire.answers import RunDetail
 
-CODE: Final = ("revision", "diff", "command")
-NOT_COMPARED: Final = ("pid", "error")  # they differ, and mean nothing
+CODE: Final = ("revision", "branch", "diff", "command")
+NOT_COMPARED: Final = ("pid", "error", "patch")  # they differ, and mean nothing, or too much
 MOST_CHARACTERS: Final = 300  # of a value
 Told = Iterator[tuple[str, Any]]  # Any: settings are the user's own
 

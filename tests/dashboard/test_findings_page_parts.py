@@ -47,7 +47,9 @@ def having(piece: Any, class_name: str) -> list[Any]:
 
 
 def texts(piece: Any) -> str:
-    return " ".join(part for part in piece._traverse() if isinstance(part, str))
+    if isinstance(piece, (list, tuple)):
+        return " ".join(word.strip() for word in map(texts, piece) if word.strip())
+    return texts(piece.children) if hasattr(piece, "children") else "" if piece is None else str(piece)
 
 
 def test_causes_come_first_and_what_follows_stands_beneath_them() -> None:

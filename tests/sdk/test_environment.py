@@ -40,6 +40,38 @@ def test_changes_are_known_again_by_their_fingerprint(repository: Path) -> None:
     assert "lr" not in seen[0]["diff"]
 
 
+def test_changes_are_kept_as_git_tells_them_only_where_that_is_asked_for(
+    repository: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (repository / "train.py").write_text("lr = 2\n")
+    kept = {}
+    for said in ("", "0", "1"):
+        monkeypatch.setenv("TRAINVITALS_KEEP_DIFF", said)
+        kept[said] = describe()["patch"]
+
+    assert kept["0"] is None
+    assert kept[""] is None
+    assert "-lr = 1\n+lr = 2" in kept["1"]
+
+
+def test_long_changes_are_kept_up_to_a_limit(repository: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TRAINVITALS_KEEP_DIFF", "1")
+    kept = {}
+    for lines in (5_000, 500_000):
+        (repository / "train.py").write_text("lr = 2\n" * lines)
+        kept[lines] = describe()["patch"]
+
+    assert kept[5_000].count("+lr = 2") == 5_000
+    assert len(kept[500_000]) == 200_000
+    assert kept[500_000].endswith("…")
+
+
+def test_the_branch_is_told(repository: Path) -> None:
+    subprocess.run([*GIT, "switch", "-q", "-c", "warm-up"], check=True, cwd=repository)
+
+    assert describe()["branch"] == "warm-up"
+
+
 def test_packages_that_are_loaded_are_told_with_their_versions() -> None:
     pytest.importorskip("numpy")
 

@@ -12,16 +12,16 @@ from trainvitals.wire.answers import RunDetail
 from trainvitals.wire.checklist import Change, Changes, LayerParting, Parting
 from trainvitals.wire.facts import FACTS
 from trainvitals.wire.messages import LayerInfo
+from trainvitals.wire.naming import names_data
 from trainvitals_server.diagnosis.grouping import group_layers
 
-CODE: Final = ("revision", "diff", "command")
-NOT_COMPARED: Final = ("pid", "error")  # they differ, and mean nothing
+CODE: Final = ("revision", "branch", "diff", "command")
+NOT_COMPARED: Final = ("pid", "error", "patch")  # they differ, and mean nothing, or too much
 MOST: Final = 100  # changes of a kind
 MOST_WORDS: Final = 300  # characters of a value
 DATA_FACTS: Final = {"classes": "classes", "rows": "rows of a batch"}
 CHECKSUM: Final = FACTS + "input_checksum"
 BATCH_FACTS: Final = {FACTS + "input_mean": "mean", FACTS + "input_std": "deviation", CHECKSUM: "checksum"}
-_DATA: Final = re.compile(r"(^|[._/-])(data|dataset|datasets|corpus|split|train_file)([._/-]|$)", re.IGNORECASE)
 SAME_MODEL: Final = 0.5  # share of the layers
 _GPU: Final = re.compile(r"system/gpu(\d+)_")
 
@@ -91,11 +91,6 @@ def _batch(facts: Mapping[str, float]) -> str:
     return ", ".join(
         f"{word} {facts[fact]:.{6 if fact == CHECKSUM else 3}g}" for fact, word in BATCH_FACTS.items() if fact in facts
     )
-
-
-def names_data(setting: str) -> bool:
-    """Whether a setting says by its name which data are used."""
-    return _DATA.search(setting) is not None
 
 
 def _differing(before: Iterable[tuple[str, Any]], now: Iterable[tuple[str, Any]]) -> Iterator[Change]:

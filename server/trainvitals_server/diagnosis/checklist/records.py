@@ -8,7 +8,8 @@ from typing import Final
 
 from trainvitals.wire.answers import RunDetail
 from trainvitals.wire.checklist import ChecklistLine
-from trainvitals_server.diagnosis.changes import flat, names_data
+from trainvitals.wire.naming import names_data
+from trainvitals_server.diagnosis.changes import flat
 from trainvitals_server.diagnosis.checklist.needs import BATCH, LOSS, VALIDATION, Need
 from trainvitals_server.diagnosis.window import Window
 
