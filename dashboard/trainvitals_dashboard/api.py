@@ -27,6 +27,7 @@ from trainvitals.wire.capture import Capture
 from trainvitals.wire.checklist import Changes, Checklist
 from trainvitals.wire.errors import WireError
 from trainvitals.wire.histograms import ValueKind
+from trainvitals.wire.journal import Journal, JournalChange
 from trainvitals.wire.messages import Finding, FindingAct, Problem
 from trainvitals.wire.rules import ProjectRule, ProjectRules
 
@@ -44,13 +45,37 @@ class ApiError(Exception):
         self.status = status
 
 
-class Api:
-    """Questions to the server. Every method raises ApiError."""
+class Door:
+    """The way to the server, by which questions are asked. Every method raises ApiError."""
 
     def __init__(self, application: Any, *, token: str | None = None) -> None:  # Any: an ASGI application
         headers = {"Accept": coding.MSGPACK} | ({"Authorization": f"Bearer {token}"} if token else {})
         transport = httpx2.ASGITransport(app=application, raise_app_exceptions=False)
         self._client = httpx2.AsyncClient(transport=transport, base_url=BASE_URL, headers=headers)
+
+    async def _ask(self, path: str, kind: type[T], /, **parameters: Parameter) -> T:
+        return _read(await self._answered("GET", path, parameters), kind)
+
+    async def _answered(
+        self, method: str, path: str, parameters: Parameters, *, body: bytes | None = None
+    ) -> httpx2.Response:
+        response = await self._send(path, parameters, method=method, body=body)
+        if response.status_code >= HTTPStatus.BAD_REQUEST:
+            raise ApiError(_detail(response), status=response.status_code)
+        return response
+
+    async def _send(
+        self, path: str, parameters: Parameters, *, method: str = "GET", body: bytes | None = None
+    ) -> httpx2.Response:
+        headers = {"Content-Type": coding.MSGPACK} if body is not None else {}
+        given = {name: value for name, value in parameters.items() if value is not None}
+        # a context of its own: what the application sets while it answers must not reach the callback that asks
+        asking = self._client.request(method, path, params=given, content=body, headers=headers)
+        return await asyncio.create_task(asking, context=Context())
+
+
+class Api(Door):
+    """Questions to the server. Every method raises ApiError."""
 
     async def runs(
         self,
@@ -116,6 +141,16 @@ class Api:
         """What differs from the run ``against`` which it is held; None: the project's last healthy run before it."""
         return await self._ask(f"{_run_path(run_id)}/changes", Changes, against=against)
 
+    async def journal(self, run_id: str, *, versions: int = 0) -> Journal:
+        """What people wrote of the run, and so many versions before it."""
+        return await self._ask(f"{_run_path(run_id)}/journal", Journal, versions=versions)
+
+    async def write_journal(self, run_id: str, change: JournalChange) -> Journal:
+        """Write it anew; the answer tells no versions before it. Raises ApiError with status 409 where somebody else
+        wrote meanwhile."""
+        path = f"{_run_path(run_id)}/journal"
+        return _read(await self._answered("PUT", path, {}, body=coding.encode(change)), Journal)
+
     async def ask_capture(self, run_id: str) -> Capture:
         """Ask the training for a close look."""
         path = f"{_run_path(run_id)}/capture"
@@ -135,26 +170,6 @@ class Api:
     async def health(self) -> Health:
         """How the server and its database are; answered with 503 too."""
         return coding.decode((await self._send("/healthz", {})).content, Health, media_type=coding.JSON)
-
-    async def _ask(self, path: str, kind: type[T], /, **parameters: Parameter) -> T:
-        return _read(await self._answered("GET", path, parameters), kind)
-
-    async def _answered(
-        self, method: str, path: str, parameters: Parameters, *, body: bytes | None = None
-    ) -> httpx2.Response:
-        response = await self._send(path, parameters, method=method, body=body)
-        if response.status_code >= HTTPStatus.BAD_REQUEST:
-            raise ApiError(_detail(response), status=response.status_code)
-        return response
-
-    async def _send(
-        self, path: str, parameters: Parameters, *, method: str = "GET", body: bytes | None = None
-    ) -> httpx2.Response:
-        headers = {"Content-Type": coding.MSGPACK} if body is not None else {}
-        given = {name: value for name, value in parameters.items() if value is not None}
-        # a context of its own: what the application sets while it answers must not reach the callback that asks
-        asking = self._client.request(method, path, params=given, content=body, headers=headers)
-        return await asyncio.create_task(asking, context=Context())
 
 
 def _read(response: httpx2.Response, kind: type[T]) -> T:

@@ -26,6 +26,7 @@ from trainvitals.wire.capture import Capture, CaptureAnswer, HeartbeatAccepted
 from trainvitals.wire.checklist import Changes, Checklist
 from trainvitals.wire.floats import Floats
 from trainvitals.wire.frame import Frame
+from trainvitals.wire.journal import Journal, JournalChange
 from trainvitals.wire.messages import (
     Finding,
     FindingAct,
@@ -45,9 +46,9 @@ from trainvitals.wire.table import Columns, Groups, RunsChange, View, Views
 REFERENCE: Final = "#/components/schemas/{name}"
 MESSAGES: Final = (
     Capture, CaptureAnswer, Changes, Checklist, Columns, Curve, Finding, FindingAct, FindingList, Frame, FrameAccepted,
-    Health, Groups, HeartbeatAccepted, Heatmap, LayerHistograms, ModelInfo, Note, PreflightReport, Problem,
-    ProjectRules, RankCurves, RuleChange, RunAccepted, RunDetail, RunEnd, RunEnded, RunPage, RunStart, RunsChange,
-    Snapshot, View, Views,
+    Health, Groups, HeartbeatAccepted, Heatmap, Journal, JournalChange, LayerHistograms, ModelInfo, Note,
+    PreflightReport, Problem, ProjectRules, RankCurves, RuleChange, RunAccepted, RunDetail, RunEnd, RunEnded, RunPage,
+    RunStart, RunsChange, Snapshot, View, Views,
 )  # fmt: skip
 Json = dict[str, Any]  # Any: JSON Schema nests as it likes
 

@@ -10,6 +10,7 @@ from trainvitals.wire import coding
 from trainvitals.wire.capture import CaptureAnswer
 from trainvitals.wire.errors import AbsurdShape, Malformed
 from trainvitals.wire.frame import MAX_STEP
+from trainvitals.wire.journal import JournalChange
 from trainvitals.wire.messages import FindingAct, RunEnd, RunStart
 from trainvitals.wire.notes import Note
 from trainvitals.wire.preflight import MAX_CHECKS, MAX_LINES, MAX_TEXT, PreflightReport
@@ -24,6 +25,7 @@ MOST_RANKS: Final = 2**31  # which a database's integers hold
 MAX_ERROR_LENGTH: Final = 20_000
 MAX_ALERT_LENGTH: Final = 4_000
 MAX_COMMENT_LENGTH: Final = 4_000
+MAX_JOURNAL_LENGTH: Final = 100_000
 MAX_MUTES: Final = 200
 MAX_RUNS_AT_ONCE: Final = 1000
 MAX_QUERY_LENGTH: Final = 8_000
@@ -105,6 +107,13 @@ def check_project(project: str) -> None:
     """Raises AbsurdShape."""
     if not 0 < len(project) <= MAX_NAME_LENGTH:
         raise AbsurdShape(f"project has {len(project)} characters: between 1 and {MAX_NAME_LENGTH}")
+
+
+def check_journal(change: JournalChange) -> None:
+    """Raises AbsurdShape."""
+    _check_words(change.by, "")
+    if len(change.text) > MAX_JOURNAL_LENGTH:
+        raise AbsurdShape(f"a journal of {len(change.text):,} characters: at most {MAX_JOURNAL_LENGTH:,}")
 
 
 def check_note(note: Note) -> None:

@@ -19,6 +19,7 @@ from trainvitals.wire.messages import Problem
 from trainvitals_server.diagnosis.options import RuleRefused
 from trainvitals_server.store.interface import (
     FindingNotFound,
+    JournalChanged,
     NotesFull,
     RulesChanged,
     RunNotFound,
@@ -44,6 +45,7 @@ OF_THE_STORE: Final[dict[type[StoreError], tuple[HTTPStatus, str]]] = {
     RulesChanged: (HTTPStatus.CONFLICT, "rules-changed"),
     TooManyTags: (HTTPStatus.UNPROCESSABLE_ENTITY, "too-many-tags"),
     ViewNotFound: (HTTPStatus.NOT_FOUND, "view-not-found"),
+    JournalChanged: (HTTPStatus.CONFLICT, "journal-changed"),
 }
 log = logging.getLogger(__name__)
 

@@ -12,8 +12,8 @@ Promises:
   and be repeated.
 - Methods are synchronous and thread-safe; ``append`` and the other writers queue behind one writer on SQLite.
 
-Errors: RunNotFound; RunNotRunning; TooManySeries; NotesFull; RulesChanged; SearchRefused; TooManyTags; ViewNotFound;
-StoreUnavailable (disk full, database away: nothing was written, try again).
+Errors: RunNotFound; RunNotRunning; TooManySeries; NotesFull; RulesChanged; JournalChanged; SearchRefused; TooManyTags;
+ViewNotFound; StoreUnavailable (disk full, database away: nothing was written, try again).
 """
 
 from __future__ import annotations
@@ -35,6 +35,7 @@ from trainvitals.wire.answers import (
 from trainvitals.wire.capture import Capture, CaptureAnswer
 from trainvitals.wire.frame import Frame
 from trainvitals.wire.histograms import ValueKind
+from trainvitals.wire.journal import JournalChange, Written
 from trainvitals.wire.messages import Finding, ModelInfo, RunEnd, RunStart
 from trainvitals.wire.notes import Note
 from trainvitals.wire.preflight import PreflightReport
@@ -129,6 +130,17 @@ class ViewNotFound(StoreError):
     def __init__(self, name: str) -> None:
         super().__init__(f"no view {name!r}: somebody else has deleted it, or it was never saved")
         self.name = name
+
+
+class JournalChanged(StoreError):
+    """Somebody else wrote in the run's journal meanwhile."""
+
+    def __init__(self, run_id: str, version: int) -> None:
+        super().__init__(
+            f"somebody else wrote in the journal of run {run_id!r} meanwhile: version {version} is the newest, read it "
+            "and write again"
+        )
+        self.run_id = run_id
 
 
 class StoreUnavailable(StoreError):
@@ -312,6 +324,14 @@ class Store(RunStore, TableStore, Protocol):
 
     def rules(self, project: str, *, most: int = 1) -> list[RuleSettings]:
         """What a project said of its rules, at most so many versions, the newest first."""
+
+    def write_journal(self, run_id: str, change: JournalChange, *, now: float) -> Written:
+        """Keep what people write of a run as a new version, and answer it; the newest where it says the same. Of a run
+        the newest 50 versions are kept. Raises JournalChanged where the newest is not the one that the change comes
+        ``after``, or somebody else writes at the same moment."""
+
+    def journal(self, run_id: str, *, most: int = 1) -> list[Written]:
+        """What people wrote of a run, at most so many versions, the newest first."""
 
     def ping(self) -> None:
         """Raise StoreUnavailable unless the database answers and takes writes."""

@@ -9,11 +9,12 @@ import sqlalchemy as sa
 
 from trainvitals.wire.answers import Curve, Heatmap, LayerHistograms, RankCurves, Snapshot
 from trainvitals.wire.histograms import ValueKind
+from trainvitals.wire.journal import JournalChange, Written
 from trainvitals.wire.messages import Finding
 from trainvitals.wire.rules import RuleChange, RuleSettings
 from trainvitals_server.store import findings as findings_table
 from trainvitals_server.store import frames as frames_table
-from trainvitals_server.store import merging, reading, rule_settings, runs_table
+from trainvitals_server.store import journals, merging, reading, rule_settings, runs_table
 from trainvitals_server.store.engine import Database
 from trainvitals_server.store.histograms import layer_histograms
 from trainvitals_server.store.interface import ReceivedFrame, Span
@@ -109,6 +110,16 @@ class SqlStore(SqlRuns, SqlTable):
         """See Store."""
         with self._database.reading() as connection:
             return rule_settings.load_rules(connection, project, most=most)
+
+    def write_journal(self, run_id: str, change: JournalChange, *, now: float) -> Written:
+        """See Store."""
+        with self._database.writing() as connection:
+            return journals.write(connection, run_id, change, now=now)
+
+    def journal(self, run_id: str, *, most: int = 1) -> list[Written]:
+        """See Store."""
+        with self._database.reading() as connection:
+            return journals.load(connection, run_id, most=most)
 
     def ping(self) -> None:
         """See Store."""

@@ -244,6 +244,15 @@ saved_view = Table(
     sqlite_with_rowid=False,
 )
 
+# what people wrote of a run, msgpack; the newest versions stay
+journal = Table(
+    "journal",
+    metadata,
+    _run_number(),
+    Column("version", Integer, primary_key=True, autoincrement=False),
+    Column("payload", LargeBinary, nullable=False),
+)
+
 # what a project says of its rules, msgpack; every version stays
 rule_settings = Table(
     "rule_settings",
