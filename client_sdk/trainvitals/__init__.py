@@ -3,7 +3,7 @@
 import sys
 from typing import TYPE_CHECKING
 
-from trainvitals.active import alert, define_metric, finish, init, log, preflight, unwatch, watch
+from trainvitals.active import alert, define_metric, finish, init, log, preflight, probe, unwatch, watch
 from trainvitals.facade import Facade
 from trainvitals.reactions import FindingRaised, TrainingStopped
 from trainvitals.run import NoActiveRun, Run
@@ -21,6 +21,7 @@ __all__ = [
     "init",
     "log",
     "preflight",
+    "probe",
     "unwatch",
     "watch",
 ]

@@ -243,6 +243,11 @@ def log(metrics: Metrics, step: int | None = None, commit: bool | None = None, *
     newest("log").log(metrics, step, commit, **wandb)
 
 
+def probe(batch: Any, *, every: int | None = None, examples: int = 4, target: Any = None) -> None:  # Any: see there
+    """``Run.probe`` of the latest run. Raises NoActiveRun."""
+    newest("probe").probe(batch, every=every, examples=examples, target=target)
+
+
 def alert(title: str, text: str = "", level: str = "warning", **wandb: Any) -> None:
     """``Run.alert`` of the latest run. Raises NoActiveRun."""
     newest("alert").alert(title, text, level, **wandb)

@@ -38,9 +38,10 @@ _PATHS: Final = {
     "frame": "/frames",
     "note": "/notes",
     "preflight": "/preflight",
+    "look": "/looks",
 }
 _RUN: Final = re.compile(r"/api/v1/runs/[^/]+")
-_POSTED: Final = ("frame", "note")  # of which there are many
+_POSTED: Final = ("frame", "note", "look")  # of which there are many
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -110,12 +111,15 @@ def _understand(response: BaseHTTPResponse, *, path: str) -> Answer:
         return Answer(outcome="busy", detail=detail, wait_seconds=_retry_after(response))
     if status in (401, 403):
         return Answer(outcome="unauthorized", detail=detail)
+    is_look = path.endswith(_PATHS["look"])  # without which a run is whole: nothing waits for one
     if status == TOO_LARGE:  # of the server, or of a proxy before it
-        return Answer(outcome="too large", detail=detail)
+        return Answer(outcome="refused" if is_look else "too large", detail=detail)
     if problem is not None and problem.type.endswith("run-not-found"):
         return Answer(outcome="unknown run", detail=detail)
     if problem is not None and problem.type.endswith(("checksum-mismatch", "disconnected")):
         return Answer(outcome="damaged", detail=detail)  # on its way
+    if problem is not None and is_look:  # older servers know of none
+        return Answer(outcome="refused", detail=detail)
     if problem is not None and problem.type.endswith("unknown-version"):
         return Answer(outcome="misled", detail=detail)  # a server of today, which may be brought up to date
     if problem is not None and status in REFUSALS:

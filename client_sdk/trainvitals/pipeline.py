@@ -24,6 +24,7 @@ from trainvitals.wire import coding
 
 if TYPE_CHECKING:
     from trainvitals.collector.steps import StepCounter
+    from trainvitals.inside.looking import Taken
     from trainvitals.wire.messages import Finding, ModelInfo, RunEnd, RunStart
     from trainvitals.wire.preflight import PreflightReport
 
@@ -89,6 +90,10 @@ class Pipeline:
     def report(self, preflight: PreflightReport) -> None:
         """What the newest preflight found."""
         self._recorder.report(coding.encode(preflight))
+
+    def look(self, taken: Taken) -> None:
+        """What was seen inside the model."""
+        self._recorder.look(taken.encoded, size=taken.size)
 
     def close(self, end: RunEnd, *, seconds: float) -> None:
         """Deliver what can be within the deadline; the rest stays in the spool, and the terminal says so."""

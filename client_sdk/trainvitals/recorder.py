@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 FLUSH_SECONDS: Final = 0.5
 MAX_VALUES: Final = 500_000  # of layer stats in one frame: half of what a server takes by default
+MAX_LOOKS_BYTES: Final = 32 * 1024 * 1024  # of those that wait, a megabyte each at most
 MAX_CELLS: Final = 1_000_000  # of histograms in one frame: as many bytes
 
 T = TypeVar("T")
@@ -64,6 +65,7 @@ class Recorder:
         self.steps: StepCounter | None = None  # the training's, if it is known
         self._reported: Counter[str] = Counter()
         self._models: deque[bytes] = deque()
+        self._looks: deque[tuple[Callable[[], bytes], int]] = deque()  # each with its size
         self._preflight: bytes | None = None
         self._end: bytes | None = None
         self._start: Callable[[], bytes] | None = None
@@ -81,6 +83,14 @@ class Recorder:
     def report(self, preflight: bytes) -> None:
         """The record of what the newest preflight found."""
         self._preflight = preflight
+
+    def look(self, encoded: Callable[[], bytes], *, size: int) -> None:
+        """The record of a look inside the model, of about ``size`` bytes, encoded on the thread; one for which there is
+        no room goes."""
+        if sum(waiting for _, waiting in list(self._looks)) + size > MAX_LOOKS_BYTES:
+            self._outbox.drops["too many looks"] += 1
+        else:
+            self._looks.append((encoded, size))
 
     def close(self, end: bytes) -> None:
         """Take no more, and write the last record when all before it is written."""
@@ -125,6 +135,9 @@ class Recorder:
     def _record(self, batch: Batch) -> None:
         while self._models:
             self.write("model", self._models.popleft())
+        while self._looks:
+            encoded, _ = self._looks.popleft()
+            self._guarded(lambda made: self.write("look", made()), encoded)
         preflight, self._preflight = self._preflight, None
         if preflight is not None:
             self.write("preflight", preflight)

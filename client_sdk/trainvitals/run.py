@@ -20,6 +20,7 @@ from trainvitals.watching import Watching
 if TYPE_CHECKING:
     from trainvitals.collector.snapshots import Pending
     from trainvitals.console import Console
+    from trainvitals.inside.looking import Taken
     from trainvitals.joint_end import JointEnd
     from trainvitals.lookout import Found, Lookout
     from trainvitals.notes import Notes
@@ -216,6 +217,22 @@ class Run(Noting, Shown):
             self._console.say(str(report))
         return report
 
+    def probe(self, batch: Any, *, every: int | None = None, examples: int = 4, target: Any = None) -> None:
+        """Look inside the watched model as it trains: keep the first few ``examples`` of a batch, as the model takes it
+        or as (inputs, targets), and show them to it between steps: at the first few, then ever more rarely within a
+        share of the budget, or after every ``every``-th step. Pages show what layers make of them, filters, attention,
+        and what the score of ``target`` (a class, or one for each example; None: the label, or the model's own answer)
+        depends on. The training is not changed by it. Another probe takes this one's place. Raises TypeError and
+        ValueError for what cannot be meant; what goes wrong later is said in the terminal."""
+        from trainvitals.inside.beginning import looking
+
+        options = {"every": every, "examples": examples, "target": target}
+        begun = looking(
+            batch, **options, budget=self.settings.budget, hand_over=self._hand_look, tell=self._console.say
+        )
+        if self._pipeline is not None:
+            self._watching.look_inside(begun)
+
     def finish(
         self,
         status: EndStatus | int | None = None,
@@ -284,6 +301,10 @@ class Run(Noting, Shown):
         if (pipeline := self._pipeline) is not None:
             pipeline.outbox.put_snapshot(pending)
             pipeline.outbox.put_points(pending.step, metrics)
+
+    def _hand_look(self, taken: Taken) -> None:
+        if self._pipeline is not None:
+            self._pipeline.look(taken)
 
     def _introduce(self, model: ModelInfo) -> None:
         if self._pipeline is not None:

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Literal, cast
 
-Kind = Literal["start", "model", "frame", "end", "note", "preflight"]
+Kind = Literal["start", "model", "frame", "end", "note", "preflight", "look"]
 
 KINDS: Final[tuple[Kind, ...]] = (
     "start",
@@ -23,8 +23,9 @@ KINDS: Final[tuple[Kind, ...]] = (
     "end",
     "note",
     "preflight",
+    "look",
 )  # places are on disk: add at the end
-GROWING: Final[tuple[Kind, ...]] = ("frame", "note")  # those of which there is no end
+GROWING: Final[tuple[Kind, ...]] = ("frame", "note", "look")  # those of which there is no end
 _HEADER: Final = struct.Struct("<IIB")  # length of the payload, CRC-32 of kind and payload, kind
 _POSITION: Final = struct.Struct("<QI")  # acknowledged bytes, their CRC-32
 HELD: Final = -1

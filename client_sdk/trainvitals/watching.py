@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from trainvitals.collector.shards import Shards
     from trainvitals.collector.snapshots import Pending
     from trainvitals.collector.watch import Watch
+    from trainvitals.inside.looking import Looking
     from trainvitals.lookout import Found, Lookout
     from trainvitals.successors import Successors
     from trainvitals.wire.capture import CaptureOutcome
@@ -71,6 +72,7 @@ class Watching:
         self._watch: Watch | None = None
         self._roots: dict[str, nn.Module] = {}  # and optimizers, that are watched
         self._optimizers: list[Optimizer] = []
+        self._layers: Layers | None = None
         self._begun_at = 0  # step
         self._model: ModelInfo | None = None
         self._successors: Successors | None = None
@@ -79,6 +81,7 @@ class Watching:
         self._shares: deque[tuple[float, float]] = deque(maxlen=OVERHEAD_SNAPSHOTS)
         self._in_step = False  # in a step's hooks, of which none may be taken out just then
         self._undo: list[Callable[[], None]] = []
+        self._looking: Looking | None = None
 
     def begin(self, models: Models, optimizers: Sequence[Optimizer], options: WatchOptions) -> None:
         """Watch these from now on, beside what is watched already and has not taken a step: else in its place. Raises
@@ -152,6 +155,13 @@ class Watching:
             )
         return self._lookout
 
+    def look_inside(self, looking: Looking) -> None:
+        """Show the watched model the probe from now on, in place of an earlier one; what is not watched yet is shown it
+        when it is."""
+        self._looking = looking
+        if self._watch is not None:
+            self._show()
+
     def capture(self) -> tuple[CaptureOutcome, int]:
         """Sample every step for a while; what comes of it, as ``Sampling.capture`` says it. On any thread."""
         watch = self._watch
@@ -171,7 +181,9 @@ class Watching:
 
     def _end_watch(self) -> None:
         watch, self._watch = self._watch, None
-        self._roots, self._optimizers = {}, []
+        self._roots, self._optimizers, self._layers = {}, [], None
+        if self._looking is not None:
+            self._looking.let_go()
         if watch is not None:
             watch.stop()
         while self._undo:
@@ -188,6 +200,10 @@ class Watching:
                 self._successors.stop()
         if self._lookout is not None:
             self._lookout.stop()
+        if self._looking is not None and not self._looking.looks and self._place.leads:
+            self._console.say(
+                "probe(): nothing was looked at: watch(model, optimizer) says what, and when", once="probe"
+            )
 
     def abandon(self) -> None:
         """In a forked child: the hooks find nothing to do, and optimizers of its own are none of ours."""
@@ -263,17 +279,38 @@ class Watching:
             beside=self._beside,
         )
         self._roots, self._optimizers, self._begun_at = roots, list(optimizers), self._steps.upcoming
+        self._layers = layers
         if self._place.leads:
             self._model = _since(describe(layers, optimizers), self._model, step=self._steps.upcoming)
             self._introduce(self._model)
         self._watch.start()
-        if self._after_step is not None:
-            hook = optimizers[0].register_step_post_hook(self._step_ended)  # after those that record
-            self._undo.append(hook.remove)
+        if self._after_step is not None or self._looking is not None:
+            self._hear_steps()
+        if self._looking is not None:
+            self._show()
+
+    def _hear_steps(self) -> None:
+        hook = self._optimizers[0].register_step_post_hook(self._step_ended)  # after those that record
+        self._undo.append(hook.remove)
+
+    def _show(self) -> None:
+        """What is watched, to who looks inside: of several models the first."""
+        from trainvitals.collector.layers import named_modules
+        from trainvitals.collector.roots import inner
+
+        if self._looking is None or self._layers is None or not self._place.leads:
+            return
+        if not self._undo:
+            self._hear_steps()
+        inners = {name: inner(root) for name, root in self._roots.items()}
+        layers = dict(zip(self._layers.names, self._layers.modules, strict=True))
+        self._looking.follow(next(iter(inners.values())), layers, dict(named_modules(inners)))
 
     def _step_ended(self, *_: object) -> None:
         self._in_step = True
         try:
+            if self._looking is not None:
+                self.logged(self._looking.step_ended(self._steps.current))
             if self._after_step is not None:
                 self._after_step()
         finally:

@@ -25,9 +25,9 @@ def read_options(  # Any: whatever people give
 ) -> WatchOptions:
     """The options, whole numbers of NumPy and one pattern alone included. Raises TypeError, ValueError."""
     return WatchOptions(
-        every=_whole("every", every, least=1, means="sample every step (1) or fewer"),
+        every=whole("every", every, least=1, means="sample every step (1) or fewer"),
         budget=_share(budget),
-        dense=_whole("dense", dense, least=0, means="it is how many of the first steps are sampled"),
+        dense=whole("dense", dense, least=0, means="it is how many of the first steps are sampled"),
         include=_patterns("include", include, default=("*",)),
         exclude=_patterns("exclude", exclude, default=()),
         attention=bool(attention),
@@ -59,7 +59,8 @@ def _is_module(thing: object) -> bool:
     return hasattr(type(thing), "named_modules")
 
 
-def _whole(name: str, value: Any, *, least: int, means: str) -> int | None:  # Any: whatever people give
+def whole(name: str, value: Any, *, least: int, means: str) -> int | None:  # Any: whatever people give
+    """A whole number of NumPy, too, or a float without a fraction. Raises TypeError, ValueError."""
     if value is None:
         return None
     try:

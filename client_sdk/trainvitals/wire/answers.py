@@ -9,6 +9,7 @@ import msgspec
 from trainvitals.wire.capture import Capture
 from trainvitals.wire.floats import Floats
 from trainvitals.wire.histograms import ValueKind
+from trainvitals.wire.looks import Picture, PictureKind
 from trainvitals.wire.messages import Finding, LayerInfo, OptimizerInfo, RunStatus
 from trainvitals.wire.notes import Notes
 from trainvitals.wire.preflight import PreflightCheck
@@ -140,6 +141,32 @@ class LayerHistograms(msgspec.Struct, frozen=True, kw_only=True):
     steps: list[int]
     shares: Floats
     nonfinite: Floats
+
+
+class LookedAt(msgspec.Struct, frozen=True, kw_only=True):
+    """A layer of which there are pictures: of these kinds, at these steps (ascending)."""
+
+    layer: str
+    kinds: list[PictureKind]
+    steps: list[int]
+
+
+class Looks(msgspec.Struct, frozen=True, kw_only=True):
+    """What there is of looks inside a run: all of their steps (ascending), and the layers in the model's order; the
+    layer "" is of the examples themselves. Empty before the first look."""
+
+    run_id: str
+    steps: list[int] = []
+    layers: list[LookedAt] = []
+
+
+class LookedInto(msgspec.Struct, frozen=True, kw_only=True):
+    """The pictures of one layer at one step."""
+
+    run_id: str
+    layer: str
+    step: int
+    pictures: list[Picture]
 
 
 class Snapshot(msgspec.Struct, frozen=True, kw_only=True):

@@ -11,6 +11,7 @@ import zstandard
 from trainvitals.wire import coding
 from trainvitals.wire.errors import Malformed
 from trainvitals.wire.frame import Frame, decode_frame
+from trainvitals.wire.looks import Look, decode_look
 from trainvitals.wire.messages import ModelInfo, RunEnd, RunStart
 from trainvitals.wire.notes import Note
 
@@ -27,11 +28,13 @@ class _File(msgspec.Struct, frozen=True):
 
 class Recording(msgspec.Struct, frozen=True, kw_only=True):
     """A run as it came: ``messages`` are descriptions of the model, notes and frames, in their order; of several ranks
-    each writer's one after another, or mixed as they came."""
+    each writer's one after another, or mixed as they came. ``looks`` inside it stand by themselves: nobody judges by
+    them."""
 
     run_id: str
     start: RunStart
     messages: list[ModelInfo | Note | Frame]
+    looks: list[Look] = []
     end: RunEnd | None = None
 
     @property
@@ -56,6 +59,7 @@ def unpack(data: bytes) -> Recording:
         raise Malformed(f"it is no recorded run: {error}") from error
     found: dict[str, RunStart | RunEnd] = {}
     messages: list[ModelInfo | Note | Frame] = []
+    looks: list[Look] = []
     for kind, payload in file.records:
         if kind == "frame":
             messages.append(decode_frame(payload))
@@ -63,6 +67,8 @@ def unpack(data: bytes) -> Recording:
             messages.append(coding.decode(payload, ModelInfo))
         elif kind == "note":
             messages.append(coding.decode(payload, Note))
+        elif kind == "look":
+            looks.append(decode_look(payload))
         elif kind == "start":
             found.setdefault(kind, coding.decode(payload, RunStart))
         elif kind == "end":
@@ -70,4 +76,5 @@ def unpack(data: bytes) -> Recording:
     start, end = found.get("start"), found.get("end")
     if not isinstance(start, RunStart):
         raise Malformed("it has no beginning: the start of a run is not among its records")
-    return Recording(run_id=file.run_id, start=start, messages=messages, end=end if isinstance(end, RunEnd) else None)
+    ended = end if isinstance(end, RunEnd) else None
+    return Recording(run_id=file.run_id, start=start, messages=messages, looks=looks, end=ended)
