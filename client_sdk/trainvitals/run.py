@@ -20,7 +20,6 @@ from trainvitals.watching import Watching
 if TYPE_CHECKING:
     from trainvitals.collector.snapshots import Pending
     from trainvitals.console import Console
-    from trainvitals.inside.looking import Taken
     from trainvitals.joint_end import JointEnd
     from trainvitals.lookout import Found, Lookout
     from trainvitals.notes import Notes
@@ -226,11 +225,17 @@ class Run(Noting, Shown):
         ValueError for what cannot be meant; what goes wrong later is said in the terminal."""
         from trainvitals.inside.beginning import looking
 
-        options = {"every": every, "examples": examples, "target": target}
+        pipeline = self._pipeline
         begun = looking(
-            batch, **options, budget=self.settings.budget, hand_over=self._hand_look, tell=self._console.say
+            batch,
+            every=every,
+            examples=examples,
+            target=target,
+            budget=self.settings.budget,
+            hand_over=pipeline.look if pipeline is not None else None,
+            tell=self._console.say,
         )
-        if self._pipeline is not None:
+        if begun is not None:
             self._watching.look_inside(begun)
 
     def finish(
@@ -301,10 +306,6 @@ class Run(Noting, Shown):
         if (pipeline := self._pipeline) is not None:
             pipeline.outbox.put_snapshot(pending)
             pipeline.outbox.put_points(pending.step, metrics)
-
-    def _hand_look(self, taken: Taken) -> None:
-        if self._pipeline is not None:
-            self._pipeline.look(taken)
 
     def _introduce(self, model: ModelInfo) -> None:
         if self._pipeline is not None:

@@ -155,12 +155,23 @@ class Watching:
             )
         return self._lookout
 
-    def look_inside(self, looking: Looking) -> None:
-        """Show the watched model the probe from now on, in place of an earlier one; what is not watched yet is shown it
-        when it is."""
-        self._looking = looking
-        if self._watch is not None:
-            self._show()
+    def look_inside(self, looking: Looking | None = None) -> None:
+        """Show the watched model the probe from now on, in place of an earlier one; None: the one that there is. A
+        model that is not watched yet is shown it when it is; of several models the first."""
+        from trainvitals.collector.layers import named_modules
+        from trainvitals.collector.roots import inner
+
+        self._looking = looking or self._looking
+        layers = self._layers
+        if layers is None or (self._looking is None and self._after_step is None):
+            return
+        if not self._undo:
+            hook = self._optimizers[0].register_step_post_hook(self._step_ended)  # after those that record
+            self._undo.append(hook.remove)
+        if self._looking is not None and self._place.leads:
+            inners = {name: inner(root) for name, root in self._roots.items()}
+            modules = dict(zip(layers.names, layers.modules, strict=True))
+            self._looking.follow(next(iter(inners.values())), modules, dict(named_modules(inners)))
 
     def capture(self) -> tuple[CaptureOutcome, int]:
         """Sample every step for a while; what comes of it, as ``Sampling.capture`` says it. On any thread."""
@@ -284,27 +295,7 @@ class Watching:
             self._model = _since(describe(layers, optimizers), self._model, step=self._steps.upcoming)
             self._introduce(self._model)
         self._watch.start()
-        if self._after_step is not None or self._looking is not None:
-            self._hear_steps()
-        if self._looking is not None:
-            self._show()
-
-    def _hear_steps(self) -> None:
-        hook = self._optimizers[0].register_step_post_hook(self._step_ended)  # after those that record
-        self._undo.append(hook.remove)
-
-    def _show(self) -> None:
-        """What is watched, to who looks inside: of several models the first."""
-        from trainvitals.collector.layers import named_modules
-        from trainvitals.collector.roots import inner
-
-        if self._looking is None or self._layers is None or not self._place.leads:
-            return
-        if not self._undo:
-            self._hear_steps()
-        inners = {name: inner(root) for name, root in self._roots.items()}
-        layers = dict(zip(self._layers.names, self._layers.modules, strict=True))
-        self._looking.follow(next(iter(inners.values())), layers, dict(named_modules(inners)))
+        self.look_inside()
 
     def _step_ended(self, *_: object) -> None:
         self._in_step = True

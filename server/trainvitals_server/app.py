@@ -27,6 +27,7 @@ from trainvitals_server.api import (
     ingest,
     journals,
     live,
+    looks,
     project_rules,
     queries,
     rules,
@@ -52,6 +53,7 @@ METHODS: Final = ["GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS"]
 ROUTERS: Final = (
     ingest.router,
     captures.router,
+    looks.router,
     findings.router,
     checklists.router,
     journals.router,

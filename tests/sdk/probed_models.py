@@ -70,7 +70,8 @@ class Pair(nn.Module):
         self.left, self.right = nn.Linear(6, CLASSES), nn.Linear(3, CLASSES)
 
     def forward(self, left: Tensor, right: Tensor) -> Tensor:
-        return functional.relu(self.left(left)) + self.right(right)
+        answer: Tensor = functional.relu(self.left(left)) + self.right(right)
+        return answer
 
 
 class Counting(nn.Module):

@@ -144,11 +144,13 @@ class LayerHistograms(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class LookedAt(msgspec.Struct, frozen=True, kw_only=True):
-    """A layer of which there are pictures: of these kinds, at these steps (ascending)."""
+    """A layer of which there are pictures: of these kinds, at these steps (ascending). ``shape``: of what it gave out
+    last, the examples first; empty where that was not seen."""
 
     layer: str
     kinds: list[PictureKind]
     steps: list[int]
+    shape: list[int] = []
 
 
 class Looks(msgspec.Struct, frozen=True, kw_only=True):
@@ -189,6 +191,7 @@ class LiveUpdate(msgspec.Struct, frozen=True, kw_only=True):
     """What is new of a run since ``since``: points of metrics, columns of heatmaps, changed findings, its row.
 
     ``reset``: the gap is too long; ask again from the start. ``noted``: there are new notes; ask for the run.
+    ``looked``: there is a new look inside; ask for the looks.
     """
 
     seq: int
@@ -201,6 +204,7 @@ class LiveUpdate(msgspec.Struct, frozen=True, kw_only=True):
     findings: list[Finding] = []
     run: RunSummary | None = None
     noted: bool = False
+    looked: bool = False
 
 
 class Health(msgspec.Struct, frozen=True, kw_only=True):

@@ -17,6 +17,8 @@ from trainvitals.wire.answers import (
     Health,
     Heatmap,
     LayerHistograms,
+    LookedInto,
+    Looks,
     RankCurves,
     RunDetail,
     RunPage,
@@ -27,6 +29,7 @@ from trainvitals.wire.checklist import Changes, Checklist
 from trainvitals.wire.floats import Floats
 from trainvitals.wire.frame import Frame
 from trainvitals.wire.journal import Journal, JournalChange
+from trainvitals.wire.looks import Look
 from trainvitals.wire.messages import (
     Finding,
     FindingAct,
@@ -46,8 +49,8 @@ from trainvitals.wire.table import Columns, Groups, RunsChange, View, Views
 REFERENCE: Final = "#/components/schemas/{name}"
 MESSAGES: Final = (
     Capture, CaptureAnswer, Changes, Checklist, Columns, Curve, Finding, FindingAct, FindingList, Frame, FrameAccepted,
-    Health, Groups, HeartbeatAccepted, Heatmap, Journal, JournalChange, LayerHistograms, ModelInfo, Note,
-    PreflightReport, Problem, ProjectRules, RankCurves, RuleChange, RunAccepted, RunDetail, RunEnd, RunEnded, RunPage,
+    Health, Groups, HeartbeatAccepted, Heatmap, Journal, JournalChange, LayerHistograms, Look, LookedInto, Looks,
+    ModelInfo, Note, PreflightReport, Problem, ProjectRules, RankCurves, RuleChange, RunAccepted, RunDetail, RunEnd, RunEnded, RunPage,
     RunStart, RunsChange, Snapshot, View, Views,
 )  # fmt: skip
 Json = dict[str, Any]  # Any: JSON Schema nests as it likes

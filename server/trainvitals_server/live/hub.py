@@ -24,8 +24,8 @@ log = logging.getLogger(__name__)
 
 
 class Hub:
-    """Channels of the runs that are watched. ``committed``, ``found``, ``noted`` and ``touch`` may be called on any
-    thread."""
+    """Channels of the runs that are watched. ``committed``, ``found``, ``noted``, ``looked`` and ``touch`` may be
+    called on any thread."""
 
     def __init__(self, store: Store, *, clock: Callable[[], float]) -> None:
         self._store = store
@@ -109,6 +109,11 @@ class Hub:
         if run_id in self._channels:
             self._soon(self._publish, run_id, LiveUpdate(seq=0, noted=True), None)
         self.touch(run_id)
+
+    def looked(self, run_id: str) -> None:
+        """There is a new look inside the run."""
+        if run_id in self._channels:
+            self._soon(self._publish, run_id, LiveUpdate(seq=0, looked=True), None)
 
     def touch(self, *run_ids: str) -> None:
         """The rows of these runs changed."""

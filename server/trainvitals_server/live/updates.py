@@ -45,6 +45,7 @@ def merged(updates: Sequence[LiveUpdate], *, seq: int, sent_at: float) -> LiveUp
         stats={stat: _column(layered, stat) for stat in sorted({stat for update in layered for stat in update.stats})},
         findings=list(findings.values()),
         noted=any(update.noted for update in updates),
+        looked=any(update.looked for update in updates),
         run=next((update.run for update in reversed(updates) if update.run), None),
     )
 

@@ -26,6 +26,8 @@ from trainvitals.wire.answers import (
     Curve,
     Heatmap,
     LayerHistograms,
+    LookedInto,
+    Looks,
     RankCurves,
     RunDetail,
     RunPage,
@@ -36,6 +38,7 @@ from trainvitals.wire.capture import Capture, CaptureAnswer
 from trainvitals.wire.frame import Frame
 from trainvitals.wire.histograms import ValueKind
 from trainvitals.wire.journal import JournalChange, Written
+from trainvitals.wire.looks import Look
 from trainvitals.wire.messages import Finding, ModelInfo, RunEnd, RunStart
 from trainvitals.wire.notes import Note
 from trainvitals.wire.preflight import PreflightReport
@@ -219,6 +222,17 @@ class RunStore(Protocol):
 
     def capture(self, run_id: str) -> Capture | None:
         """The newest request."""
+
+    def keep_look(self, run_id: str, look: Look) -> None:
+        """Keep what was seen inside, in place of an earlier look at the same step. Of a run the newest 20 looks are
+        kept, and of older ones 40, evenly, the first among them."""
+
+    def looks(self, run_id: str) -> Looks:
+        """What there is of looks inside the run."""
+
+    def pictures(self, run_id: str, layer: str, *, step: int | None = None) -> LookedInto:
+        """The pictures of one layer at the step, or else at the last before it; None: the newest. Raises
+        SeriesNotFound."""
 
     def end_run(self, run_id: str, end: RunEnd) -> bool:
         """Keep how the run ended, and say whether it is over: by rank 0's end, or by the failure of any rank.

@@ -149,7 +149,8 @@ def delete_run(database: Database, run_id: str) -> None:
     """See Store.delete_run."""
     with database.reading() as connection:
         number = run_number(connection, run_id)
-    for table in (tables.frame, tables.chunk, tables.histogram, tables.frame_seen, tables.series, tables.metric_last):
+    of_runs = (tables.frame, tables.chunk, tables.histogram, tables.look, tables.frame_seen, tables.series)
+    for table in (*of_runs, tables.metric_last):
         key = sa.tuple_(*(column for column in table.primary_key if column.name != "run_id"))
         few = sa.select(*key.clauses).where(table.c.run_id == number).limit(ROWS_PER_SLICE)
         while True:

@@ -6,12 +6,13 @@ from collections.abc import Sequence
 
 import msgspec
 
-from trainvitals.wire.answers import RunDetail, RunPage
+from trainvitals.wire.answers import LookedInto, Looks, RunDetail, RunPage
 from trainvitals.wire.capture import Capture, CaptureAnswer
+from trainvitals.wire.looks import Look
 from trainvitals.wire.messages import ModelInfo, RunEnd, RunStart
 from trainvitals.wire.notes import Note
 from trainvitals.wire.preflight import PreflightReport
-from trainvitals_server.store import captures, notes, run_rows, runs_table
+from trainvitals_server.store import captures, looks, notes, run_rows, runs_table
 from trainvitals_server.store.engine import Database
 from trainvitals_server.store.interface import RunQuery
 from trainvitals_server.store.runs_table import run_number
@@ -57,6 +58,21 @@ class SqlRuns:
         """See Store."""
         with self._database.reading() as connection:
             return captures.newest(connection, run_id)
+
+    def keep_look(self, run_id: str, look: Look) -> None:
+        """See Store."""
+        with self._database.writing() as connection:
+            looks.keep_look(connection, run_number(connection, run_id), look)
+
+    def looks(self, run_id: str) -> Looks:
+        """See Store."""
+        with self._database.reading() as connection:
+            return looks.load_looks(connection, run_id, run_number(connection, run_id))
+
+    def pictures(self, run_id: str, layer: str, *, step: int | None = None) -> LookedInto:
+        """See Store."""
+        with self._database.reading() as connection:
+            return looks.load_pictures(connection, run_id, run_number(connection, run_id), layer=layer, step=step)
 
     def end_run(self, run_id: str, end: RunEnd) -> bool:
         """See Store."""

@@ -184,6 +184,19 @@ histogram = Table(
     Column("cells", LargeBinary, nullable=False),
 )
 
+# what a network made of the probe's examples at a step: ``pictures`` and ``shape`` are msgpack
+look = Table(
+    "look",
+    metadata,
+    _run_number(),
+    Column("step", BigInteger, primary_key=True, autoincrement=False),
+    Column("layer", Text, primary_key=True),
+    Column("position", Integer, nullable=False),
+    Column("kinds", Text, nullable=False),  # with commas between
+    Column("shape", LargeBinary, nullable=False),
+    Column("pictures", LargeBinary, nullable=False),
+)
+
 # value NULL is NaN: SQLite keeps no NaN
 metric_last = Table(
     "metric_last",
