@@ -56,6 +56,8 @@ class Door:
     async def _ask(self, path: str, kind: type[T], /, **parameters: Parameter) -> T:
         return _read(await self._answered("GET", path, parameters), kind)
 
+    ask = _ask  # what one page alone asks for stands beside that page
+
     async def _answered(
         self, method: str, path: str, parameters: Parameters, *, body: bytes | None = None
     ) -> httpx2.Response:

@@ -13,7 +13,7 @@ import trainvitals
 from tests.sdk.conftest import Offline
 from tests.sdk.probed_models import CASES, CLASSES, Case, Counting, Language, cnn, mlp, tokens, trained
 from trainvitals.inside.looking import MAX_BYTES
-from trainvitals.inside.pacing import FIRST, Pacing
+from trainvitals.inside.pacing import CERTAIN, Pacing
 from trainvitals.inside.probe import read_probe
 from trainvitals.inside.sketches import Subject, drawn, fetched
 from trainvitals.wire.looks import MARKED, Look, Picture, decode_look, pixels
@@ -217,22 +217,32 @@ def test_without_gradients_there_is_the_rest(offline: Offline) -> None:
     assert pictures_of(look, "saliency") == []
 
 
-def test_looks_grow_apart(offline: Offline) -> None:
-    looks = looked(offline, CASES["perceptron"], steps=30)
+def test_a_short_training_is_looked_at_from_its_first_step_to_its_last(offline: Offline) -> None:
+    looks = looked(offline, CASES["perceptron"], steps=52)
 
-    assert [look.step for look in looks][:FIRST] == [0, 1, 2, 3, 5, 7]
+    assert {0, 1, 3, 10, 20, 50} <= {look.step for look in looks}
 
 
-def test_a_dear_look_makes_the_next_one_wait() -> None:
+def looks_within(steps: int, *, look_seconds: float) -> list[int]:
+    """Of a training whose steps take a tenth of a second."""
     now = [0.0]
     pacing = Pacing(every=None, budget=0.02, clock=lambda: now[0])
-    for step in range(FIRST):
-        pacing.looked(step, seconds=1.0)
+    found = []
+    for step in range(steps):
+        now[0] += 0.1
+        if pacing.is_due(step):
+            found.append(step)
+            now[0] += look_seconds
+            pacing.looked(step, seconds=look_seconds)
+    return found
 
-    now[0] = 1000.0
-    assert not pacing.is_due(10_000)
-    now[0] = (FIRST + 1) / (0.25 * 0.02)
-    assert pacing.is_due(10_000)
+
+def test_looks_grow_apart_and_the_dear_ones_are_few() -> None:
+    cheap, dear = looks_within(20_000, look_seconds=0.001), looks_within(20_000, look_seconds=2.0)
+
+    assert 20 < len(cheap) < 40
+    assert [step for step in dear if step <= 1000] == list(CERTAIN)
+    assert 2.0 * len([step for step in dear if step > 1000]) <= 0.25 * 0.02 * 0.1 * 20_000
 
 
 def test_a_look_has_a_bound_however_large_the_model(offline: Offline) -> None:

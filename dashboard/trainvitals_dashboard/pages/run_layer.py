@@ -10,11 +10,13 @@ from dash import ALL, Dash, Input, Output, State, dcc, html, no_update
 
 from trainvitals.wire.answers import Curve, RunDetail
 from trainvitals_dashboard.api import Api
+from trainvitals_dashboard.inside_view import view_of
 from trainvitals_dashboard.pages.absent import or_none
 from trainvitals_dashboard.pages.layer_series import layer_curves, layer_histograms
 from trainvitals_dashboard.pages.run_page import LAYER_ORDER, live_of
 from trainvitals_dashboard.parts.addresses import layer_at, layer_word, layers_path, run_at
 from trainvitals_dashboard.parts.cards import Piece, notice
+from trainvitals_dashboard.parts.inside_layer import newest_look
 from trainvitals_dashboard.parts.layer_body import layer_body, layer_card
 from trainvitals_dashboard.parts.layer_charts import CHART, layer_charts, layer_distributions, newest_of, stat_figures
 from trainvitals_dashboard.parts.layer_rows import rows_of
@@ -37,11 +39,11 @@ def register(app: Dash, api: Api) -> None:
         top, live = run_top(detail, "layers"), live_of(detail, finding=finding)
         if name not in {row.name for row in rows}:
             return page([*top, _nothing(run_id, name)], crumbs=crumbs, live=live)
-        (curves, newest), histograms = await asyncio.gather(
-            _curves(api, detail, name), layer_histograms(api, run_id, name)
+        (curves, newest), histograms, inside = await asyncio.gather(
+            _curves(api, detail, name), layer_histograms(api, run_id, name), view_of(api, run_id, {"layer": name})
         )
         body = layer_body(detail, rows, name, curves=curves, newest=newest, histograms=histograms)
-        return page([*top, *body], crumbs=crumbs, live=live)
+        return page([*top, *body, *newest_look(inside, name, run_id=run_id)], crumbs=crumbs, live=live)
 
     dash.register_page(
         "trainvitals.run_layer",

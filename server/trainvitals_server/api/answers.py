@@ -50,8 +50,8 @@ REFERENCE: Final = "#/components/schemas/{name}"
 MESSAGES: Final = (
     Capture, CaptureAnswer, Changes, Checklist, Columns, Curve, Finding, FindingAct, FindingList, Frame, FrameAccepted,
     Health, Groups, HeartbeatAccepted, Heatmap, Journal, JournalChange, LayerHistograms, Look, LookedInto, Looks,
-    ModelInfo, Note, PreflightReport, Problem, ProjectRules, RankCurves, RuleChange, RunAccepted, RunDetail, RunEnd, RunEnded, RunPage,
-    RunStart, RunsChange, Snapshot, View, Views,
+    ModelInfo, Note, PreflightReport, Problem, ProjectRules, RankCurves, RuleChange, RunAccepted, RunDetail, RunEnd,
+    RunEnded, RunPage, RunStart, RunsChange, Snapshot, View, Views,
 )  # fmt: skip
 Json = dict[str, Any]  # Any: JSON Schema nests as it likes
 
