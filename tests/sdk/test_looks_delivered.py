@@ -17,7 +17,7 @@ from trainvitals.wire.looks import pixels
 
 def test_a_look_is_on_the_server_when_the_run_has_finished(server: RealServer, tmp_path: Path) -> None:
     run = trainvitals.init(project="tests", name="seen", server_url=server.url, directory=tmp_path / "spool")
-    trained(run, CASES["convolutions"], probe=torch.randn(4, 3, 16, 12), steps=4)
+    trained(run, CASES["convolutions"], probe=torch.randn(4, 3, 16, 12), steps=4, every=1)
 
     looks = server.store.looks(run.run_id)
     assert looks.steps == [0, 1, 2, 3]

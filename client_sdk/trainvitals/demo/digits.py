@@ -37,7 +37,7 @@ class ConvNet(nn.Module):
 
 
 def main() -> None:
-    """Train; the SDK needs five lines of it."""
+    """Train; the SDK needs six lines of it."""
     chosen = options(__doc__ or "", steps=3500, seed=1)
     prepare(chosen)
     training, held_out = digits()
@@ -45,6 +45,7 @@ def main() -> None:
     optimizer = torch.optim.Adam(model.parameters(), lr=LEARNING_RATE)
     run = begin("digits-conv", chosen, config={"lr": LEARNING_RATE, "batch": BATCH, "noise": NOISE})
     run.watch(model, optimizer)
+    run.probe((held_out.images, held_out.labels))
     for step in range(chosen.steps):
         images, labels = training.batch(BATCH)
         logits = model(images + NOISE * torch.randn_like(images))

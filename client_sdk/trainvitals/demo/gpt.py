@@ -22,6 +22,7 @@ BATCH = 16
 LEARNING_RATE = 1e-3
 WARMUP_STEPS = 50
 FINAL_SHARE = 0.2  # of the learning rate, at the last step
+EXCERPTS = 4  # that are shown to the net again and again, to look inside
 VALIDATION_EVERY = 50  # steps
 
 
@@ -116,7 +117,7 @@ def pace(step: int, *, steps: int) -> float:
 
 
 def main() -> None:
-    """Train; the SDK needs five lines of it."""
+    """Train; the SDK needs six lines of it."""
     chosen = options(__doc__ or "", steps=1600)
     prepare(chosen)
     text = standard_library_text()
@@ -126,6 +127,7 @@ def main() -> None:
     schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: pace(step, steps=chosen.steps))
     run = begin("gpt-stdlib", chosen, config={"lr": LEARNING_RATE, "blocks": BLOCKS, "width": WIDTH, "batch": BATCH})
     run.watch(model, optimizer)
+    run.probe(text[split : split + EXCERPTS * CONTEXT].view(EXCERPTS, CONTEXT))
     for step in range(chosen.steps):
         loss = loss_of(model, text[:split])
         optimizer.zero_grad()

@@ -10,7 +10,7 @@ from torch import Tensor
 from torch.nn import functional
 from torch.overrides import TorchFunctionMode
 
-from trainvitals.inside.sketches import MAX_CELLS, MAX_TILES, Sketch, Subject, chosen, drawn, spread
+from trainvitals.inside.sketches import MAX_CELLS, MAX_TILES, Sketch, Subject, chosen, drawn_each, spread
 
 SOFTMAX: Final = (torch.softmax, functional.softmax, Tensor.softmax)
 LAST: Final = (-1, 3)
@@ -59,7 +59,7 @@ class AttentionMaps(TorchFunctionMode):
             return
         layer = self._where()
         subject = Subject(layer=layer, kind="attention", shape=shape)
-        self.found[layer] = [drawn(subject, weights[at], example=at, of=heads) for at in range(self._examples)]
+        self.found[layer] = drawn_each(subject, weights, of=heads)
 
 
 def _dim(given: tuple[Any, ...], named: dict[str, Any]) -> Any:  # Any: of a softmax

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from trainvitals.inside.probe import passed
 from trainvitals.inside.seeing import first_real, of_input
-from trainvitals.inside.sketches import MAX_SIDE, Sketch, Subject, drawn, smaller
+from trainvitals.inside.sketches import MAX_SIDE, Sketch, Subject, drawn_each, smaller
 from trainvitals.preflight.batches import Batch, map_tensors, tensors
 
 OUTPUTS = ("logits", "last_hidden_state", "prediction", "predictions", "output", "out")
@@ -100,8 +100,7 @@ class Slopes:
         maps = (weights * output).sum(dim=1).relu()
         maps = torch.where(torch.isfinite(maps), maps, torch.nan)
         subject = Subject(layer=name, kind="class_activation", shape=tuple(output.shape))
-        small = smaller(maps, MAX_SIDE)
-        return [drawn(subject, small[at : at + 1], example=at, target=classes[at]) for at in range(self._examples)]
+        return drawn_each(subject, smaller(maps.unsqueeze(1), MAX_SIDE), targets=classes)
 
 
 def scores(output: Any, targets: tuple[int, ...] | None, *, examples: int) -> tuple[Tensor, list[int | None]]:

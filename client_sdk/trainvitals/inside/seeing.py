@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import ExitStack
 from typing import Any, Final
 
@@ -22,6 +22,7 @@ from trainvitals.inside.sketches import (
     Subject,
     chosen,
     drawn,
+    drawn_each,
     smaller,
     spread,
 )
@@ -72,7 +73,7 @@ class Sight:
             found = next(iter(tensors(output)), None)
             if found is None or name in self.found or not _can_be_seen(found):
                 return
-            with torch.no_grad():
+            with torch.no_grad(), torch._C.DisableTorchFunction():  # of what we compute nothing attends
                 sketches = self._sketches(name, module, found)
             if sketches:
                 self.found[name] = sketches
@@ -107,14 +108,12 @@ def _activations(name: str, output: Tensor, *, is_first: bool) -> Iterable[Sketc
         output = output[:, :, output.shape[2] // 2]  # the middle slice
     if output.dim() == 4:
         few, channels = chosen(output, 1, MAX_TILES)
-        for example, maps in enumerate(few):
-            yield drawn(subject, smaller(maps, MAX_SIDE), example=example, of=channels)
+        yield from drawn_each(subject, smaller(few, MAX_SIDE), of=channels)
         return
     few, rows = chosen(output, 1, MAX_CELLS)
     few, columns = chosen(few, 2, MAX_CELLS)
-    for example, cells in enumerate(few):
-        tokens_by_units = cells.mT if is_first else cells
-        yield drawn(subject, tokens_by_units.unsqueeze(0), example=example, of=rows if is_first else columns)
+    tokens_by_units = few.mT if is_first else few
+    yield from drawn_each(subject, tokens_by_units.unsqueeze(1), of=rows if is_first else columns)
 
 
 def _activity(name: str, output: Tensor, *, is_first: bool) -> Iterable[Sketch]:
@@ -122,8 +121,8 @@ def _activity(name: str, output: Tensor, *, is_first: bool) -> Iterable[Sketch]:
     dim = 1 if output.dim() >= 4 or is_first else output.dim() - 1
     few, units = chosen(output, dim, MAX_UNITS)
     of_units = few.movedim(dim, 0).flatten(1)
-    share = (of_units > 0).float().mean(dim=1)
-    share = torch.where(torch.isfinite(of_units).all(dim=1), share, torch.nan)
+    lost = (of_units * 0).float().sum(dim=1)  # NaN where any is not finite, else zero
+    share = (of_units > 0).float().mean(dim=1) + lost
     subject = Subject(layer=name, kind="activity", shape=tuple(output.shape))
     yield drawn(subject, share.view(1, 1, -1), of=units, scale=(0.0, 1.0))
 
@@ -152,9 +151,8 @@ def _filters(name: str, weight: Tensor) -> Iterable[Sketch]:
         yield drawn(subject, tiles, of=which, is_even=True)
 
 
-def of_input(values: Tensor, subject: Subject, *, targets: Iterable[int | None] = ()) -> list[Sketch]:
+def of_input(values: Tensor, subject: Subject, *, targets: Sequence[int | None] = ()) -> list[Sketch]:
     """What has the form of the model's input: pictures of examples, tokens × features, or examples × features."""
-    classes = list(targets) or [None] * values.shape[0]
     if values.dim() == 5:
         values = values[:, :, values.shape[2] // 2]
     if values.dim() == 2:
@@ -163,18 +161,13 @@ def of_input(values: Tensor, subject: Subject, *, targets: Iterable[int | None] 
     if values.dim() == 3:
         few, _ = chosen(values, 1, MAX_CELLS)
         few, columns = chosen(few, 2, MAX_CELLS)
-        return [
-            drawn(subject, one.unsqueeze(0), example=at, of=columns, target=classes[at]) for at, one in enumerate(few)
-        ]
+        return drawn_each(subject, few.unsqueeze(1), of=columns, targets=targets)
     if values.dim() != 4:
         return []
-    found = []
-    for at, one in enumerate(values):
-        channels, which = chosen(one, 0, MAX_TILES)
-        maps = smaller(channels, MAX_INPUT)
-        tiles = maps.permute(1, 2, 0).unsqueeze(0) if len(which) == 3 else maps
-        found.append(drawn(subject, tiles, example=at, of=which, target=classes[at]))
-    return found
+    few, which = chosen(values, 1, MAX_TILES)
+    maps = smaller(few, MAX_INPUT)
+    tiles = maps.permute(0, 2, 3, 1).unsqueeze(1) if len(which) == 3 else maps
+    return drawn_each(subject, tiles, of=which, targets=targets)
 
 
 def first_real(batch: Batch) -> Tensor | None:

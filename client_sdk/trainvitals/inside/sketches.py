@@ -48,33 +48,55 @@ def drawn(
     subject: Subject,
     values: Tensor,
     *,
-    example: int = ALL,
     of: Sequence[int] = (),
-    target: int | None = None,
     scale: tuple[float, float] | None = None,
     is_even: bool = False,
 ) -> Sketch:
-    """[tiles, height, width] or [tiles, height, width, channels] of any real type. The scale goes from the smallest to
-    the largest that is finite unless it is given; where it ``is_even``, as far below zero as above."""
+    """[tiles, height, width] or [tiles, height, width, channels] of any real type, of all examples together. The scale
+    goes from the smallest to the largest that is finite unless it is given; where it ``is_even``, as far below zero as
+    above."""
+    places, ends = _quantised(values.unsqueeze(0), scale=scale, is_even=is_even)
+    return _sketch(subject, places[0], ends[0], example=ALL, of=of)
+
+
+def drawn_each(
+    subject: Subject, values: Tensor, *, of: Sequence[int] = (), targets: Sequence[int | None] = ()
+) -> list[Sketch]:
+    """The same of each example, [examples, tiles, height, width] or with channels, each with a scale of its own."""
+    places, ends = _quantised(values)
+    return [
+        _sketch(subject, places[at], ends[at], example=at, of=of, target=targets[at] if targets else None)
+        for at in range(values.shape[0])
+    ]
+
+
+def _quantised(
+    values: Tensor, *, scale: tuple[float, float] | None = None, is_even: bool = False
+) -> tuple[Tensor, Tensor]:
+    """Of each first index uint8 [tiles, height, width, channels], and its scale [2]."""
     values = values.detach().float()
-    values = values if values.dim() == 4 else values.unsqueeze(-1)
-    finite = torch.isfinite(values)
+    values = values if values.dim() == 5 else values.unsqueeze(-1)
+    finite = values.abs() < torch.inf  # a third of what isfinite costs
     if scale is None:
-        ends = torch.stack(
-            (torch.where(finite, values, torch.inf).min(), torch.where(finite, values, -torch.inf).max())
-        )
+        low, high = (torch.where(finite, values, end).flatten(1) for end in (torch.inf, -torch.inf))
+        ends = torch.stack((low.amin(dim=1), high.amax(dim=1)), dim=1)
         ends = torch.where(torch.isfinite(ends), ends, torch.zeros_like(ends))
-        if is_even:
-            most = ends.abs().max()
-            ends = torch.stack((-most, most))
     else:
-        ends = values.new_tensor(scale)
-    half = ends / 2  # of two large numbers the difference may be infinite
-    width = (half[1] - half[0]).clamp_min(torch.finfo(torch.float32).tiny)
-    parts = ((values / 2 - half[0]) / width).clamp(0, 1).mul(LEVELS).round()
-    places = torch.where(finite, parts, torch.full_like(parts, MARKED)).to(torch.uint8)
+        ends = values.new_tensor(scale).expand(values.shape[0], 2)
+    if is_even:
+        most = ends.abs().amax(dim=1)
+        ends = torch.stack((-most, most), dim=1)
+    start, end = (half.view(-1, 1, 1, 1, 1) for half in (ends / 2).unbind(dim=1))  # their difference may be infinite
+    width = (end - start).clamp_min(torch.finfo(torch.float32).tiny)
+    parts = ((values / 2 - start) / width).clamp(0, 1).mul(LEVELS).round()
+    return torch.where(finite, parts, MARKED).to(torch.uint8), ends
+
+
+def _sketch(
+    subject: Subject, places: Tensor, scale: Tensor, *, example: int, of: Sequence[int], target: int | None = None
+) -> Sketch:
     return Sketch(
-        layer=subject.layer, kind=subject.kind, places=places, scale=ends, example=example, of=tuple(of),
+        layer=subject.layer, kind=subject.kind, places=places, scale=scale, example=example, of=tuple(of),
         shape=tuple(subject.shape), target=target,
     )  # fmt: skip
 
@@ -95,13 +117,13 @@ def chosen(values: Tensor, dim: int, most: int) -> tuple[Tensor, list[int]]:
 
 
 def smaller(maps: Tensor, most: int) -> Tensor:
-    """Maps [n, height, width] of at most so many places a side, each the mean of what it stands for."""
+    """Maps [examples, n, height, width] of at most so many places a side, each the mean of what it stands for."""
     height, width = maps.shape[-2:]
     if max(height, width) <= most:
         return maps
     share = most / max(height, width)
     size = (max(1, round(height * share)), max(1, round(width * share)))
-    return adaptive_avg_pool2d(maps.float().unsqueeze(0), size).squeeze(0)
+    return adaptive_avg_pool2d(maps.float(), size)
 
 
 def fetched(sketches: Sequence[Sketch]) -> list[Picture]:

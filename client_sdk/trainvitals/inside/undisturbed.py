@@ -4,6 +4,7 @@ hooks are afterwards what they were, and nobody who listens takes it for a pass 
 from __future__ import annotations
 
 import contextlib
+import sys
 from collections.abc import Iterator
 from typing import Any, Final
 
@@ -96,6 +97,8 @@ def _is_of_torch(hook: object) -> bool:
 
 
 def _uncompiled() -> contextlib.AbstractContextManager[object]:
+    if "torch._dynamo" not in sys.modules:  # nothing is compiled, and loading it would take seconds
+        return contextlib.nullcontext()
     stance = getattr(torch.compiler, "set_stance", None)  # since PyTorch 2.6
     return contextlib.nullcontext() if stance is None else stance("force_eager")
 
