@@ -159,11 +159,11 @@ def trained(
     called = torch.compile(model, backend="eager") if compiled else model
     optimizer = torch.optim.Adam(model.parameters(), lr=1e-2)
     if watched_first:
-        run.watch(called, optimizer)
+        run.watch(called, optimizer, every=1)
     if probe is not None:
         run.probe(probe, **options)
     if not watched_first:
-        run.watch(called, optimizer)
+        run.watch(called, optimizer, every=1)
     losses = []
     for _ in range(steps):
         optimizer.zero_grad()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ from torch import Tensor, nn
 import trainvitals
 from tests.sdk.conftest import Offline
 from tests.sdk.probed_models import CASES, CLASSES, Case, Counting, Language, cnn, mlp, tokens, trained
-from trainvitals.inside.looking import MAX_BYTES
+from trainvitals.inside.looking import MAX_BYTES, SCRIPTED, Looking
 from trainvitals.inside.pacing import CERTAIN, Pacing
 from trainvitals.inside.probe import read_probe
 from trainvitals.inside.sketches import Subject, drawn, fetched
@@ -71,6 +72,41 @@ def test_the_passes_of_a_probe_are_none_of_the_trainings(offline: Offline) -> No
 
     validated = offline.points("facts/validated_in_evaluation_mode")
     assert {count for _, count in validated} == {0}
+
+
+@pytest.mark.parametrize("name", ["convolutions", "two inputs", "attention by function"])
+def test_what_is_recorded_of_the_training_is_the_same(name: str, tmp_path: Path) -> None:
+    torch.manual_seed(1)
+    probe = CASES[name].batch(5)
+    plain, probed = Offline(tmp_path / "without"), Offline(tmp_path / "with")
+    trained(plain.init(), CASES[name])
+    trained(probed.init(), CASES[name], probe=probe, every=1)
+
+    for step in range(12):
+        expected, found = plain.stats(step), probed.stats(step)
+        assert {stat: str(values) for stat, values in found.items()} == {  # in which NaN is NaN
+            stat: str(values) for stat, values in expected.items()
+        }
+    facts = {points.metric for frame in plain.frames for points in frame.metrics if points.metric.startswith("facts/")}
+    assert facts
+    assert {fact: str(probed.points(fact)) for fact in facts} == {fact: str(plain.points(fact)) for fact in facts}
+
+
+def test_torchscript_is_told_of_and_left_alone() -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # PyTorch lets go of it
+        scripted = nn.Sequential(torch.jit.script(mlp()))
+    said: list[str] = []
+    looking = Looking(
+        read_probe(torch.randn(2, 6), examples=2),
+        Pacing(every=1, budget=0.02),
+        hand_over=lambda taken: pytest.fail("it was looked into"),
+        tell=said.append,
+    )
+    looking.follow(scripted, {}, {})
+
+    assert looking.step_ended(0) == 0.0
+    assert said == [SCRIPTED]
 
 
 def test_a_batch_is_kept_as_it_was_and_only_a_few_examples_of_it(offline: Offline) -> None:

@@ -26,6 +26,8 @@ MOST_FAILURES: Final = 3  # in a row
 OF_EXAMPLES: Final[tuple[PictureKind, ...]] = ("attention", "activation")  # large, and left out first
 SHARDED: Final = "probe(): the model's parameters are sharded over ranks, so that nothing is looked at inside it"
 
+SCRIPTED: Final = "probe(): the model is made of TorchScript, in which nothing can be looked at"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Taken:
@@ -73,6 +75,9 @@ class Looking:
         """Show the probe to this model from now on. ``layers``: name → module; ``paths``: of all its modules."""
         if bool(flattened([model])) or any(is_sharded(one) for one in model.parameters()):
             self._tell(SHARDED)
+            return
+        if any(isinstance(module, torch.jit.ScriptModule) for module in model.modules()):
+            self._tell(SCRIPTED)
             return
         within = {id(module) for module in model.modules()}
         self._layers = {name: module for name, module in layers.items() if id(module) in within}

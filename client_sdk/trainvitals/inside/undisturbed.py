@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import contextlib
 import sys
+import warnings
 from collections.abc import Iterator
 from typing import Any, Final
 
@@ -23,6 +24,8 @@ def undisturbed(model: nn.Module) -> Iterator[None]:
     parts = list(model.modules())
     with contextlib.ExitStack() as stack:
         enter = stack.enter_context
+        enter(warnings.catch_warnings())
+        warnings.simplefilter("ignore")  # a pass of ours is nothing to warn of
         enter(same_random_numbers())
         enter(silence())
         enter(_same_attributes(parts))
@@ -41,13 +44,15 @@ def undisturbed(model: nn.Module) -> Iterator[None]:
 @contextlib.contextmanager
 def _same_attributes(parts: list[nn.Module]) -> Iterator[None]:
     """Modes, and what else modules note of themselves: a count of calls, the last hidden state."""
-    held = [(part, dict(part.__dict__), dict(part._buffers)) for part in parts]
+    held = [(part, part.training, dict(part.__dict__), dict(part._buffers)) for part in parts]
     try:
         yield
     finally:
-        for part, kept, buffers in held:
+        for part, mode, kept, buffers in held:
             _restore(part.__dict__, kept)
             _restore(part._buffers, buffers)
+            if part.training != mode:  # kept elsewhere: a property
+                part.training = mode
 
 
 def _restore(there: dict[str, Any], kept: dict[str, Any]) -> None:  # Any: whatever modules hold

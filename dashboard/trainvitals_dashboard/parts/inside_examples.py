@@ -30,8 +30,12 @@ def examples_card(view: InsideView) -> Piece:
 def _together(shown: Sequence[Picture]) -> html.Div:
     """Of examples that are a row of numbers, or of tokens, each."""
     titles = {"input": "Input", "saliency": "Saliency"}
-    told = {"input": "examples ↓ features →", "saliency": "examples ↓ features or tokens →"}
-    parts = [block(titles[one.kind], told[one.kind], cells(one), scaled=one) for one in shown if one.example == ALL]
+    columns = "features" if any(one.kind == "input" for one in shown) else "tokens"
+    parts = [
+        block(titles[one.kind], f"examples ↓ {columns} →", cells(one), scaled=one)
+        for one in shown
+        if one.example == ALL
+    ]
     return html.Div(parts, className="tv-in-col")
 
 
