@@ -211,14 +211,13 @@ class Watching:
                 self._successors.stop()
         if self._lookout is not None:
             self._lookout.stop()
-        if self._looking is not None and not self._looking.looks and self._place.leads:
-            self._console.say(
-                "probe(): nothing was looked at: watch(model, optimizer) says what, and when", once="probe"
-            )
+        looking, self._looking = self._looking, None
+        if looking is not None and not looking.looks and self._place.leads:
+            self._console.say("probe(): nothing was looked at: watch(model, optimizer) says what, and when")
 
     def abandon(self) -> None:
         """In a forked child: the hooks find nothing to do, and optimizers of its own are none of ours."""
-        self._watch = None
+        self._watch = self._looking = None
         if self._successors is not None:
             self._successors.stop()
 

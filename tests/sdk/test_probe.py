@@ -341,6 +341,33 @@ def test_the_module_has_it_too(offline: Offline) -> None:
     assert len(looks_of(offline)) == 1
 
 
+class Noting(nn.Module):
+    """Notes its passes where nobody restores them."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.layer = nn.Linear(6, CLASSES)
+        self.passes: list[bool] = []
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        self.passes.append(self.training)
+        answer: Tensor = self.layer(inputs)
+        return answer
+
+
+def test_a_forked_child_looks_at_nothing(offline: Offline) -> None:
+    run, model = offline.init(), Noting()
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    run.watch(model, optimizer)
+    run.probe(torch.randn(3, 6), every=1)
+    for _ in range(2):
+        model(torch.randn(4, 6)).sum().backward()
+        optimizer.step()
+        run.abandon()  # as it happens in a child
+
+    assert model.passes == [True, False, False, True]
+
+
 def test_half_precision_and_frozen_layers_are_seen(offline: Offline) -> None:
     def half() -> nn.Module:
         model = cnn().to(torch.bfloat16)
