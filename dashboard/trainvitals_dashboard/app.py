@@ -108,7 +108,7 @@ def _dash_on(api: FastAPI) -> Dash:
     head = (
         f"{{%css%}}<style>{theme.css()}</style><script>{theme.script()};window.tvLost={json.dumps(words.LOST)}</script>"
     )
-    app.index_string = app.index_string.replace("{%css%}", head)
+    app.index_string = app.index_string.replace("{%css%}", head).replace("<html>", '<html lang="en">')
     return app
 
 

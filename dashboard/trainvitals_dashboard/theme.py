@@ -22,12 +22,12 @@ TOKENS: Final[dict[str, tuple[str, str]]] = {  # name: (light, dark)
     "fg": ("#16202b", "#e8edf2"),
     "fg-2": ("#566472", "#9aa8b6"),
     "fg-3": ("#64717e", "#8290a0"),
-    "accent": ("#0b7285", "#3bc9db"),
-    "ok": ("#08745c", "#2fbf9b"),
-    "warn": ("#8f6000", "#f0a92e"),
+    "accent": ("#0a6b7d", "#3bc9db"),
+    "ok": ("#086f58", "#2fbf9b"),
+    "warn": ("#855900", "#f0a92e"),
     "crit": ("#b3123f", "#ff6b4a"),
     "warn-fill": ("#e5a50a", "#f0a92e"),
-    "info": ("#3b6ea5", "#6aa9e9"),
+    "info": ("#366496", "#6aa9e9"),
     "s1": ("#0072b2", "#56b4e9"),
     "s2": ("#d55e00", "#ff8a3d"),
     "s3": ("#009e73", "#7fe3c3"),
@@ -66,7 +66,7 @@ STATUS: Final[dict[str, tuple[str, str, str]]] = {  # what: (token, icon, word)
     "critical": ("crit", "alert-octagon", "Critical"),
     "running": ("ok", "activity-heartbeat", "Running"),
     "finished": ("info", "circle-check", "Finished"),
-    "stopped": ("fg-3", "player-stop", "Stopped"),
+    "stopped": ("fg-2", "player-stop", "Stopped"),
     "failed": ("crit", "circle-x", "Failed"),
     "lost": ("warn", "plug-off", "Lost"),
 }
@@ -80,7 +80,7 @@ MANTINE: Final[dict[str, Any]] = {  # Any: Mantine's own theme object
     "headings": {"fontFamily": FONT, "fontWeight": "620"},
     "colors": {
         "tv": [
-            "#e3fafc", "#c5f0f5", "#99e3ec", "#66d5e2", "#3bc9db", "#22b3c7", "#1098ad", "#0b7285", "#095c6b",
+            "#e3fafc", "#c5f0f5", "#99e3ec", "#66d5e2", "#3bc9db", "#22b3c7", "#1098ad", "#0a6b7d", "#095c6b",
             "#074a57",
         ],
         # Mantine's greys look brown on blue-grey surfaces

@@ -120,6 +120,12 @@ def is_linear(name: str) -> bool:
     return name == "loss" or name.endswith(("_fraction", "_mean", "_nonfinite", "_entropy", "_logit_max"))
 
 
+def is_held(name: str | None) -> bool:
+    """Whether a metric keeps each value until the next is set: it is drawn in steps and no ramps. None is no
+    metric but a stat."""
+    return name is not None and (name == "lr" or name.startswith("lr/") or "learning_rate" in name)
+
+
 def metric(name: str) -> str:
     """What a metric is called on the page."""
     if (gpu := gpu_metric(name)) is not None:

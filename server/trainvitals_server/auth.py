@@ -28,7 +28,7 @@ PAGE: Final = """<!doctype html>
 <title>Sign in · trainvitals</title>
 <style>
 :root {{ color-scheme: light dark; --bg: #f5f7f9; --card: #fff; --line: #e3e8ed; --text: #16202b; --soft: #566472;
-  --accent: #0b7285; --on: #fff; --bad: #b3123f }}
+  --accent: #0a6b7d; --on: #fff; --bad: #b3123f }}
 @media (prefers-color-scheme: dark) {{ :root {{ --bg: #0b0f14; --card: #121820; --line: #222c38; --text: #e8edf2;
   --soft: #9aa8b6; --accent: #3bc9db; --on: #08151a; --bad: #ff6b4a }} }}
 body {{ margin: 0; min-height: 100vh; display: grid; place-items: center; background: var(--bg); color: var(--text);
@@ -42,11 +42,11 @@ input {{ border: 1px solid var(--line); background: var(--bg); color: inherit }}
 button {{ margin-top: 16px; border: 0; background: var(--accent); color: var(--on); font-weight: 600; cursor: pointer }}
 :focus-visible {{ outline: 2px solid var(--accent); outline-offset: 2px }}
 </style>
-<form method="post" action="/login"><h1>trainvitals</h1>{said}
+<main><form method="post" action="/login"><h1>trainvitals</h1>{said}
 <input type="hidden" name="next" value="{target}">
 <label for="token">Token</label>
 <input id="token" name="token" type="password" autocomplete="current-password" required autofocus>
-<button>Sign in</button></form></html>"""
+<button>Sign in</button></form></main></html>"""
 ASK: Final = "<p>This server asks for its token.</p>"
 WRONG: Final = '<p class="bad" role="alert">That is not the token. It is the server’s TRAINVITALS_TOKEN.</p>'
 

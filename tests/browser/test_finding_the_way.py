@@ -67,7 +67,7 @@ def test_everything_logged_is_drawn_and_the_settings_are_told(page: Page, addres
     page.wait_for_selector("#g-metric-accuracy .js-plotly-plot .scatterlayer .js-line")
     expect(page.locator(".tv-settings")).to_contain_text("optimizer.lr")
     expect(page.locator(".tv-crumbs")).to_contain_text("net talkative")
-    page.wait_for_function("document.title === 'net talkative · trainvitals'")
+    page.wait_for_function("document.title === '▶ Overview · net talkative · trainvitals'")
 
     points = "() => document.querySelector('#g-metric-accuracy .js-plotly-plot')._fullData[2].x.length"
     before = page.evaluate(points)

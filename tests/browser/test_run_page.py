@@ -112,7 +112,7 @@ def test_a_run_is_named_and_timed_until_it_ends(page: Page, address: str) -> Non
     training.train(30)
     page.goto(f"{address}/runs/timed")
     page.wait_for_selector(DRAWN)
-    page.wait_for_function("document.title === 'net timed · trainvitals'")
+    page.wait_for_function("document.title === '▶ Overview · net timed · trainvitals'")
     expect(page.locator(".tv-crumbs")).to_contain_text("net timed")
     expect(page.locator(".tv-id")).to_have_text("timed")
     before = page.locator("[data-elapsed]").inner_text()

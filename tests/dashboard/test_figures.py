@@ -6,13 +6,14 @@ from urllib.parse import unquote
 
 import numpy as np
 import pytest
+from msgspec.structs import replace
 
 from trainvitals.wire.answers import Curve, Heatmap
 from trainvitals.wire.floats import Floats
 from trainvitals.wire.messages import Evidence, Finding
 from trainvitals_dashboard.figures.evidence import evidence_figure
 from trainvitals_dashboard.figures.heat import even_columns, heat, rows_with_values, scale
-from trainvitals_dashboard.figures.lines import NamedCurve, loss, overlay, single
+from trainvitals_dashboard.figures.lines import NamedCurve, loss, overlay, single, smooth
 from trainvitals_dashboard.figures.spark import POINTS, spark, thinned
 from trainvitals_dashboard.parts.colorbar import colorbar
 
@@ -99,7 +100,7 @@ def test_a_lone_point_is_marked_in_the_middle_of_its_axis() -> None:
         high=Floats.of([2]), nonfinite=[0],
     )  # fmt: skip
     for figure in (single(lone, name="loss"), loss(lone, last_step=7)):
-        assert figure.data[2].mode == "lines+markers"
+        assert (figure.data[2].mode, figure.data[2].text) == ("lines+markers+text", ("2",))
         assert figure.layout.xaxis.autorangeoptions.include == (6.5, 7.5)
     assert single(curve([1, 2]), name="loss").data[2].mode == "lines"
 
@@ -139,7 +140,8 @@ def test_the_update_ratio_is_centred_at_a_thousandth() -> None:
 def words(values: list[list[float]]) -> list[str]:
     """The ends of the colour bar."""
     bar = colorbar(scale(heatmap(values, stat="grad_norm")))
-    return [bar.children[0].children, bar.children[2].children]
+    low, _, high = bar.children[1].children
+    return [low.children, high.children]
 
 
 @pytest.mark.parametrize(
@@ -237,3 +239,35 @@ def test_what_made_a_rule_speak_is_drawn_with_the_steps_that_were_looked_at_and_
     assert [(shape.x0, shape.x1) for shape in shapes if shape.type == "rect"] == bands
     assert [shape.y0 for shape in shapes if shape.type == "line" and shape.xref == "x domain"] == across
     assert [shape.x0 for shape in shapes if shape.type == "line" and shape.yref == "y domain"] == [12]
+
+
+def test_the_start_of_a_falling_curve_is_smoothed_to_where_it_lies() -> None:
+    falling = np.linspace(10, 0, 200, dtype=np.float32)
+    smoothed = smooth(list(range(200)), falling, span=20.0)
+    mean_of_ten = falling[:10].mean()
+    assert abs(smoothed[9] - mean_of_ten) < 0.2  # were the first point its start, it would be 9.8
+
+
+def test_an_average_that_grows_while_one_looks_knows_how_much_it_has_seen() -> None:
+    told = single(curve([1.0] * 5), smoothing=0.5, name="x").layout.meta["live"]["lines"][3]
+    assert told["known"] == pytest.approx(1 - np.exp(-41 / 20))
+
+
+def test_a_learning_rate_is_drawn_in_steps_and_a_loss_is_not() -> None:
+    rate, other = (single(replace(curve([1.0, 0.1]), metric=metric), name=metric) for metric in ("lr", "loss"))
+    assert {trace.line.shape for trace in rate.data[:3]} == {"hv"}
+    assert {trace.line.shape for trace in other.data[:3]} == {"linear"}
+
+
+def test_the_last_snapshot_of_a_run_that_ended_reaches_to_its_last_step() -> None:
+    found = heatmap([[1e-3, 1e-2, 1e-2]])
+    columns = [len(heat(found, last_step=299, ended=ended).data[0].z) for ended in (False, True)]
+    far = len(heat(found, last_step=900, ended=True).data[0].z)
+    assert columns == [3, 4]
+    assert far == 3  # nobody looked any more: nothing is known
+
+
+def test_names_of_layers_are_cut_where_a_part_of_them_begins() -> None:
+    names = ["blocks.0.attention.out_proj", "encoder_of_the_whole", "head"]
+    shown = heat(replace(heatmap([[1e-3], [1e-3], [1e-3]]), layers=names)).layout.yaxis.ticktext
+    assert list(shown) == ["…out_proj", "…of_the_whole", "head"]

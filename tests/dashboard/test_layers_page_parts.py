@@ -97,8 +97,16 @@ def test_what_was_not_recorded_is_said_to_be_and_not_to_be_well() -> None:
     run = detail("a", "b", recorded=["a"])
     rows = rows_of(run, found())
     assert text(health_pills(rows)) == "1 without findings 1 not recorded"
-    assert ["not recorded" in text(layer_card(run, rows, name)) for name in "ab"] == [False, True]
-    assert ["of 100" in text(layer_card(run, rows, name)) for name in "ab"] == [True, False]
+    told = [text(layer_card(run, rows, name, has_numbers=True)) for name in "ab"]
+    assert ["not recorded" in one for one in told] == [False, True]
+    assert ["of 100" in one for one in told] == [True, False]
+
+
+def test_a_layer_of_which_no_number_was_recorded_has_no_health() -> None:
+    run = detail("a", recorded=["a"])
+    told = text(layer_card(run, rows_of(run, found()), "a", has_numbers=False))
+    assert "not known" in told
+    assert "of 100" not in told
 
 
 def test_layers_that_were_recorded_and_not_declared_are_counted() -> None:

@@ -19,6 +19,13 @@ def luminance(colour: str) -> float:
     return 0.2126 * red + 0.7152 * green + 0.0722 * blue
 
 
+def tinted(surface: str, colour: str, share: float = 0.12) -> str:
+    """As color-mix in .tv-pill."""
+    channels = [[int(one[at : at + 2], 16) for at in (1, 3, 5)] for one in (surface, colour)]
+    mixed = (round(below * (1 - share) + above * share) for below, above in zip(*channels, strict=True))
+    return "#" + "".join(f"{channel:02x}" for channel in mixed)
+
+
 def contrast(one: str, other: str) -> float:
     darker, lighter = sorted((luminance(one), luminance(other)))
     return (lighter + 0.05) / (darker + 0.05)
@@ -29,6 +36,14 @@ def contrast(one: str, other: str) -> float:
 @pytest.mark.parametrize("token", TEXT_TOKENS)
 def test_text_stands_out_from_what_is_behind_it(token: str, surface: str, scheme: int) -> None:
     assert contrast(TOKENS[token][scheme], TOKENS[surface][scheme]) >= 4.5
+
+
+@pytest.mark.parametrize("scheme", [0, 1], ids=["light", "dark"])
+@pytest.mark.parametrize("surface", ["bg", "surface", "surface-2"])
+@pytest.mark.parametrize("token", sorted({token for token, _, _ in STATUS.values()} | {"accent"}))
+def test_a_pill_can_be_read_on_its_own_tint(token: str, surface: str, scheme: int) -> None:
+    colour = TOKENS[token][scheme]
+    assert contrast(colour, tinted(TOKENS[surface][scheme], colour)) >= 4.5
 
 
 @pytest.mark.parametrize("scheme", [0, 1], ids=["light", "dark"])

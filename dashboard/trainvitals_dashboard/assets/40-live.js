@@ -18,7 +18,7 @@ window.tvLive = (() => {
     if (JSON.stringify(wanted) === JSON.stringify(page) && window.tvConnection.isUp()) return;
     page = wanted || {}; seq = page.since || 0;
     window.tvClocks.set(page.now);
-    if (page.name) setTimeout(() => { document.title = `${page.name} · trainvitals`; }, 100); // after Dash has written the id
+    window.tvTitle.of(page);
     before = page.shown ? JSON.stringify([page.run, ...page.shown]) : '';
     pending.clear(); shownFindings.clear(); elapsed.length = 0; recent.length = 0; written.clear();
     const path = page.run ? `runs/${encodeURIComponent(page.run)}/live` : 'live';
@@ -162,6 +162,7 @@ window.tvLive = (() => {
     window.tvConnection.say(badge(summary.status));
     const now = JSON.stringify([summary.run_id, summary.status, summary.health, summary.little_known, summary.open_findings]);
     if (before && before !== now) panels();
+    window.tvTitle.told(summary);
     before = now;
   }
 
@@ -219,7 +220,7 @@ window.tvLive = (() => {
       if (!keep.length) return;
       const x = keep.map(at => fresh.x[at]);
       let y = keep.map(at => fresh.y[at]);
-      if (line.span) y = line.log ? smooth({x: shown.x, y: shown.y.map(Math.log10)}, x, y.map(Math.log10), line.span).map(power => 10 ** power) : smooth(shown, x, y, line.span);
+      if (line.span) y = line.log ? smooth({x: shown.x, y: shown.y.map(Math.log10)}, x, y.map(Math.log10), line).map(power => 10 ** power) : smooth(shown, x, y, line);
       if (line.nonfinite) { const height = [...plot.data[live.lines[0].trace].y].reverse().find(Number.isFinite); y = y.map(() => height === undefined ? 0 : height); }
       xs.push(x); ys.push(y); traces.push(line.trace);
       longest = Math.max(longest, shown.x.length + x.length);
@@ -259,13 +260,15 @@ window.tvLive = (() => {
     const newest = fresh.x[fresh.x.length - 1], between = (newest - (line.x.length ? line.x[0] : 0)) / most;
     return fresh.x.map((_, at) => at).filter(at => fresh.x[at] - last > between && (last = fresh.x[at], true));
   }
-  function smooth(shown, x, y, span) {
+  function smooth(shown, x, y, line) { // as figures/lines.py: `known` is how much of its weight the average has
     let at = shown.y.length - 1;
     while (at >= 0 && !Number.isFinite(shown.y[at])) at--;
     let last = at >= 0 ? shown.y[at] : NaN, step = at >= 0 ? shown.x[at] : 0;
     return y.map((value, index) => {
       if (!Number.isFinite(value)) return NaN;
-      last = Number.isFinite(last) ? last + (1 - Math.exp(-(x[index] - step) / span)) * (value - last) : value;
+      const isFirst = !Number.isFinite(last), kept = Math.exp(-(isFirst ? 1 : x[index] - step) / line.span);
+      line.known = (isFirst ? 0 : line.known) * kept + 1 - kept;
+      last = isFirst ? value : last + (1 - kept) / line.known * (value - last);
       step = x[index];
       return last;
     });
@@ -304,6 +307,7 @@ window.dash_clientside.trainvitals = {
     document.querySelectorAll('.tv-rail-a').forEach(link => {
       const href = link.getAttribute('href');
       link.classList.toggle('on', href === '/' ? path === '/' || path.startsWith('/runs') : path.startsWith(href));
+      link.classList.contains('on') ? link.setAttribute('aria-current', href === path ? 'page' : 'true') : link.removeAttribute('aria-current');
     });
     return [window.dash_clientside.no_update, false]; // no drawer stays open over another page
   },

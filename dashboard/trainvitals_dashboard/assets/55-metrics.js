@@ -51,7 +51,7 @@
     entries.forEach(({isIntersecting, target}) => nearby[isIntersecting ? 'add' : 'delete'](target));
     ask();
   }, {rootMargin: NEAR});
-  const far = new IntersectionObserver(entries => entries.forEach(({isIntersecting, target}) => isIntersecting || giveUp(target)), {rootMargin: FAR});
+  const far = new IntersectionObserver(entries => entries.forEach(({isIntersecting, target}) => isIntersecting || nearby.has(target) || giveUp(target)), {rootMargin: FAR}); // what came back meanwhile stays
   function ask() { // one question at a time: of two Dash would drop the first one's answer
     for (const place of nearby) if (!place.isConnected) nearby.delete(place);
     if (askedAt && performance.now() - askedAt < ANSWERED_WITHIN_MS) return;

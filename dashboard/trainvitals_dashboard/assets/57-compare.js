@@ -70,7 +70,7 @@
         {title: word === null ? 'not set' : word, className: place !== base && word === words[base] ? 'tv-dim' : ''}, word === null ? '–' : word)))),
       ...(kind.more.length ? [make('tr', {}, make('td', {colSpan: runs.length + 1, className: 'tv-cmp-more'}, `${kind.more.length} more: ${kind.more.join(', ')}`))] : [])));
     const left = at.scrollLeft;
-    at.replaceChildren(make('table', {className: 'tv-cmp-table'}, make('thead', {}, make('tr', {}, make('th', {scope: 'col'}), ...heads)), make('tbody', {}, ...told), ...bodies));
+    at.replaceChildren(make('table', {className: 'tv-cmp-table'}, make('thead', {}, make('tr', {}, make('th', {scope: 'col'}, 'Setting'), ...heads)), make('tbody', {}, ...told), ...bodies));
     at.scrollLeft = left;
   }
   function pill({word, token, picture, title}) {

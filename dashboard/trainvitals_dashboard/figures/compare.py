@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from trainvitals.wire.answers import Curve
 from trainvitals.wire.floats import Floats
+from trainvitals_dashboard import words
 from trainvitals_dashboard.figures.emptiness import say_if_empty
 from trainvitals_dashboard.figures.lines import (
     LONE_PX,
@@ -166,7 +167,7 @@ def _spread(line: RunLine) -> list[go.Scatter]:
         "x": np.asarray(line.curve.steps),
         "mode": "lines",
         "hoverinfo": "skip",
-        "line": {"width": 0, "color": TOKENS[colour][0]},
+        "line": {"width": 0, "color": TOKENS[colour][0], "shape": _shape(line)},
         "visible": not line.is_hidden,
     }
     fill = {"fill": "tonexty", "fillcolor": "rgba(0,114,178,.18)"}
@@ -190,11 +191,20 @@ def _line(line: RunLine, series: Numbers, *, part: str, few: bool, faint: bool =
         mode="lines" if len(series) > 1 else "lines+markers",
         marker={"size": LONE_PX},
         opacity=0.3 if faint else 1.0 if few or line.is_baseline else MANY_OPACITY,
-        line={"color": TOKENS[colour][0], "width": width, "dash": "solid" if faint else dash_word(dashes)},
+        line={
+            "color": TOKENS[colour][0],
+            "width": width,
+            "dash": "solid" if faint else dash_word(dashes),
+            "shape": _shape(line),
+        },
         visible=not line.is_hidden,
         hoverinfo="skip" if faint else None,
         hovertemplate=None if faint else f"{plain(line.name)} <b>%{{y:.4g}}</b>{step}<extra></extra>",
     )
+
+
+def _shape(line: RunLine) -> str:
+    return "hv" if words.is_held(line.curve.metric) else "linear"
 
 
 def _marks(line: RunLine, bottom: float) -> go.Scatter:

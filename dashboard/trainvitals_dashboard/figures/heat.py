@@ -96,12 +96,16 @@ def heat(
     applicable: Collection[str] | None = None,
     live: bool = True,
     last_step: int | None = None,
+    ended: bool = False,
 ) -> go.Figure:
     """The heatmap. ``applicable``: layers that can have this stat; None is all. Rows that hold nothing are left out.
-    ``last_step``: the run's own, as that of the loss above; None is the last snapshot's."""
+    ``last_step``: the run's own, as that of the loss above; None is the last snapshot's. ``ended``: no snapshot comes
+    any more, and the last one stands for the steps after it, as each does for those until the next."""
     rows = rows_with_values(heatmap, applicable=applicable)
     names = [heatmap.layers[row] for row in rows]
     picked, first, width = even_columns(heatmap.steps, heatmap.last_step)
+    if ended and last_step is not None:
+        picked = _held(picked, heatmap.steps, first=first, width=width, until=last_step)
     colours = scale(heatmap)
     shown = _shown(matrix(heatmap)[rows], log=colours.log)[:, picked]
     bad = np.asarray(heatmap.nonfinite, np.int64).reshape(len(heatmap.layers), len(heatmap.steps))[rows][:, picked]
@@ -123,23 +127,28 @@ def heat(
     followed["ticks"] = STEP_TICKS
     if not names:
         followed["awaits"] = _awaited(heatmap, applicable=applicable)
-    ticks = list(range(0, len(names), max(1, math.ceil(len(names) / TICKS))))
     figure.update_layout(
         template=TEMPLATE,
         uirevision=heatmap.stat,
         meta={"live": followed} if live else {},
         hovermode="closest",
         xaxis={"showgrid": False, **_steps(heatmap, last_step)},
-        yaxis={
-            "showgrid": False,
-            "autorange": "reversed",
-            "type": "category",
-            "tickvals": [names[tick] for tick in ticks],
-            "ticktext": [_short(names[tick]) for tick in ticks],
-        },
+        yaxis=_layer_axis(names),
     )
     say_if_empty(figure, is_empty=not names)
     return figure
+
+
+def _layer_axis(names: list[str]) -> dict[str, Any]:  # Any: plotly's own
+    """From the first layer down, as many of them named as can be read."""
+    named = names[:: max(1, math.ceil(len(names) / TICKS))]
+    return {
+        "showgrid": False,
+        "autorange": "reversed",
+        "type": "category",
+        "tickvals": named,
+        "ticktext": [_short(name) for name in named],
+    }
 
 
 def empty(stat: str) -> Heatmap:
@@ -206,6 +215,15 @@ def even_columns(steps: list[int], last_step: int) -> tuple[NDArray[np.int64], f
     return np.clip(np.searchsorted(starts, centres + spacing * 0.5, side="left") - 1, 0, None), float(steps[0]), spacing
 
 
+def _held(picked: NDArray[np.int64], steps: list[int], *, first: float, width: float, until: int) -> NDArray[np.int64]:
+    """The last column once more as far as ``until``, unless that is farther than from the snapshot before: then nobody
+    looked any more."""
+    if len(steps) < 2 or until - steps[-1] > steps[-1] - steps[-2]:
+        return picked
+    more = math.ceil((until - first) / width + 0.5) - len(picked)
+    return np.concatenate((picked, np.repeat(picked[-1:], max(0, more))))
+
+
 def _steps(heatmap: Heatmap, last_step: int | None) -> dict[str, Any]:  # Any: plotly's own
     if not heatmap.steps:
         return step_axis(None, None)
@@ -225,4 +243,9 @@ def _plotly_scale(kind: Literal["seq", "div"]) -> list[tuple[float, str]]:
 
 
 def _short(name: str, length: int = 13) -> str:
-    return name if len(name) <= length else "…" + name[-(length - 1) :]
+    """The end of a name that is too long, whole parts of it where one fits."""
+    if len(name) <= length:
+        return name
+    end = name[-(length - 1) :]
+    _, dot, parts = end.partition(".")
+    return f"…{parts}" if dot and parts else f"…{end}"

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from trainvitals.wire.answers import Curve
 from trainvitals.wire.floats import Floats
 from trainvitals.wire.messages import Finding
+from trainvitals_dashboard import words
 from trainvitals_dashboard.figures.emptiness import say_if_empty
 from trainvitals_dashboard.figures.lanes import LANES_DOMAIN, PLOT_DOMAIN, add_lanes
 from trainvitals_dashboard.figures.plain import plain
@@ -27,6 +28,7 @@ LABELS_BY_STEP_TO: Final = 8  # highest over lowest on a logarithmic axis: a ste
 LOSS_LOG_FROM: Final = 1000  # a loss is read on a linear axis, unless nothing else would be seen there
 LONE_WITHIN: Final = 1e-5  # of the value: what differs by less is one value, and rounding
 LONE_PX: Final = 8  # a point without another has no line
+LONE_TEXT_PX: Final = 12  # its value, above it
 LARGE: Final = 1e6
 TOO_LARGE: Final = 1e15  # for the prefixes that people know
 LABELLED_DECADES: Final = 5
@@ -182,20 +184,29 @@ def colours_of_ranks(shown: Sequence[int], apart: Sequence[int]) -> dict[int, st
 
 
 def smooth(steps: Sequence[int], series: Numbers, *, span: float, log: bool = False) -> Numbers:
-    """Exponential average over ``span`` steps, geometric if ``log``; what is not finite leaves a gap. float32 [n]."""
+    """Exponential average over ``span`` steps, geometric if ``log``; what is not finite leaves a gap. float32 [n].
+
+    Debiased (Kingma and Ba, arXiv:1412.6980, section 3), as in TensorBoard: the first point weighs no more than others,
+    or a curve that falls would be drawn too high."""
     if log:
         with np.errstate(divide="ignore", invalid="ignore"):
             return np.power(np.float32(10), smooth(steps, np.log10(series), span=span))
     average = np.full(len(series), np.nan, np.float32)
-    last_step, last = 0, float("nan")
+    last_step, last, known = (steps[0] - 1 if len(steps) else 0), 0.0, 0.0
     for index, (step, value) in enumerate(zip(steps, series.tolist(), strict=True)):
         if not np.isfinite(value):
             continue
-        weight = 1.0 - float(np.exp(-(step - last_step) / span)) if np.isfinite(last) else 1.0
-        last = value if weight == 1.0 else last + weight * (value - last)
+        kept = float(np.exp(-(step - last_step) / span))
+        known = known * kept + 1.0 - kept
+        last += (1.0 - kept) / known * (value - last)
         last_step = step
         average[index] = last
     return average
+
+
+def known_share(steps: Sequence[int], *, span: float) -> float:
+    """How much of its weight an average over ``span`` steps has after these: 0 before the first, 1 after many."""
+    return 1.0 - float(np.exp(-(steps[-1] - steps[0] + 1) / span)) if len(steps) else 0.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -272,8 +283,8 @@ def _add_curve(
     figure: go.Figure, curve: Curve, axis: _Axis, *, colour: str, name: str, smoothing: float, key: str = ""
 ) -> list[dict[str, Any]]:  # Any: read by live.js
     steps, mean = np.asarray(curve.steps), values(curve.mean)
-    start = len(figure.data)
-    hidden = {"mode": "lines", "hoverinfo": "skip", "line": {"width": 0, "color": TOKENS[colour][0]}}
+    start, shape = len(figure.data), "hv" if words.is_held(curve.metric) else "linear"
+    hidden = {"mode": "lines", "hoverinfo": "skip", "line": {"width": 0, "color": TOKENS[colour][0], "shape": shape}}
     figure.add_scatter(x=steps, y=values(curve.low), uid=f"{colour}-low{key}", name=f"{name} lowest", **hidden)
     figure.add_scatter(
         x=steps,
@@ -290,8 +301,9 @@ def _add_curve(
         span = max(1.0, (curve.steps[-1] - curve.steps[0]) * smoothing)
         average = smooth(curve.steps, mean, span=span, log=axis.log)
         lines.append(_line(steps, average, colour, name, uid=f"{colour}-smooth{key}", faint=False))
-        followed.append({"trace": start + 3, "metric": curve.metric, "span": span, "log": axis.log})
-    figure.add_traces(lines)
+        known = known_share(curve.steps, span=span)
+        followed.append({"trace": start + 3, "metric": curve.metric, "span": span, "log": axis.log, "known": known})
+    figure.add_traces([line.update(line_shape=shape) for line in lines])
     figure.add_trace(marks(curve, axis.bottom, name if key else "", key, colour=colour if key else "crit"))
     followed.append({"trace": len(figure.data) - 1, "metric": curve.metric, "nonfinite": MAX_MARKS})
     return followed
@@ -305,7 +317,10 @@ def _line(steps: Any, series: Numbers, colour: str, name: str, *, uid: str, fain
         y=series,
         name=name,
         uid=uid,
-        mode="lines+markers" if is_lone else "lines",
+        mode="lines+markers+text" if is_lone else "lines",
+        text=[words.number(float(value)) for value in series] if is_lone else None,
+        textposition="top center",
+        textfont={"size": LONE_TEXT_PX},
         marker={"size": LONE_PX},
         meta={"lone": is_lone},  # no longer when a second point comes while one looks
         opacity=0.38 if faint else 1.0,

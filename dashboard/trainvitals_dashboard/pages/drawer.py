@@ -44,7 +44,7 @@ async def layer_drawer(api: Api, run_id: str, layer: str) -> Opened:
     for stat, curve in curves.items():
         plots += [html.H3(words.stat(stat), className="tv-h3"), _plot(curve, stat)]
     told = next((one for one in detail.layers if one.name == layer), None)
-    known = 100 if layer in detail.recorded_layers else None
+    known = 100 if layer in detail.recorded_layers and curves else None  # of no number there is no health
     head = layer_head(told, found.findings, health=found.layer_health.get(layer, known)) if told else []
     nothing = html.P("Nothing was recorded for this layer.", className="tv-p")
     more = dcc.Link(

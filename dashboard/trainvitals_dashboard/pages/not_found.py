@@ -13,6 +13,6 @@ def register() -> None:
     """The page for every other address."""
 
     def layout(**_: str) -> html.Div:
-        return page([notice("No such page", ["Go back to ", dcc.Link("all runs", href="/"), "."])])
+        return page([notice("No such page", ["Go back to ", dcc.Link("all runs", href="/"), "."], alone=True)])
 
     dash.register_page("not_found_404", layout=layout, title="No such page · trainvitals")

@@ -23,6 +23,7 @@ from trainvitals_dashboard.parts.layer_rows import rows_of
 from trainvitals_dashboard.parts.layers_body import stats_of
 from trainvitals_dashboard.parts.page import page, plainly
 from trainvitals_dashboard.parts.run_tabs import run_top
+from trainvitals_dashboard.parts.snapshot_table import numbers_of
 
 Data = dict[str, Any]  # what browser stores hold
 
@@ -65,8 +66,11 @@ def _register_panels(app: Dash, api: Api) -> None:
         prevent_initial_call=True,
     )
     async def redraw_head(_found: Any, _reload: Any, live: Data, layer: str) -> Piece:
-        detail, found = await asyncio.gather(api.run(live["run"]), api.findings(live["run"]))
-        return layer_card(detail, rows_of(detail, found), layer)
+        detail, found, snapshot = await asyncio.gather(
+            api.run(live["run"]), api.findings(live["run"]), or_none(api.snapshot(live["run"]))
+        )
+        numbers = numbers_of(snapshot) if snapshot is not None else {}
+        return layer_card(detail, rows_of(detail, found), layer, has_numbers=bool(numbers.get(layer)))
 
     @app.callback(
         Output("layer-charts", "children"),

@@ -48,11 +48,12 @@ def legend(items: Sequence[tuple[str, str, str]]) -> html.Div:
     return html.Div(keys, className="tv-legend")
 
 
-def notice(title: str, text: Piece, *, kind: str = "info") -> html.Div:
-    """Something said plainly in place of content."""
+def notice(title: str, text: Piece, *, kind: str = "info", alone: bool = False) -> html.Div:
+    """Something said plainly in place of content; ``alone``: of the whole page, whose heading it has."""
     token, picture, _ = STATUS[kind]
+    heading = html.H1 if alone else html.H2
     return html.Div(
-        [html.Span(icon(picture, 22), className=f"tv-{token}"), html.H2(title, className="tv-h1"), html.P(text)],
+        [html.Span(icon(picture, 22), className=f"tv-{token}"), heading(title, className="tv-h1"), html.P(text)],
         className="tv-notice",
         role="status",
     )

@@ -14,9 +14,11 @@ def colorbar(scale: HeatScale, *, ends: tuple[str, str] | None = None, neutral: 
     """Lowest and highest value (``ends``: in these words) with the colours between, and a mark at the neutral one
     (``neutral``: in this word)."""
     low, high = ends or (_label(scale, scale.low), _label(scale, scale.high))
-    middle = [html.I(), html.B(neutral or _label(scale, scale.middle))] if scale.middle is not None else []
-    bar = html.Div(middle, className=f"tv-cbar tv-cbar-{scale.kind}")
-    return html.Div([html.Span(low), bar, html.Span(high)], className="tv-cbar-row")
+    middle = html.B(neutral or _label(scale, scale.middle)) if scale.middle is not None else None
+    bar = html.Div([html.I()] if middle else [], className=f"tv-cbar tv-cbar-{scale.kind}")
+    return html.Div(
+        [bar, html.Div([html.Span(low), middle, html.Span(high)], className="tv-cbar-said")], className="tv-cbar-row"
+    )
 
 
 def _label(scale: HeatScale, value: float) -> str:

@@ -23,7 +23,7 @@ def shell() -> dmc.MantineProvider:
             dmc.AppShellMain([html.Div(id="banner", className="tv-banner", role="alert"), dash.page_container]),
         ],
         header={"height": 52},
-        navbar={"width": 60, "breakpoint": "sm", "collapsed": {"mobile": True}},
+        navbar={"width": 76, "breakpoint": "sm", "collapsed": {"mobile": True}},
         padding=0,
         id="shell",
     )
@@ -66,12 +66,7 @@ def _header() -> html.Div:
 
 def _rail() -> html.Nav:
     links = [
-        dmc.Tooltip(
-            dcc.Link([icon(picture, 20), html.Span(word, className="tv-rail-t")], href=path, className="tv-rail-a"),
-            label=word,
-            position="right",
-            openDelay=200,
-        )
+        dcc.Link([icon(picture, 20), html.Span(word, className="tv-rail-t")], href=path, className="tv-rail-a")
         for picture, word, path in PLACES
     ]
     return html.Nav(html.Div(links), className="tv-rail", **{"aria-label": "Pages"})

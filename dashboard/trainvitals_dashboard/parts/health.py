@@ -12,6 +12,7 @@ from trainvitals.wire.answers import RunSummary
 SICK_BELOW: Final = 50
 WATCHED_BELOW: Final = 80
 FULL: Final = 100
+ENDED: Final = ("finished", "stopped", "failed")
 BROKEN: Final[dict[str, str]] = {"failed": "It failed", "lost": "It was lost"}  # the word in health's place
 
 

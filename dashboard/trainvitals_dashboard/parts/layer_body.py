@@ -36,7 +36,7 @@ def layer_body(
     return [
         dcc.Store(id="layer-name", data=layer),
         neighbours(detail.summary.run_id, rows, layer),
-        html.Div(layer_card(detail, rows, layer), id="layer-head"),
+        html.Div(layer_card(detail, rows, layer, has_numbers=bool(curves)), id="layer-head"),
         html.Div(linked, className="tv-col tv-linked"),
     ]
 
@@ -56,25 +56,28 @@ def neighbours(run_id: str, rows: Sequence[LayerRow], layer: str) -> html.Nav:
     return html.Nav([back, html.Div(ways, className="tv-ways")], className="tv-layernav", **{"aria-label": "Layers"})
 
 
-def layer_card(detail: RunDetail, rows: Sequence[LayerRow], layer: str) -> html.Section:
-    """Name, health, kind, parameters, source, findings."""
+def layer_card(detail: RunDetail, rows: Sequence[LayerRow], layer: str, *, has_numbers: bool) -> html.Section:
+    """Name, health, kind, parameters, source, findings. ``has_numbers``: whether any was recorded of it."""
     row = next(row for row in rows if row.name == layer)
     told = next((one for one in detail.layers if one.name == layer), None)
-    state = pill(row.state) if row.state in STATUS else mark(row.state)
+    is_known = row.state in STATUS and (has_numbers or bool(row.findings))
+    state = pill(row.state) if is_known else mark("unknown")
     facts = [html.Span(fact) for fact in _facts(told)]
     parts = [
         html.Div([html.H2(html.Code(layer_word(layer)), className="tv-layername"), state], className="tv-title"),
-        html.Div([_health(row), *facts], className="tv-meta"),
+        html.Div([_health(row, has_numbers=has_numbers), *facts], className="tv-meta"),
         *(made_at([told]) if told else []),
         *joined("Findings", row.findings),
     ]
     return html.Section(parts, className="tv-card tv-layercard", **{"aria-label": layer_word(layer)})
 
 
-def _health(row: LayerRow) -> html.Span:
-    """Of what was not recorded nothing is known."""
+def _health(row: LayerRow, *, has_numbers: bool) -> html.Span:
+    """Of what was not recorded, or never as a number, nothing is known."""
     if row.state == "unknown":
         return html.Span("not recorded")
+    if not has_numbers and not row.findings:
+        return html.Span("Health not known: no number was recorded of it")
     token = STATUS[state_of(row.health)][0]
     return html.Span(["Health ", html.B(str(row.health), className=f"tv-num tv-{token}"), " of 100"])
 

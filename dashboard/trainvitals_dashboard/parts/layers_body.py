@@ -15,6 +15,7 @@ from trainvitals_dashboard.figures.heat import empty, heat, rows_of, scale
 from trainvitals_dashboard.parts import layer_rows
 from trainvitals_dashboard.parts.cards import Piece, card, graph
 from trainvitals_dashboard.parts.colorbar import colorbar
+from trainvitals_dashboard.parts.health import ENDED
 from trainvitals_dashboard.parts.layer_rows import ORDERS, LayerRow, Order, picked
 from trainvitals_dashboard.parts.model_strip import health_pills, model_strip
 from trainvitals_dashboard.parts.model_tree import flat_list, model_tree
@@ -108,7 +109,8 @@ def heat_figure(view: LayersView) -> go.Figure:
     if heatmap is None:
         return heat(empty(view.stat), live=False, last_step=last)  # else it would ask for rows that nobody wants
     trained = [layer.name for layer in view.detail.layers if layer.parameters] or None
-    return heat(heatmap, applicable=trained, last_step=last)
+    ended = view.detail.summary.status in ENDED
+    return heat(heatmap, applicable=trained, last_step=last, ended=ended)
 
 
 def heat_bar(view: LayersView) -> Piece:

@@ -77,11 +77,13 @@ def _node(run_id: str, node: Node, *, is_open: bool, opened: frozenset[str], sea
     line = [
         mark(state),
         html.Code(node.label, className="tv-tn-name"),
-        _link(run_id, node.row) if node.row else None,
+        html.Span(node.row.kind, className="tv-tn-kind") if node.row else None,
         trouble(state, named),
         _size(sum(row.parameters for row in rows)),
     ]
-    inner = [
+    # a link within the line that folds could not be reached by all
+    own = [_leaf(run_id, node.row, "itself", title=f"{node.row.name}: the layer itself")] if node.row else []
+    inner = own + [
         _node(run_id, child, is_open=is_open, opened=opened, searched=searched) for child in node.children.values()
     ]
     # what was folded by hand stays folded; a search opens all
@@ -94,7 +96,7 @@ def _node(run_id: str, node: Node, *, is_open: bool, opened: frozenset[str], sea
     )
 
 
-def _leaf(run_id: str, row: LayerRow, label: str) -> html.A:
+def _leaf(run_id: str, row: LayerRow, label: str, *, title: str = "") -> html.A:
     line = [
         mark(row.state),
         html.Code(label, className="tv-tn-name"),
@@ -102,13 +104,8 @@ def _leaf(run_id: str, row: LayerRow, label: str) -> html.A:
         trouble(row.state, len(row.findings)),
         _size(row.parameters) if row.parameters else None,
     ]
-    return html.A(line, href=layer_path(run_id, row.name), className="tv-tn", title=row.name, **{"data-go": ""})
-
-
-def _link(run_id: str, row: LayerRow) -> html.A:
-    """Of a part that is a layer, too: a click beside it folds."""
-    path, title = layer_path(run_id, row.name), f"{row.name}: the layer itself"
-    return html.A(row.kind or "layer", href=path, className="tv-tn-kind tv-tn-own", title=title, **{"data-go": ""})
+    path = layer_path(run_id, row.name)
+    return html.A(line, href=path, className="tv-tn", title=title or row.name, **{"data-go": ""})
 
 
 def _size(parameters: int) -> html.Span:

@@ -47,6 +47,6 @@ def plainly(layout: Layout) -> Layout:
             if error.status == HTTPStatus.SERVICE_UNAVAILABLE:
                 # by its mark the browser knows that the page is to be asked for again when the server is well
                 said = [text, html.Br(), html.Span("The page comes by itself when that is over.", **{"data-again": ""})]
-            return page([notice(title, said, kind="info" if missing else "critical")])
+            return page([notice(title, said, kind="info" if missing else "critical", alone=True)])
 
     return guarded

@@ -16,6 +16,7 @@ from trainvitals_dashboard.figures.lines import loss, single
 from trainvitals_dashboard.gathering import RunView, validation_loss_metric
 from trainvitals_dashboard.parts.cards import Piece, card, graph, legend
 from trainvitals_dashboard.parts.colorbar import colorbar
+from trainvitals_dashboard.parts.health import ENDED
 
 HEAT_STATS: Final = ("update_ratio", "grad_norm", "zero_fraction", "activation_std")
 HEAT_HEIGHT_PX: Final = (200, 420)
@@ -76,7 +77,13 @@ def heat_figure(view: RunView) -> go.Figure:
     """The heatmap of the view; empty if the stat has no values yet."""
     if view.heatmap is None:
         return heat(empty(view.stat))
-    return heat(view.heatmap, applicable=_with_parameters(view.detail), last_step=view.detail.summary.last_step)
+    summary = view.detail.summary
+    return heat(
+        view.heatmap,
+        applicable=_with_parameters(view.detail),
+        last_step=summary.last_step,
+        ended=summary.status in ENDED,
+    )
 
 
 def heat_bar(view: RunView) -> Piece:
