@@ -6,7 +6,7 @@ ARGS ?=
 # a process for each core, and a file of tests to one of them: its fixtures are made once
 SIDE_BY_SIDE := -n logical --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 
-.PHONY: help setup demo serve team test check clinic pictures bench bench-overhead bench-peers format lock clean
+.PHONY: help setup demo serve team test check clinic pictures pages looks bench bench-overhead bench-peers format lock clean
 
 help:  ## what there is to make
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):[^#]*## */  make \1\t/' | expand -t 22
@@ -45,6 +45,12 @@ clinic: setup  ## judge the recorded sick and healthy trainings, and write docs/
 
 pictures: setup  ## take the pictures of docs/pictures anew, from the demo
 	$(PY) scripts/pictures.py
+
+pages: setup  ## take the pictures of docs/pages.md anew, and write docs/accessibility.md (ARGS="runs layers")
+	$(PY) -m scripts.all_pages $(ARGS)
+
+looks: setup  ## keep how the pages look as what the browser tests hold them against
+	$(PY) -m scripts.all_pages --looks
 
 bench: bench-overhead  ## step overhead, ingest, queries (ARGS=--quick)
 	@set -e; for file in $$(grep -l '"__main__"' benchmarks/*.py); do \

@@ -11,14 +11,13 @@ import argparse
 import io
 import shutil
 import tempfile
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
 from PIL import Image
 from playwright.sync_api import Browser, Page, sync_playwright
 
-from tests.browser.accessibility import REPORT, Violation, report
+from tests.browser.accessibility import REPORT, Violation, report, violations
 from tests.browser.conftest import BROWSERS, FLAGS
 from tests.browser.every_page import LAPTOP, PAGES, SCHEMES, Places, Scheme, Shown, places, show, switch
 from tests.browser.looks import keep
@@ -51,31 +50,30 @@ def main() -> None:
             seen = {one.name: see(browser, one, served).looks for one in shown}
             keep({f"{name}-{scheme}": look for name, looks in seen.items() for scheme, look in looks.items()})
         else:
-            for one in shown:
-                take(browser, one, served)
+            told = {one: take(browser, one, served) for one in shown}
             if not chosen.pages:
-                told: Mapping[Shown, Mapping[Scheme, list[Violation]]] = {
-                    one: see(browser, one, served).violations for one in shown
-                }
                 REPORT.write_text(report(told))
                 (DOCS / "pages.md").write_text(document())
         browser.close()
 
 
-def take(browser: Browser, shown: Shown, served: Places) -> None:
-    """The three pictures of a page."""
+def take(browser: Browser, shown: Shown, served: Places) -> dict[Scheme, list[Violation]]:
+    """The three pictures of a page; what axe finds in each scheme."""
     context = browser.new_context(viewport=LAPTOP, color_scheme=SCHEMES[0], reduced_motion=CALM)
     page = context.new_page()
     show(page, shown, served)
+    found = {}
     for scheme in SCHEMES:
         switch(page, scheme)
         store(page, f"{shown.name}-{scheme}")
+        found[scheme] = violations(page)
     context.close()
     context = phone(browser)
     page = context.new_page()
     show(page, shown, served)
     store(page, f"{shown.name}-phone")
     context.close()
+    return found
 
 
 def store(page: Page, name: str) -> None:

@@ -128,7 +128,7 @@ def _register(app: Dash, questions: Api) -> None:
         page.register(app, questions)
     run_page.register_top(app, questions)
     compare.register(app, questions)
-    rule.register(questions)
+    rule.register(app, questions)
     not_found.register()
     app.layout = shell
     app.clientside_callback(

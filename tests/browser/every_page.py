@@ -31,9 +31,10 @@ ASKING: Final = """(() => {
   window.asking = 0;
   window.fetch = (...what) => { window.asking++; return ask(...what).finally(() => { window.asking--; }); };
 })()"""
-# nothing changes any more: no part of the page, no question that waits for its answer, no plot that is not drawn
+# nothing changes any more: no part of the page, no question that waits for its answer, no plot that is not
+# drawn; and the server is heard, which on a busy machine may take another try
 STILL: Final = """quiet => new Promise(resolve => {
-  const settled = () => !window.asking && document.fonts.status === 'loaded'
+  const settled = () => !window.asking && !document.querySelector('.tv-banner:not(:empty)') && document.fonts.status === 'loaded'
     && [...document.querySelectorAll('.js-plotly-plot')].every(plot => plot._fullLayout || !plot.offsetParent);
   let timer = 0;
   const look = () => settled() ? (watch.disconnect(), resolve()) : again();
@@ -42,7 +43,7 @@ STILL: Final = """quiet => new Promise(resolve => {
   watch.observe(document.documentElement, {childList: true, subtree: true, attributes: true, characterData: true});
   again();
 })"""
-QUIET_MS: Final = 600
+QUIET_MS: Final = 400
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

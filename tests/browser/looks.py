@@ -54,16 +54,19 @@ class Look:
     points: Points
 
 
-def look_at(page: Page) -> Look:
-    """As the page is now, in a window as high as all of it, without motion."""
+def unroll(page: Page) -> None:
+    """Make the window as high as all of the page, and hold what moves."""
     before = page.viewport_size
     assert before is not None, "a page of a test has a size"
     page.add_style_tag(content=HOLD)
     page.set_viewport_size({"width": before["width"], "height": max(before["height"], page.evaluate(HEIGHT))})
     page.evaluate(STILL, QUIET_MS)
+
+
+def look_at(page: Page) -> Look:
+    """As the page is now, in its window."""
     boxes: list[Box] = page.evaluate(MEASURED, PARTS)
     picture = Image.open(io.BytesIO(page.screenshot(animations="disabled"))).convert("RGB")
-    page.set_viewport_size(before)
     size = max(1, picture.width // EVERY), max(1, picture.height // EVERY)
     return Look(boxes=boxes, points=np.asarray(picture.resize(size, Image.Resampling.BOX)))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import httpx2
@@ -47,3 +48,15 @@ def test_all_rules_are_listed_without_a_project(page: Page, address: str) -> Non
     page.goto(f"{address}/rules")
     expect(page.locator(".tv-rules li").first).to_be_visible()
     expect(page.locator(".tv-project-rules")).to_have_count(0)
+
+
+def test_rules_are_found_by_what_they_say_and_the_address_keeps_what_was_searched(page: Page, address: str) -> None:
+    page.goto(f"{address}/rules")
+    page.get_by_label("Search rules").fill("softmax NEGATIVE")
+    expect(page.locator(".tv-rules li:visible")).to_have_count(1)
+    expect(page.locator(".tv-rulebook section:visible")).to_have_count(1)
+    expect(page.locator("#rules-count")).to_contain_text("1 of ")
+    page.reload()
+    expect(page.locator(".tv-rules li:visible")).to_have_text([re.compile("Softmax twice")])
+    page.get_by_label("Search rules").fill("no rule has these words")
+    expect(page.get_by_text("No rule says so.")).to_be_visible()

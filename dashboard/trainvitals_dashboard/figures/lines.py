@@ -319,6 +319,7 @@ def _line(steps: Any, series: Numbers, colour: str, name: str, *, uid: str, fain
         uid=uid,
         mode="lines+markers+text" if is_lone else "lines",
         text=[words.number(float(value)) for value in series] if is_lone else None,
+        texttemplate="%{y:.3~s}" if is_lone and (np.abs(series) >= LARGE).any() else None,  # as its axis has it
         textposition="top center",
         textfont={"size": LONE_TEXT_PX},
         marker={"size": LONE_PX},

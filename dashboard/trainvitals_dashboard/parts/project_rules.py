@@ -6,6 +6,7 @@ import time
 from collections.abc import Sequence
 from typing import Final
 
+import dash_mantine_components as dmc
 from dash import dcc, html
 
 from trainvitals.wire.checklist import STAGE_NAMES
@@ -17,9 +18,15 @@ from trainvitals_dashboard.parts.icons import icon
 OURS: Final = "trainvitals"
 
 
-def title(text: str, sub: str) -> html.Div:
-    """A page's head."""
-    return html.Div([html.H1(text, className="tv-h1"), html.Span(sub, className="tv-sub")], className="tv-title")
+def rules_head(told: ProjectRules, *, text: str) -> html.Div:
+    """The page's head; ``text`` is what is searched for."""
+    search = dmc.TextInput(
+        id="rules-text", value=text, placeholder="Search rules", size="xs", w=240, **{"aria-label": "Search rules"}
+    )
+    of_project = [html.Span(f"of project {told.project}", className="tv-sub")] if told.project else []
+    count = html.Span(str(len(told.rules)), id="rules-count", className="tv-sub", role="status")
+    title = html.Div([html.H1("Rules", className="tv-h1"), *of_project, count], className="tv-title")
+    return html.Div([title, search], className="tv-runhead tv-runhead-runs tv-rules-head")
 
 
 def rule_list(rules: Sequence[ProjectRule]) -> html.Div:
@@ -27,7 +34,8 @@ def rule_list(rules: Sequence[ProjectRule]) -> html.Div:
     marked = [rule for rule in rules if _is_said(rule)]
     of_stages = {stage: [rule for rule in rules if rule.stage == stage and rule not in marked] for stage in STAGE_NAMES}
     groups = {"Muted or set": marked, **{stage.capitalize(): found for stage, found in of_stages.items()}}
-    return html.Div([_group(name, found) for name, found in groups.items() if found], className="tv-rulebook")
+    none = html.P("No rule says so.", id="rules-none", className="tv-none", hidden=True)
+    return html.Div([*(_group(name, found) for name, found in groups.items() if found), none], className="tv-rulebook")
 
 
 def _group(name: str, rules: Sequence[ProjectRule]) -> html.Section:
