@@ -69,8 +69,8 @@ def report(found: Mapping[Shown, Mapping[Scheme, Sequence[Violation]]]) -> str:
             "# Accessibility",
             "",
             f"What [axe-core](https://github.com/dequelabs/axe-core) {version[1]} finds on every page, dark and light, "
-            "drawn from recorded trainings, 1440 pixels wide. A browser test (`tests/browser/test_every_page.py`) keeps "
-            "it so: a critical or serious violation, contrast included, fails it, and so does a page of which this "
+            "drawn from recorded trainings, 1440 pixels wide. `tests/browser/test_every_page.py` keeps it "
+            "so: a critical or serious violation, contrast included, fails it, and so does a page of which this "
             "table does not tell the truth. `make pages` writes it anew.",
             "",
             f"| Page | Scheme | {' | '.join(impact.capitalize() for impact in IMPACTS)} | Rules |",

@@ -34,7 +34,8 @@ ASKING: Final = """(() => {
 # nothing changes any more: no part of the page, no question that waits for its answer, no plot that is not
 # drawn; and the server is heard, which on a busy machine may take another try
 STILL: Final = """quiet => new Promise(resolve => {
-  const settled = () => !window.asking && !document.querySelector('.tv-banner:not(:empty)') && document.fonts.status === 'loaded'
+  const settled = () => !window.asking && !document.querySelector('.tv-banner:not(:empty)')
+    && document.fonts.status === 'loaded'
     && [...document.querySelectorAll('.js-plotly-plot')].every(plot => plot._fullLayout || !plot.offsetParent);
   let timer = 0;
   const look = () => settled() ? (watch.disconnect(), resolve()) : again();
@@ -44,6 +45,7 @@ STILL: Final = """quiet => new Promise(resolve => {
   again();
 })"""
 QUIET_MS: Final = 400
+PATIENCE_MS: Final = 90_000  # with a machine that does much else
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -200,9 +202,12 @@ def show(page: Page, shown: Shown, places: Places) -> None:
     """Open it, and wait until it is drawn and still."""
     if shown.door == "open":
         _sign_in(page.context, places.guarded)
+    page.set_default_timeout(PATIENCE_MS)
     page.add_init_script(ASKING)
     page.goto(places.address_of(shown))
     if shown.opened:
+        page.locator(shown.opened).first.wait_for()
+        page.evaluate(STILL, QUIET_MS)
         page.locator(shown.opened).first.click()
     for selector in shown.drawn.split(", "):
         page.locator(selector).first.wait_for(state="attached")
