@@ -78,7 +78,7 @@
     React.useEffect(tickSoon, [quiet]);
     if (!props.data) return null;
     const [tone, picture] = STATUS[props.value] || STATUS.stopped;
-    return h('span', {className: 'tv-cell-status'}, h('span', {className: `tv-${tone}`}, icon(picture), props.value), h('small', {'data-quiet': quiet}));
+    return h('span', {className: 'tv-cell-status'}, h('span', {className: `tv-${tone}`}, icon(picture), props.value), h('small', {key: quiet ? 'clock' : 'over', 'data-quiet': quiet}));
   };
   cells.TvHealth = props => {
     if (!props.data) return null;
