@@ -20,7 +20,7 @@ from trainvitals_dashboard.parts.layer_rows import count, picked, rows_of
 from trainvitals_dashboard.parts.layers_body import LayersView, body, heat_figure
 from trainvitals_dashboard.parts.model_strip import health_pills, model_strip
 from trainvitals_dashboard.parts.model_tree import Node, model_tree, tree_of
-from trainvitals_dashboard.parts.run_tabs import run_tabs
+from trainvitals_dashboard.parts.run_tabs import TABS, run_tabs
 from trainvitals_dashboard.parts.snapshot_table import numbers_of, snapshot_table
 
 NAN = float("nan")
@@ -267,7 +267,7 @@ def test_a_run_of_any_name_has_an_address() -> None:
     path = run_path(odd)
     assert (path.count("/"), run_at(path.rpartition("/")[2])) == (2, odd)
     links = [part.href for part in traversed(run_tabs(odd)) if hasattr(part, "href")]
-    assert links == [path, f"{path}/layers", f"{path}/metrics", f"{path}/system"]
+    assert links == [path, *(f"{path}/{tab}" for tab in TABS if tab)]
 
 
 def test_a_layer_leads_to_its_neighbours_and_the_last_one_to_no_next() -> None:

@@ -214,7 +214,12 @@ def test_a_long_value_is_whole_in_its_title() -> None:
 
 
 def test_the_environment_is_folded_in_without_what_is_not_known() -> None:
-    environment = {"torch": "2.9", "revision": None, "command": ["train.py", "--name", "a b"]}
+    environment = {
+        "torch": "2.9",
+        "revision": None,
+        "patch": "diff --git a/x b/x",
+        "command": ["train.py", "--name", "a b"],
+    }
     folded = parts(settings_card(detail(environment=environment)), "Details")[0]
     assert table(folded) == [("torch", "2.9"), ("command", "train.py --name 'a b'")]
 

@@ -48,8 +48,9 @@ def flat(settings: Mapping[str, Any], *, prefix: str = "") -> Iterator[tuple[str
 
 
 def _known(environment: Mapping[str, Any]) -> dict[str, Any]:  # Any: as the SDK reported it
-    """Without what could not be found out; the command as it would be typed."""
-    known = {name: value for name, value in environment.items() if value is not None}
+    """Without what could not be found out, and without what was changed, which the page of settings shows; the command
+    as it would be typed."""
+    known = {name: value for name, value in environment.items() if value is not None and name != "patch"}
     if isinstance(command := known.get("command"), list):
         known["command"] = shlex.join(map(str, command))
     return known
