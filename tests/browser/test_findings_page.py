@@ -16,7 +16,8 @@ pytestmark = [
 NAN = "Non-finite values"
 # how far apart, in pixels, step 0 of the loss and the left end of the lanes' axis are, and the right ends
 APART = """() => {
-  const plot = document.querySelector('#g-findings .js-plotly-plot'), axis = plot._fullLayout.xaxis;
+  const plot = document.querySelector('#g-findings .js-plotly-plot'), axis = plot?._fullLayout?.xaxis;
+  if (!axis) return [Infinity];  // not drawn yet
   const track = document.querySelector('.tv-lane-track').getBoundingClientRect();
   const left = plot.getBoundingClientRect().left + axis._offset;
   return [Math.abs(track.left - left), Math.abs(track.right - left - axis._length)];
