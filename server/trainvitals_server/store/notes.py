@@ -15,7 +15,7 @@ from trainvitals_server.store import sparkline, tables
 from trainvitals_server.store.catalogue import load_catalogue
 from trainvitals_server.store.interface import NotesFull, Span
 from trainvitals_server.store.reading import metric_curve
-from trainvitals_server.store.run_words import keep_settings
+from trainvitals_server.store.run_words import forget_words, keep_settings
 
 MAX_BYTES: Final = 1024 * 1024  # of settings, and of summary and definitions
 MOST_ALERTS: Final = 200  # the newest are kept
@@ -50,6 +50,7 @@ def keep_note(connection: Connection, run_id: str, number: int, note: Note) -> b
         values |= {"spark": sparkline.dump(spark), "loss_metric": spark.metric or None}
     connection.execute(sa.update(run).where(run.c.id == number).values(**values))
     if note.config:
+        forget_words(connection, number, tables.run_setting)
         keep_settings(connection, number, msgspec.msgpack.decode(config))
     return True
 

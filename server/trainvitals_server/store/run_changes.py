@@ -14,7 +14,7 @@ from trainvitals.wire.table import RunsChange
 from trainvitals_server.store import tables
 from trainvitals_server.store.interface import RunNotFound, TooManyTags
 from trainvitals_server.store.run_rows import RunRow, summaries, text
-from trainvitals_server.store.run_words import keep_tags, searchable
+from trainvitals_server.store.run_words import forget_words, keep_tags, searchable
 
 MOST_TAGS: Final = 100  # of a run
 
@@ -34,6 +34,7 @@ def change_runs(connection: Connection, change: RunsChange, *, now: float) -> li
         if values:
             connection.execute(sa.update(run).where(run.c.id == row.id).values(values))
         if "tags" in values:
+            forget_words(connection, row.id, tables.run_tag)
             keep_tags(connection, row.id, tags)
     return _told(connection, ids)
 

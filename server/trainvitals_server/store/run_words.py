@@ -17,10 +17,14 @@ MOST_CHARACTERS: Final = 300  # of a name, and of a value
 _PARTS: Final = re.compile(r"[./]")
 
 
-def keep_settings(connection: Connection, run_number: int, config: Mapping[str, Any]) -> None:  # Any: the user's own
-    """Keep the settings of a run in place of those that were kept before."""
-    table = tables.run_setting
+def forget_words(connection: Connection, run_number: int, table: sa.Table) -> None:
+    """Of a run that had some before."""
     connection.execute(sa.delete(table).where(table.c.run_id == run_number))
+
+
+def keep_settings(connection: Connection, run_number: int, config: Mapping[str, Any]) -> None:  # Any: the user's own
+    """Keep the settings of a run that has none kept."""
+    table = tables.run_setting
     told: dict[str, str] = {}
     for name, value in flat(config):
         if len(told) < MOST_SETTINGS:
@@ -41,9 +45,8 @@ def keep_settings(connection: Connection, run_number: int, config: Mapping[str, 
 
 
 def keep_tags(connection: Connection, run_number: int, tags: Sequence[str]) -> None:
-    """Keep the tags of a run in place of those that were kept before."""
+    """Keep the tags of a run that has none kept."""
     table = tables.run_tag
-    connection.execute(sa.delete(table).where(table.c.run_id == run_number))
     words = sorted({_text(tag).lower() for tag in tags})
     if words:
         connection.execute(sa.insert(table), [{"run_id": run_number, "word": word} for word in words])

@@ -19,7 +19,7 @@ from trainvitals_server.store.engine import Database, insert_into
 from trainvitals_server.store.interface import RunNotFound
 from trainvitals_server.store.reading import layers_of
 from trainvitals_server.store.run_rows import summaries
-from trainvitals_server.store.run_words import keep_settings, keep_tags, searchable
+from trainvitals_server.store.run_words import forget_words, keep_settings, keep_tags, searchable
 
 ROWS_PER_SLICE: Final = 500
 _pack = msgspec.msgpack.encode
@@ -61,7 +61,10 @@ def start_run(connection: Connection, run_id: str, start: RunStart, *, now: floa
     by_another = sa.update(run).where(run.c.uid == run_id, run.c.told_by > 0)
     is_first_word = start.rank == 0 and connection.execute(by_another.values(told)).rowcount > 0
     if is_first_word:
-        _keep_words(connection, run_number(connection, run_id), start)
+        number = run_number(connection, run_id)
+        for table in (tables.run_setting, tables.run_tag):
+            forget_words(connection, number, table)
+        _keep_words(connection, number, start)
     is_over = run.c.status != "running" if start.rank == 0 and not is_first_word else run.c.status == "lost"
     # rank 0's start may be sent again, or arrive, after another rank failed: only a later one begins anew
     may_begin = sa.or_(sa.func.coalesce(run.c.failed_rank, 0) == 0, run.c.created_at < start.started_at)
