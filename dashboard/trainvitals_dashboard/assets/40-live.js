@@ -294,7 +294,7 @@ window.tvLive = (() => {
   return {follow, run: () => page.run, stats: () => ({seq, pending: pending.size, rest})};
 })();
 
-let drawerWasOpen = false;
+let drawerWasOpen = false, placed = '';
 window.dash_clientside = window.dash_clientside || {};
 window.dash_clientside.trainvitals = {
   follow: page => {
@@ -309,7 +309,10 @@ window.dash_clientside.trainvitals = {
       link.classList.toggle('on', href === '/' ? path === '/' || path.startsWith('/runs') : path.startsWith(href));
       link.classList.contains('on') ? link.setAttribute('aria-current', href === path ? 'page' : 'true') : link.removeAttribute('aria-current');
     });
-    return [window.dash_clientside.no_update, false]; // no drawer stays open over another page
+    // on a phone neither stays open over another page: the navigation, nor the drawer
+    if (placed && placed !== path) window.dash_clientside.set_props('burger', {opened: false});
+    placed = path;
+    return [window.dash_clientside.no_update, false];
   },
   closed: opened => {
     if (drawerWasOpen && !opened) remember('finding', null); // else a reload would open it again
