@@ -6,7 +6,7 @@ ARGS ?=
 # a process for each core, and a file of tests to one of them: its fixtures are made once
 SIDE_BY_SIDE := -n logical --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 
-.PHONY: help setup demo serve team test check clinic pictures pages looks bench bench-overhead bench-peers format lock clean
+.PHONY: help setup demo serve team test check clinic pictures pages looks bench bench-overhead bench-peers format lint lock clean
 
 help:  ## what there is to make
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):[^#]*## */  make \1\t/' | expand -t 22
@@ -33,11 +33,13 @@ test: setup  ## every test there is, PostgreSQL, browser and trainings included
 	$(PY) -m pytest $(SIDE_BY_SIDE) -m "not browser" $(ARGS) || [ $$? = 5 ]  # 5: of those named, none
 	$(PY) -m pytest $(SIDE_BY_SIDE) -m browser $(or $(ARGS),tests/browser) || [ $$? = 5 ]  # apart: each takes a core
 
-check: setup  ## format, lint, types, import contracts, fast tests
+lint: setup  ## format, lint, types, import contracts
 	.venv/bin/ruff format --check .
 	.venv/bin/ruff check .
 	.venv/bin/mypy client_sdk server dashboard migrations clinic
 	.venv/bin/lint-imports
+
+check: lint  ## lint, and the fast tests
 	$(PY) -m pytest -q -m "not slow" $(SIDE_BY_SIDE) $(ARGS)
 
 clinic: setup  ## judge the recorded sick and healthy trainings, and write docs/clinic.md (ARGS="show 'vanishing_*'")

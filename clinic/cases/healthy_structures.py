@@ -165,6 +165,14 @@ def brain_floats(bench: Bench) -> None:
     bench.fit(model, Adam(model.parameters(), lr=1e-3), digits().batches(seed=bench.seed), steps=250, loss_fn=loss_fn)
 
 
+def looked_into(bench: Bench) -> None:
+    """A probe looks inside as it trains: passes of its own, in evaluation mode."""
+    model = cnn()[1:]
+    batches = ((inputs.view(-1, 1, 8, 8), targets) for inputs, targets in digits().batches(seed=bench.seed))
+    bench.run.probe(next(batches), examples=4)
+    bench.fit(model, Adam(model.parameters(), lr=2e-3), batches, steps=300)
+
+
 def validation(model: nn.Module, data: Data) -> dict[str, float]:
     """Loss and accuracy on what is not trained on, in evaluation mode."""
     inputs, targets = data.validation()
@@ -205,4 +213,5 @@ CASES = [
     healthy("deep-tanh", "mlp", deep_tanh),
     healthy("eight-normalised", "mlp", eight_normalised),
     healthy("brain-floats", "convolutional", brain_floats),
+    healthy("looked-into", "convolutional", looked_into),
 ]

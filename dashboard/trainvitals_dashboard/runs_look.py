@@ -18,7 +18,7 @@ OWN: Final = {  # column → what it is called; those that the table has by itse
     "spark": "Loss over time",
     "step": "Step",
     "tags": "Tags",
-    "memo": "Notes",
+    "memo": "Memo",
     "created": "Started",
 }
 SORTED: Final = frozenset(OWN) - {"spark", "tags", "memo"}

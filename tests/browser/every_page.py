@@ -94,6 +94,13 @@ PAGES: Final = (
         told="The same page where nothing is wrong: what was looked for and not found is on the checklist.",
     ),
     Shown(
+        name="findings",
+        title="Findings",
+        path="/runs/sick/findings",
+        drawn=f"#findings-lanes, #lane-buttons button, #findings-main {LINE}",
+        told="All findings as lanes on the axis of the loss, what became of each, and the chosen one whole.",
+    ),
+    Shown(
         name="layers",
         title="Layers",
         path="/runs/sick/layers",
@@ -108,6 +115,13 @@ PAGES: Final = (
         told="All that is known of one layer: its stats over time and its distributions.",
     ),
     Shown(
+        name="inside",
+        title="Inside",
+        path="/runs/seen/inside",
+        drawn="#inside-step, #inside-body img",
+        told="What the network makes of a few examples, layer by layer, with a slider over the training's time.",
+    ),
+    Shown(
         name="metrics",
         title="Metrics",
         path="/runs/sick/metrics",
@@ -115,11 +129,25 @@ PAGES: Final = (
         told="Every metric that was logged, to search, smooth and take away.",
     ),
     Shown(
+        name="settings",
+        title="Settings",
+        path="/runs/sick/settings",
+        drawn=".tv-card table, .tv-card h2",
+        told="What the run was made of: configuration, optimizers, code, environment, data, and what changed.",
+    ),
+    Shown(
         name="system",
         title="System",
         path="/runs/ranks/system",
         drawn="#g-step-time .js-line",
         told="Where a step's time goes, what watching costs, how the ranks and the machine do.",
+    ),
+    Shown(
+        name="notes",
+        title="Notes",
+        path="/runs/sick/notes",
+        drawn=".tv-card h2",
+        told="What people write of a run, in Markdown, and what its script alerted to.",
     ),
     Shown(
         name="compare",

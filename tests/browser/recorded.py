@@ -20,6 +20,7 @@ RECORDED: Final = Path(__file__).parents[2] / "clinic" / "recorded"
 PROJECT: Final = "clinic"
 RUNS: Final = {  # run: (recording, name); the newest is the last
     "digits": ("healthy-step-decay-0", "digits, rate halved"),
+    "seen": ("healthy-looked-into-0", "digits, looked into"),
     "nan": ("non_finite_values-logarithm-0", "log of zero"),
     "ranks": ("gradients_not_shared-never-wrapped-0", "two ranks, never wrapped"),
     "sigmoid": ("vanishing_gradients-deep-sigmoid-0", "deep sigmoid"),
@@ -60,6 +61,8 @@ def send(address: str, run_id: str, recording: Recording, *, name: str, begun: f
             httpx2.post(f"{base}/notes", content=coding.encode(message), headers=HEADERS).raise_for_status()
         else:
             httpx2.put(f"{base}/model", content=coding.encode(message), headers=HEADERS).raise_for_status()
+    for look in recording.looks:
+        httpx2.post(f"{base}/looks", content=coding.encode(look), headers=HEADERS).raise_for_status()
     assert end is not None, "the clinic keeps runs that ended"
     ended = msgspec.structs.replace(end, ended_at=begun + end.ended_at - recording.start.started_at)
     httpx2.put(f"{base}/end", content=coding.encode(ended), headers=HEADERS).raise_for_status()

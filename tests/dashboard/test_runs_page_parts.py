@@ -16,7 +16,7 @@ def titles(look: RunsLook) -> list[str]:
 def test_an_address_says_what_is_searched_for_shown_and_how_it_is_sorted() -> None:
     look = RunsLook.of({"text": "lr>0.01", "columns": "setting:lr,metric:a%2Cb,-spark", "sort": "-metric:a,b"})
     assert (look.text, look.settings, look.sort_by, look.descending) == ("lr>0.01", ["lr"], "metric:a,b", True)
-    assert titles(look)[-5:] == ["lr", "a,b", "Tags", "Notes", "Started"]
+    assert titles(look)[-5:] == ["lr", "a,b", "Tags", "Memo", "Started"]
     assert "Loss over time" not in titles(look)
 
 

@@ -2,7 +2,7 @@
 // and the word that says it is done and takes it back.
 (() => {
   const TOAST_MS = 12000, GROUPS_EVERY_MS = 10000, MOST_COMPARED = 40, MOST_LISTED = 200;
-  const OWN = {status: 'Status', health: 'Health', findings: 'Findings', loss: 'Loss', spark: 'Loss over time', step: 'Step', tags: 'Tags', memo: 'Notes', created: 'Started'};
+  const OWN = {status: 'Status', health: 'Health', findings: 'Findings', loss: 'Loss', spark: 'Loss over time', step: 'Step', tags: 'Tags', memo: 'Memo', created: 'Started'};
   const at = id => document.getElementById(id);
   const number = value => window.dashAgGridFunctions.tvNumber(value);
   const count = (many, what = 'run') => `${many.toLocaleString('en')} ${what}${many === 1 ? '' : 's'}`;
