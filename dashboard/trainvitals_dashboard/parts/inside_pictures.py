@@ -40,7 +40,7 @@ def scale_bar(picture: Picture, *, look: pixels.Look = "values") -> html.Div:
         parts = [html.Span(f"{words.number(picture.low)} to {words.number(picture.high)}, in colours")]
     if pixels.has_not_finite(picture):
         parts.append(html.Span([html.I(className="tv-in-nan"), "not finite"], className="tv-in-mark"))
-    return html.Div(parts, className="tv-cbar-row tv-in-scale")
+    return html.Div(parts, className="tv-in-scale")
 
 
 def cells(picture: Picture) -> html.Div:
