@@ -55,7 +55,9 @@ class Delivery:
             answer = self.last = self._send(record)
         if answer.outcome == "refused":
             self._drops["refused by the server"] += 1
-            self._console.say(f"the server refused a {record.kind} ({answer.detail}): it is dropped", once="refused")
+            self._console.say(
+                f"the server refused a {record.kind} ({answer.detail}): it is dropped", once=f"refused {record.kind}"
+            )
         elif answer.outcome != "taken":
             self._explain(answer)
             return "stuck"

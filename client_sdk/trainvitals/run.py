@@ -226,17 +226,24 @@ class Run(Noting, Shown):
         from trainvitals.inside.beginning import looking
 
         pipeline = self._pipeline
-        begun = looking(
-            batch,
-            every=every,
-            examples=examples,
-            target=target,
-            budget=self.settings.budget,
-            hand_over=pipeline.look if pipeline is not None else None,
-            tell=self._console.say,
-        )
-        if begun is not None:
-            self._watching.look_inside(begun)
+        try:
+            begun = looking(
+                batch,
+                every=every,
+                examples=examples,
+                target=target,
+                budget=self.settings.budget,
+                hand_over=pipeline.look if pipeline is not None else None,
+                tell=self._console.say,
+            )
+            if begun is not None:
+                self._watching.look_inside(begun)
+        except (TypeError, ValueError):
+            raise
+        except Exception as error:  # noqa: BLE001  # the border: sparse, nested, meta tensors …
+            self._console.say(
+                f"probe(): this batch cannot be kept ({type(error).__name__}: {error}); the training goes on"
+            )
 
     def finish(
         self,

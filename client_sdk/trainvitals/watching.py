@@ -299,8 +299,8 @@ class Watching:
     def _step_ended(self, *_: object) -> None:
         self._in_step = True
         try:
-            if self._looking is not None:
-                self.logged(self._looking.step_ended(self._steps.current))
+            if (looking := self._looking) is not None:  # another thread may end the run meanwhile
+                self.logged(looking.step_ended(self._steps.current))
             if self._after_step is not None:
                 self._after_step()
         finally:

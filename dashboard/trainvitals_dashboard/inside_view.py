@@ -77,14 +77,14 @@ def step_of(looks: Looks, wanted: str) -> int:
 
 
 async def pictures_of(api: Api, run_id: str, layer: str, step: int) -> tuple[Picture, ...]:
-    """None where there are none of the layer at the step, or before it."""
+    """None where there are none of the layer at the step: those of a look before it would pass for it."""
     try:
         found = await api.ask(f"{_path(run_id)}/pictures", LookedInto, layer=layer, step=step)
     except ApiError as error:
         if error.status >= 500:
             raise
         return ()
-    return tuple(found.pictures)
+    return tuple(found.pictures) if found.step == step else ()
 
 
 def _path(run_id: str) -> str:

@@ -14,6 +14,7 @@ from trainvitals.inside.sketches import MAX_CELLS, MAX_TILES, Sketch, Subject, c
 
 SOFTMAX: Final = (torch.softmax, functional.softmax, Tensor.softmax)
 LAST: Final = (-1, 3)
+MOST_WEIGHTS: Final = 2**24  # that nn.MultiheadAttention is asked for: 64 MB
 
 
 class AttentionMaps(TorchFunctionMode):
@@ -34,20 +35,24 @@ class AttentionMaps(TorchFunctionMode):
         if function is functional.multi_head_attention_forward:
             return self._of_module(function, given, named)
         answer = function(*given, **named)
-        if function is functional.scaled_dot_product_attention and self._is_new():
-            self._keep(*weights_of(*given, **named))
-        elif function in SOFTMAX and answer.dim() == 4 and _dim(given, named) in LAST and self._is_new():
-            self._keep(*few_of(answer))
+        try:
+            if function is functional.scaled_dot_product_attention and answer.dim() in (3, 4) and self._is_new():
+                self._keep(*weights_of(*given, **named))
+            elif function in SOFTMAX and answer.dim() == 4 and _dim(given, named) in LAST and self._is_new():
+                self._keep(*few_of(answer))
+        except Exception:  # noqa: BLE001  # the border: the model has its answer, and this layer no picture
+            pass
         return answer
 
     def _of_module(self, function: Any, given: tuple[Any, ...], named: dict[str, Any]) -> Any:
         """Asked for the weights of each head, whatever the module wants of them."""
+        if not self._is_new() or _weights_asked_for(given) > MOST_WEIGHTS:
+            return function(*given, **named)
         wants, averages = named.get("need_weights", True), named.get("average_attn_weights", True)
         answer, weights = function(*given, **{**named, "need_weights": True, "average_attn_weights": False})
         if weights.dim() == 3:  # without a batch
             weights = weights.unsqueeze(0)
-        if self._is_new():
-            self._keep(*few_of(weights))
+        self._keep(*few_of(weights))
         return answer, (weights.mean(dim=1) if averages else weights) if wants else None
 
     def _is_new(self) -> bool:
@@ -60,6 +65,13 @@ class AttentionMaps(TorchFunctionMode):
         layer = self._where()
         subject = Subject(layer=layer, kind="attention", shape=shape)
         self.found[layer] = drawn_each(subject, weights, of=heads)
+
+
+def _weights_asked_for(given: tuple[Any, ...]) -> int:
+    """How many there are for all examples, heads, queries and keys: the module gives all or none. As modules call it
+    (query, key, value, embed_dim_to_check, num_heads), with or without a batch in the middle."""
+    query, key, heads = given[0], given[1], given[4]
+    return int(query.shape[0] * key.shape[0] * heads * (query.shape[1] if query.dim() == 3 else 1))
 
 
 def _dim(given: tuple[Any, ...], named: dict[str, Any]) -> Any:  # Any: of a softmax
@@ -86,6 +98,8 @@ def weights_of(
     """The same of a call of ``scaled_dot_product_attention``, computed anew for few heads and queries."""
     if query.dim() == 3:
         query, key = query.unsqueeze(1), key.unsqueeze(1)
+        if attn_mask is not None and attn_mask.dim() == 3:
+            attn_mask = attn_mask.unsqueeze(1)
     examples, all_heads, queries, features = query.shape
     keys = key.shape[-2]
     heads, rows = spread(all_heads, MAX_TILES), spread(queries, MAX_CELLS)
@@ -94,7 +108,7 @@ def weights_of(
     seen = key[:, [head // shared for head in heads]].float()
     logits = few @ seen.mT * (features**-0.5 if scale is None else scale)
     if attn_mask is not None:
-        mask = attn_mask.expand(examples, all_heads, queries, keys)[:, heads][:, :, rows]
+        mask = attn_mask.expand(examples, all_heads, queries, keys)[:, :, rows][:, heads]
         logits = logits.masked_fill(~mask, -torch.inf) if mask.dtype == torch.bool else logits + mask
     if is_causal:
         places = torch.arange(keys, device=logits.device)

@@ -6,8 +6,8 @@ Saliency: Simonyan, Vedaldi & Zisserman 2014; of several channels the largest. C
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from contextlib import ExitStack, nullcontext
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from typing import Any
 
 import torch
@@ -43,9 +43,7 @@ class Slopes:
         with ExitStack() as stack:
             stack.enter_context(torch.enable_grad())
             # recurrent layers of cuDNN know no gradients in evaluation
-            stack.enter_context(
-                torch.backends.cudnn.flags(enabled=False) if torch.cuda.is_initialized() else _nothing()
-            )
+            stack.enter_context(_without_cudnn())
             shown = map_tensors(batch, leaf)
             for name, module in self._layers.items():
                 if isinstance(module, nn.Conv2d):
@@ -126,5 +124,12 @@ def _logits(output: Any, examples: int) -> Tensor:
     raise TypeError(f"the model answers with a {type(output).__name__}, in which no score of an example was found")
 
 
-def _nothing() -> Any:  # Any: a context
-    return nullcontext()
+@contextmanager
+def _without_cudnn() -> Iterator[None]:
+    """``torch.backends.cudnn.flags`` would set its precision too, which PyTorch refuses where that was chosen."""
+    was = torch._C._get_cudnn_enabled()
+    torch._C._set_cudnn_enabled(False)
+    try:
+        yield
+    finally:
+        torch._C._set_cudnn_enabled(was)

@@ -111,7 +111,7 @@ class Looking:
         batch = moved(probe.batch, model)
         sight = Sight(self._layers, examples=probe.examples)
         slopes = Slopes(self._layers, examples=probe.examples)
-        with undisturbed(model):
+        with undisturbed(model, warily=self.looks == 0 or self._failures > 0):
             with torch.no_grad():
                 shown = first_real(batch)
                 own = (

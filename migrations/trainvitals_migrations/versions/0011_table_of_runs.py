@@ -87,14 +87,18 @@ def _fill_runs() -> None:
         last = rows[-1].id
         for row in rows:
             settings = list(_settings(row.id, msgspec.msgpack.decode(row.config)))
-            tags = {str(word).lower() for word in msgspec.msgpack.decode(row.tags)}
+            tags = {_whole(str(word)).lower() for word in msgspec.msgpack.decode(row.tags)}
             if settings:
                 connection.execute(sa.insert(setting), settings)
             if tags:
                 connection.execute(sa.insert(tag), [{"run_id": row.id, "word": word} for word in sorted(tags)])
             metric = row.spark and msgspec.msgpack.decode(row.spark).get("metric")
             if metric:
-                connection.execute(sa.update(run).where(run.c.id == row.id).values(loss_metric=metric))
+                connection.execute(sa.update(run).where(run.c.id == row.id).values(loss_metric=_whole(metric)))
+
+
+def _whole(text: str) -> str:
+    return text.replace("\0", "\N{REPLACEMENT CHARACTER}")  # PostgreSQL's text holds no NUL
 
 
 def _settings(number: int, config: Any) -> Iterator[dict[str, Any]]:  # Any: settings are the user's own
