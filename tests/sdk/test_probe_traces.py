@@ -7,7 +7,8 @@ import torch
 from torch import Tensor, nn
 
 from tests.sdk.conftest import Offline
-from tests.sdk.test_probe import CLASSES, looks_of
+from tests.sdk.probed_models import CLASSES
+from tests.sdk.test_probe import looks_of
 
 
 class Changing(nn.Module):
