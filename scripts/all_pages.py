@@ -48,7 +48,10 @@ def main() -> None:
         browser = playwright.chromium.launch(executable_path=path, args=list(FLAGS))
         if chosen.looks:
             seen = {one.name: see(browser, one, served).looks for one in shown}
-            keep({f"{name}-{scheme}": look for name, looks in seen.items() for scheme, look in looks.items()})
+            keep(
+                {f"{name}-{scheme}": look for name, looks in seen.items() for scheme, look in looks.items()},
+                others=bool(chosen.pages),
+            )
         else:
             told = {one: take(browser, one, served) for one in shown}
             if not chosen.pages:

@@ -26,10 +26,12 @@ class KeptRuns:
         self._curves: OrderedDict[tuple[Any, ...], Curve] = OrderedDict()  # Any: what a curve depends on
 
     async def details(self, run_ids: Sequence[str]) -> list[RunDetail | None]:
-        """Of each run, in their order; None where it is no more. Which of the kept ones are still true, and still
-        there, the list of runs says at once."""
+        """Of each run, in their order; None where it is no more, or in the bin. Which of the kept ones are still
+        true, and still there, the list of runs says at once."""
         known = [run_id for run_id in run_ids if run_id in self._details]
-        listed = {one.run_id: one for one in (await self.api.runs()).runs} if len(known) >= LISTED_FROM else {}
+        listed = (
+            {one.run_id: one for one in (await self.api.runs(text="is:all")).runs} if len(known) >= LISTED_FROM else {}
+        )
         return await asyncio.gather(*(self._detail(run_id, listed.get(run_id)) for run_id in run_ids))
 
     async def _detail(self, run_id: str, listed: RunSummary | None) -> RunDetail | None:
@@ -43,6 +45,8 @@ class KeptRuns:
         except ApiError as error:
             if error.status != HTTPStatus.NOT_FOUND:
                 raise
+            return None
+        if detail.summary.deleted:
             return None
         if detail.summary.status != "running":
             _keep(self._details, run_id, detail, most=self._most)

@@ -85,16 +85,16 @@ def changes(now: Look, then: Look) -> list[str]:
     return told
 
 
-def keep(looks: dict[str, Look]) -> None:
-    """These are the references from now on, and no others."""
+def keep(looks: dict[str, Look], *, others: bool = False) -> None:
+    """These are the references from now on; ``others``: beside those that are there, else there are no others."""
     REFERENCES.mkdir(exist_ok=True)
-    for old in REFERENCES.glob("*.png"):
+    boxes: dict[str, list[Box]] = json.loads(BOXES.read_text()) if others and BOXES.exists() else {}
+    for old in [] if others else REFERENCES.glob("*.png"):
         old.unlink()
     for name, look in looks.items():
         Image.fromarray(look.points).save(REFERENCES / f"{name}.png", optimize=True)
-    lines = [
-        f"{json.dumps(name)}: {json.dumps(look.boxes, ensure_ascii=False)}" for name, look in sorted(looks.items())
-    ]
+    boxes |= {name: look.boxes for name, look in looks.items()}
+    lines = [f"{json.dumps(name)}: {json.dumps(parts, ensure_ascii=False)}" for name, parts in sorted(boxes.items())]
     BOXES.write_text("{\n" + ",\n".join(lines) + "\n}\n")
 
 

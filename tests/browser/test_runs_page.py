@@ -132,6 +132,22 @@ def test_chosen_runs_are_tagged_archived_and_deleted_and_taken_back(page: Page, 
     expect(row(page, "r0")).to_contain_text("archived")
 
 
+def test_runs_that_come_and_what_others_do_are_seen_whenever_the_runs_began(page: Page, swept: str) -> None:
+    page.goto(swept)
+    expect(page.locator(".ag-row")).to_have_count(4)
+    expect(page.locator("#live-word")).to_have_text("Live")
+    start = RunStart(project="sweep", name="net imported", started_at=500.0)
+    httpx2.put(f"{swept}/api/v1/runs/old", content=coding.encode(start), headers=HEADERS).raise_for_status()
+    expect(row(page, "imported")).to_be_visible()
+
+    for is_gone in (True, False):
+        for what in ("archived", "deleted"):
+            change = {"run_ids": ["r1" if what == "archived" else "r2"], what: is_gone}
+            httpx2.patch(f"{swept}/api/v1/runs", json=change).raise_for_status()
+        expect(page.locator("#runs-count")).to_have_text("3 runs" if is_gone else "5 runs")
+    expect(page.locator(".ag-row")).to_have_count(5)
+
+
 def choose(page: Page, *names: str) -> None:
     for name in names:
         row(page, name).locator("input[type=checkbox]").click()

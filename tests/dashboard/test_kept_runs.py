@@ -33,7 +33,7 @@ class Server:
         self.app.get("/api/v1/runs/{run_id}/curve")(self.curve)
 
     async def listed(self) -> Response:
-        summaries = [detail.summary for detail in self.runs.values()]
+        summaries = [detail.summary for detail in self.runs.values() if not detail.summary.deleted]
         return Response(coding.encode(RunPage(runs=summaries, total=len(summaries))), media_type=coding.MSGPACK)
 
     async def detail(self, run_id: str) -> Response:
@@ -87,6 +87,13 @@ def test_a_run_that_was_deleted_is_gone_at_once() -> None:
 
     assert (found.gone, found.baseline) == (["r0"], "r1")
     assert found.places["r1"] == 1
+
+
+def test_a_run_in_the_bin_is_gone_too() -> None:
+    server = Server(*(run(name) for name in NAMES))
+    found = looked_at(server, before_second=lambda: server.change("r0", deleted=True))
+
+    assert found.gone == ["r0"]
 
 
 def test_no_more_than_so_many_answers_are_kept() -> None:

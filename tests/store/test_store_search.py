@@ -41,6 +41,8 @@ FOUND = {
     "lr>0.01": {"sick"},
     "lr>=0.01": {"sick", "best"},
     "lr=1e-3": {"well"},
+    'lr="1e-2"': {"best"},
+    'lr="1e-3"': set(),
     "lr!=0.1": {"well", "best", "bare"},
     "optimizer.lr=0.1": {"sick"},
     "optimizer.name=adam": {"sick"},
@@ -52,6 +54,8 @@ FOUND = {
     "loss<0.4": {"best"},
     "loss<1": {"well", "best"},
     "loss=mse": {"well"},
+    'loss="nan"': set(),
+    "-lr=*": {"bare"},
     "loss=nan": {"sick"},
     "val_loss<0.85": {"best"},
     "has:lr": {"sick", "well", "best"},
@@ -69,6 +73,7 @@ NOT_UNDERSTOOD = {
     "age:<2": ((0, 6), "30m, 12h, 2d or 1w"),
     "tag:>3": ((0, 6), "tag is no number"),
     "lr>fast": ((0, 7), "no number"),
+    "net lr=" + "1," * 100 + "1 deep=1": ((4, 208), "at most 100 values of one condition"),
 }
 
 

@@ -5,8 +5,10 @@ from __future__ import annotations
 import pytest
 
 from tests.store.sample_frames import metric_frame, start
+from trainvitals.wire.messages import RunEnd
 from trainvitals.wire.table import RunsChange, View
 from trainvitals_server.store.interface import RunNotFound, RunQuery, Store, TooManyTags, ViewNotFound
+from trainvitals_server.store.run_changes import IN_BIN_SECONDS
 from trainvitals_server.store.run_words import MOST_SETTINGS
 
 NOW = 5000.0
@@ -48,12 +50,31 @@ def test_changes_all_runs_or_none(store: Store) -> None:
 
 def test_a_deleted_run_can_be_taken_back_from_the_bin(store: Store) -> None:
     start(store, "a")
+    store.end_run("a", RunEnd(status="finished", ended_at=2000.0))
     store.change_runs(RunsChange(run_ids=["a"], deleted=True), now=NOW)
     assert (found(store, ""), store.deleted_runs(before=NOW), store.deleted_runs(before=NOW + 1)) == ([], [], ["a"])
     assert store.runs(RunQuery(has_deleted=True)).runs[0].deleted
 
     store.change_runs(RunsChange(run_ids=["a"], deleted=False), now=NOW)
     assert (found(store, ""), store.deleted_runs(before=NOW + 1)) == (["a"], [])
+
+
+def test_a_deleted_run_that_still_trains_stays_in_the_bin(store: Store) -> None:
+    start(store, "a")
+    store.change_runs(RunsChange(run_ids=["a"], deleted=True), now=NOW)
+    late = NOW + IN_BIN_SECONDS + 1
+    assert store.deleted_runs(before=late) == []
+    store.change_runs(RunsChange(run_ids=["a"], deleted=False), now=late)
+    assert found(store, "") == ["a"]
+
+
+def test_a_run_whose_time_in_the_bin_is_over_is_not_taken_back(store: Store) -> None:
+    start(store, "a")
+    store.end_run("a", RunEnd(status="finished", ended_at=2000.0))
+    store.change_runs(RunsChange(run_ids=["a"], deleted=True), now=NOW)
+    with pytest.raises(RunNotFound):
+        store.change_runs(RunsChange(run_ids=["a"], deleted=False), now=NOW + IN_BIN_SECONDS + 1)
+    store.change_runs(RunsChange(run_ids=["a"], deleted=False), now=NOW + IN_BIN_SECONDS - 1)
 
 
 def test_groups_tell_what_runs_of_a_setting_reached(store: Store) -> None:
@@ -71,10 +92,26 @@ def test_groups_tell_what_runs_of_a_setting_reached(store: Store) -> None:
 
 
 def test_the_term_of_a_group_finds_its_runs_alone(store: Store) -> None:
-    values = ["two words", 'a "quote"', "back\\slash", "a*b", "-1", "", True, None, [1, 2], "a,b", "axb", 3]
+    values = [
+        "two words",
+        'a "quote"',
+        "back\\slash",
+        "a*b",
+        "-1",
+        "",
+        True,
+        None,
+        [1, 2],
+        "a,b",
+        "axb",
+        3,
+        0.1,
+        "1e-1",
+    ]
     for number, value in enumerate(values):
         start(store, f"run-{number:02}", config={"name": value})
     start(store, "without")
+    store.append([metric_frame(0, [1], [3.0], run_id="without", metric="name")])
     groups = store.groups(RunQuery(), by="setting:name", metric="loss").groups
     told = sorted(found(store, group.term) for group in groups)
     assert told == [[f"run-{number:02}"] for number in range(len(values))] + [["without"]]

@@ -8,7 +8,7 @@ import msgspec
 class RunsChange(msgspec.Struct, frozen=True, kw_only=True):
     """What people say of several runs. ``PATCH /api/v1/runs``. ``tag`` and ``untag``: tags that are added and taken
     away; ``memo`` replaces what was written before. ``deleted`` runs are in the bin, from which false takes them back,
-    and are gone for good a minute later. None changes nothing."""
+    and are gone for good a minute later; one that still trains, when it has ended. None changes nothing."""
 
     run_ids: list[str]
     tag: list[str] = []

@@ -72,7 +72,7 @@
     if (!tags.length) return h('span', {className: 'tv-cell-add'}, props.data && 'Add tags');
     return h('span', {className: 'tv-cell-tags', title: tags.join(', ')}, tags.map(tag => h('span', {key: tag, className: 'tv-tag'}, tag)));
   };
-  cells.TvMemo = props => props.value ? h('span', {className: 'tv-cell-memo', title: props.value}, props.value) : h('span', {className: 'tv-cell-add'}, props.data && 'Add a note');
+  cells.TvMemo = props => props.value ? h('span', {className: 'tv-cell-memo', title: props.value}, props.value) : h('span', {className: 'tv-cell-add'}, props.data && 'Add a memo');
   cells.TvStatus = props => {
     const quiet = quietOf(props.data);
     React.useEffect(tickSoon, [quiet]);

@@ -4,8 +4,8 @@ window.tvRuns = (() => {
   const AT_ONCE = 100, SETTLES_MS = 220, REFRESH_EVERY_MS = 2000, SEARCHED_ANEW_EVERY_MS = 10000, NEWEST = '-created';
   const NARROW = ['name', 'health', 'loss']; // a phone shows what one came for
   const narrow = matchMedia('(max-width: 767px)');
-  let grid = null, state = {}, first = null, total = 0, asked = 0, timer = 0, openedAt = 0;
-  const announced = new Set();
+  let grid = null, state = {}, first = null, total = 0, asked = 0, timer = 0;
+  const announced = new Map(); // run → whether it was archived: what has come and is not among the rows, which were asked for anew
   const at = id => document.getElementById(id);
   const set = (id, props) => window.dash_clientside.set_props(id, props);
   const throttled = (work, every) => {
@@ -62,7 +62,6 @@ window.tvRuns = (() => {
     if (!data) return;
     state = look();
     first = data.refused ? null : data;
-    openedAt = Date.now() / 1000;
     announced.clear();
     told(data.total);
     grid = await mounted();
@@ -133,9 +132,15 @@ window.tvRuns = (() => {
     if (!isThere()) return;
     for (const row of rows) {
       const node = grid.getRowNode(row.run_id), before = node && node.data;
-      if (before && !row.deleted && row.archived === before.archived) node.setData({...row, settings: {...before.settings, ...row.settings}});
-      else if (before || (!row.deleted && row.created_at > openedAt - 60 && !announced.has(row.run_id))) { announced.add(row.run_id); refresh(); }
-      else if (state.text) searchAnew(); // it may match now
+      if (before && !row.deleted && row.archived === before.archived) {
+        node.setData({...row, settings: {...before.settings, ...row.settings}});
+        if (state.text) searchAnew(); // it may match no more
+      } else if (before || row.deleted) {
+        if (announced.delete(row.run_id) || before) refresh(); // and again when it is taken back
+      } else if (announced.get(row.run_id) !== row.archived) {
+        announced.set(row.run_id, row.archived);
+        refresh();
+      } else if (state.text) searchAnew(); // it may match now
     }
     document.dispatchEvent(new CustomEvent('tv-runs-news'));
   }

@@ -1,7 +1,7 @@
 // What goes with the table of runs: menus (help, groups, columns, views), the table of groups, what is done with chosen runs,
 // and the word that says it is done and takes it back.
 (() => {
-  const TOAST_MS = 12000, GROUPS_EVERY_MS = 10000, MOST_COMPARED = 40, MOST_LISTED = 200;
+  const TOAST_MS = 12000, UNDO_MS = 55000 /* the bin is emptied after 60 s */, HELD_MS = 1000, GROUPS_EVERY_MS = 10000, MOST_COMPARED = 40, MOST_LISTED = 200;
   const OWN = {status: 'Status', health: 'Health', findings: 'Findings', loss: 'Loss', spark: 'Loss over time', step: 'Step', tags: 'Tags', memo: 'Memo', created: 'Started'};
   const at = id => document.getElementById(id);
   const number = value => window.dashAgGridFunctions.tvNumber(value);
@@ -205,7 +205,11 @@
     const end = () => place.replaceChildren();
     const back = undo && el('button', {className: 'tv-toast-u', onclick: () => { end(); undo(); }}, 'Undo');
     place.replaceChildren(el('div', {}, el('span', {}, words), back, el('button', {className: 'tv-x', 'aria-label': 'Close', onclick: end}, icon('x', 13))));
-    gone = setTimeout(end, TOAST_MS);
+    const over = () => { // not while somebody is about to take it back
+      if (undo && place.querySelector(':hover, :focus')) gone = setTimeout(over, HELD_MS);
+      else end();
+    };
+    gone = setTimeout(over, undo ? UNDO_MS : TOAST_MS);
   };
   document.addEventListener('tv-runs-begun', () => { shown = []; drawGroups(); });
   document.addEventListener('tv-runs-searched', drawGroups);

@@ -6,7 +6,8 @@ window.tvFindings = (() => {
   let focused = null;
 
   function choose(name, byHand = true) {
-    const all = lanes();
+    const all = lanes(), before = all.find(lane => lane.getAttribute('aria-pressed') === 'true');
+    if (before?.dataset.finding !== name) window.dash_clientside.set_props('lane-said', {value: ''}); // it was meant for another
     all.forEach(lane => lane.setAttribute('aria-pressed', String(lane.dataset.finding === name)));
     window.dash_clientside.set_props('findings-chosen', {data: name});
     if (byHand && matchMedia(SINGLE_COLUMN).matches) document.getElementById('finding-whole').scrollIntoView({block: 'start', behavior: 'smooth'});

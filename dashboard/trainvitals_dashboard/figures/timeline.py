@@ -15,7 +15,6 @@ from trainvitals_dashboard.figures.lines import LOSS_LOG_FROM, SMOOTHED_FROM_POI
 
 GUTTER_PX: Final = (48, 14)  # left and right of curve and lanes alike: assets/20-findings.css has the same
 TICKS: Final = 8
-NAME: Final = "loss"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

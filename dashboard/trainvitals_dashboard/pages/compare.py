@@ -42,7 +42,7 @@ def register(app: Dash, api: Api) -> None:
 
     @plainly
     async def layout(**query: str) -> html.Div:
-        found, listed = await asyncio.gather(gathered(kept, query), api.runs())
+        found, listed = await asyncio.gather(gathered(kept, query), api.runs(text="is:all"))
         body = html.Div(await body_of(api, found, query), id="compare-body", className="tv-col")
         choice = [head(listed, found, metric=query.get("metric", "")), dcc.Store(id="compare-asked")]
         return page([*choice, body], live=live_of(found, query))

@@ -41,6 +41,7 @@ def _register_writing(app: Dash, api: Api) -> None:
         Input("notes-over", "n_clicks"),
         *(State(name, "value") for name in ("notes-text", "notes-by")),
         *(State(name, "data") for name in ("notes-base", "notes-newest", "live-run")),
+        running=[(Output("notes-text", "readOnly"), True, False)],  # what is written meanwhile would not be saved
         prevent_initial_call=True,
     )
     async def save(_save: Any, _over: Any, text: str, by: str, base: Data, newest: Data, live: Data) -> tuple[Any, ...]:

@@ -13,7 +13,6 @@ from dash import dcc, html
 from trainvitals.wire.answers import Curve, RunDetail
 from trainvitals.wire.checklist import Checklist
 from trainvitals.wire.messages import Finding
-from trainvitals_dashboard import words
 from trainvitals_dashboard.figures.timeline import Extent, loss_above
 from trainvitals_dashboard.parts.addresses import run_path
 from trainvitals_dashboard.parts.cards import Piece, card, graph, pill
@@ -180,8 +179,3 @@ def _key() -> html.Div:
     found = html.Span([icon("alert-octagon", 13), icon("alert-triangle", 13), icon("info-circle", 13), "found"])
     still = html.Span([html.I(className="tv-lane-still"), "not over"])
     return html.Div([found, *marks, still], className="tv-legend tv-lane-key", **{"aria-label": "What marks mean"})
-
-
-def axis_word(metric: str) -> str:
-    """What the curve above is called."""
-    return words.metric(metric)

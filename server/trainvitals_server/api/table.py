@@ -21,9 +21,9 @@ from trainvitals_server.api.checks import check_runs_change, check_view
 from trainvitals_server.api.problems import Refused
 from trainvitals_server.api.services import Given, Services
 from trainvitals_server.store.interface import RunNotFound, RunQuery, StoreError
+from trainvitals_server.store.run_changes import IN_BIN_SECONDS
 from trainvitals_server.store.run_rows import SETTING_PREFIX
 
-IN_BIN_SECONDS: Final = 60.0  # in which a deleted run can be taken back
 EMPTY_EVERY_SECONDS: Final = 5.0
 KINDS: Final = ("project", "status", "group")
 router = APIRouter(prefix="/api/v1", tags=["table"])

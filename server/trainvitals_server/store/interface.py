@@ -262,10 +262,10 @@ class TableStore(Protocol):
 
     def change_runs(self, change: RunsChange, *, now: float) -> list[RunSummary]:
         """Keep what people say of runs, of all or of none, and answer them as they are then. Raises RunNotFound,
-        TooManyTags."""
+        as of a run whose time in the bin is over, and TooManyTags."""
 
     def deleted_runs(self, *, before: float) -> list[str]:
-        """Those that have been in the bin since a time before that."""
+        """Those that have been in the bin since a time before that, and do not train any more."""
 
     def columns(self, query: RunQuery) -> Columns:
         """What the runs have that the table may show."""

@@ -17,6 +17,7 @@ from trainvitals_server.store.run_rows import RunRow, summaries, text
 from trainvitals_server.store.run_words import forget_words, keep_tags, searchable
 
 MOST_TAGS: Final = 100  # of a run
+IN_BIN_SECONDS: Final = 60.0  # in which a deleted run can be taken back
 
 
 def change_runs(connection: Connection, change: RunsChange, *, now: float) -> list[RunSummary]:
@@ -25,7 +26,7 @@ def change_runs(connection: Connection, change: RunsChange, *, now: float) -> li
     ids = list(dict.fromkeys(map(text, change.run_ids)))
     # in one order, so that two who change the same runs do not wait for one another
     rows = connection.execute(sa.select(run).where(run.c.uid.in_(ids)).order_by(run.c.id).with_for_update()).all()
-    missing = set(ids) - {row.uid for row in rows}
+    missing = set(ids) - {row.uid for row in rows if not _is_over(row, now=now)}
     if missing:
         raise RunNotFound(min(missing))
     for row in rows:
@@ -37,6 +38,11 @@ def change_runs(connection: Connection, change: RunsChange, *, now: float) -> li
             forget_words(connection, row.id, tables.run_tag)
             keep_tags(connection, row.id, tags)
     return _told(connection, ids)
+
+
+def _is_over(row: RunRow, *, now: float) -> bool:
+    """Whether its time in the bin is: it may be gone at any moment, and cannot be taken back."""
+    return row.status != "running" and row.deleted_at is not None and row.deleted_at < now - IN_BIN_SECONDS
 
 
 def _tags(row: RunRow, change: RunsChange) -> list[str]:
@@ -77,4 +83,6 @@ def _told(connection: Connection, ids: Sequence[str]) -> list[RunSummary]:
 def deleted_runs(connection: Connection, *, before: float) -> list[str]:
     """See Store.deleted_runs."""
     run = tables.run
-    return list(connection.scalars(sa.select(run.c.uid).where(run.c.deleted_at < before).order_by(run.c.id)))
+    # what still trains would be introduced anew, without its past
+    over = sa.select(run.c.uid).where(run.c.deleted_at < before, run.c.status != "running")
+    return list(connection.scalars(over.order_by(run.c.id)))

@@ -17,7 +17,7 @@ from trainvitals_server.store import tables
 from trainvitals_server.store.interface import RunQuery
 from trainvitals_server.store.run_rows import SETTING_PREFIX, conditions, text
 from trainvitals_server.store.run_words import finite
-from trainvitals_server.store.search_syntax import FIELDS, quoted
+from trainvitals_server.store.search_syntax import FIELDS, in_quotes, quoted
 
 MOST_COLUMNS: Final = 1000
 MOST_GROUPS: Final = 500
@@ -97,12 +97,12 @@ def _group(value: str | None, members: _Members, *, by: str) -> Group:
 
 def _term(by: str, value: str | None) -> str:
     if by.startswith(SETTING_PREFIX):
-        name = by.removeprefix(SETTING_PREFIX)
-        return f"-has:{quoted(name)}" if value is None else f"{_setting_name(name)}={quoted(value)}"
+        name = _setting_name(by.removeprefix(SETTING_PREFIX))
+        return f"-{name}=*" if value is None else f"{name}={in_quotes(value)}"
     return f"{by}:{quoted(value or '')}" if value is not None else f"-{by}:*"
 
 
 def _setting_name(name: str) -> str:
     """A setting called like a field of the search ("group") is quoted, which the field is not."""
     written = quoted(name)
-    return f'"{name}"' if written == name and name.lower() in FIELDS else written
+    return in_quotes(name) if written == name and name.lower() in FIELDS else written

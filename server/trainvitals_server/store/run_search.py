@@ -141,10 +141,10 @@ def _compared(term: Term, number: sa.ColumnElement[Any], word: sa.ColumnElement[
 def _equal(value: Value, number: sa.ColumnElement[Any], word: sa.ColumnElement[str] | None) -> Condition:
     wanted = value.number
     if word is None:  # a metric's, of which NaN is kept as NULL
-        if wanted is None:
+        if wanted is None or value.is_literal:
             return sa.false()
         return number.is_(None) if math.isnan(wanted) else number == wanted
-    if wanted is None or not math.isfinite(wanted):
+    if wanted is None or value.is_literal or not math.isfinite(wanted):
         return _any_of(word, [value])
     return number == wanted
 

@@ -31,6 +31,7 @@ NUMBERS: Final = ("health", "step", "age")
 UNITS: Final = {"s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0, "w": 604800.0}
 MOST_CHARACTERS: Final = 2000
 MOST_TERMS: Final = 30
+MOST_VALUES: Final = 100  # of a condition
 _OPERATOR: Final = re.compile(r":?(<=|>=|!=|<|>|=)|:")
 _NAME: Final = re.compile(r'[^\s:=<>!"]+')
 _VALUE: Final = re.compile(r'[^\s,"]+')
@@ -38,7 +39,8 @@ _VALUE: Final = re.compile(r'[^\s,"]+')
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Value:
-    """``is_literal``: it stood in quotes, so that no ``*`` of it stands for anything else."""
+    """``is_literal``: it stood in quotes, so that no ``*`` of it stands for anything else, and where it is held
+    against a setting or metric it is text."""
 
     text: str
     is_literal: bool = False
@@ -134,6 +136,8 @@ class _Reader:
     def _values(self, start: int, before: str) -> tuple[Value, ...]:
         values: list[Value] = []
         while True:
+            if len(values) == MOST_VALUES:
+                raise self._refused(f"at most {MOST_VALUES} values of one condition", start, self._end_of_word())
             if self._text[self._at : self._at + 1] == '"':
                 values.append(Value(text=self._quoted(), is_literal=True))
             elif found := _VALUE.match(self._text, self._at):
@@ -216,5 +220,10 @@ def quoted(text: str) -> str:
     """A name or value as it is to be written, so that it is read as it is."""
     if re.fullmatch(r'[^\s:=<>!",*\\-][^\s:=<>!",*\\]*', text):
         return text
+    return in_quotes(text)
+
+
+def in_quotes(text: str) -> str:
+    """A value as it is to be written, so that it is text and no number."""
     inside = text.replace("\\", "\\\\").replace('"', '\\"')
     return f'"{inside}"'
