@@ -75,6 +75,27 @@ def test_filters_are_in_the_address_and_what_somebody_else_does_is_seen(page: Pa
     expect(page.locator(".tv-lane.tv-lane-is-resolved")).to_be_focused()
 
 
+def test_a_comment_on_one_finding_is_not_sent_with_another(page: Page, address: str) -> None:
+    training = Training(address, "two")
+    training.train(300)
+    training.train(3, loss=lambda step: 500.0)
+    training.train(60)
+    training.train(5, loss=lambda step: float("nan"))
+    page.goto(f"{address}/runs/two/findings")
+    said, one, other = page.locator("#lane-said"), *(page.locator(".tv-lane", has_text=name) for name in (NAN, "spike"))
+    one.click()
+    expect(page.locator("#finding-whole h2")).to_have_text(NAN)
+    said.fill("of one")
+    one.click()
+    expect(said).to_have_value("of one")
+    other.click()
+    expect(page.locator("#finding-whole h2")).to_have_text("Loss spike")
+    expect(said).to_have_value("")
+    page.locator("#lane-acknowledge").click()
+    expect(page.locator("#lane-history li").first).to_contain_text("acknowledged by somebody")
+    expect(page.locator("#lane-history")).not_to_contain_text("of one")
+
+
 def test_a_phone_shows_lanes_without_scrolling_sideways(page: Page, address: str) -> None:
     training = Training(address, "small")
     training.train(30)

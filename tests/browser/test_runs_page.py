@@ -148,6 +148,22 @@ def test_runs_that_come_and_what_others_do_are_seen_whenever_the_runs_began(page
     expect(page.locator(".ag-row")).to_have_count(5)
 
 
+def test_what_can_be_taken_back_is_offered_almost_as_long_as_it_can_be(page: Page, swept: str) -> None:
+    page.clock.install()
+    page.goto(swept)
+    choose(page, "r0")
+    page.get_by_role("button", name="Delete", exact=True).click()
+    undo = page.get_by_role("button", name="Undo")
+    expect(undo).to_be_visible()
+    page.clock.fast_forward(50_000)
+    undo.hover()
+    page.clock.fast_forward(6_000)
+    expect(undo).to_be_visible()  # not taken away beneath the pointer
+    page.mouse.move(5, 5)
+    page.clock.fast_forward(2_000)
+    expect(undo).to_have_count(0)
+
+
 def choose(page: Page, *names: str) -> None:
     for name in names:
         row(page, name).locator("input[type=checkbox]").click()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import httpx2
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Request, Route, expect
 
 from tests.browser.training import Training
 
@@ -42,6 +42,30 @@ def test_what_is_written_is_previewed_saved_and_read_without_scripts(page: Page,
     assert read.locator("a[href^='javascript:window']").count() == 0
     expect(read.locator("a[href^='https:']")).to_have_text("good")
     assert page.evaluate("localStorage.getItem('tv-notes-draft /runs/written/notes')") is None
+
+
+def test_nothing_can_be_written_between_saving_and_the_answer(page: Page, address: str) -> None:
+    Training(address, "slow").train(9)
+    page.goto(f"{address}/runs/slow/notes")
+    page.locator("#notes-edit").click()
+    page.locator("#notes-text").fill("first")
+    held: list[Route] = []
+
+    def saves(request: Request) -> bool:
+        return "notes-saved.data...notes-refused" in (request.post_data or "")
+
+    page.route(
+        "**/_dash-update-component*", lambda route: held.append(route) if saves(route.request) else route.continue_()
+    )
+    with page.expect_request(saves):
+        page.locator("#notes-save").click()
+    expect(page.locator("#notes-text")).to_have_attribute("readonly", "")
+    held[0].continue_()
+    expect(page.locator("#notes-read")).to_contain_text("first")
+
+    page.locator("#notes-edit").click()
+    page.locator("#notes-text").press_sequentially(" second")
+    expect(page.locator("#notes-text")).to_have_value("first second")
 
 
 def test_of_two_who_write_at_once_both_texts_are_kept(page: Page, address: str) -> None:
