@@ -16,6 +16,7 @@ from trainvitals_server.api import table
 from trainvitals_server.app import create_app
 from trainvitals_server.settings import Settings
 from trainvitals_server.store.interface import Store
+from trainvitals_server.store.run_changes import IN_BIN_SECONDS
 
 
 def change(client: TestClient, **what: Any) -> Any:  # Any: JSON, and the client's response
@@ -91,7 +92,7 @@ def test_a_deleted_run_can_be_taken_back_for_a_minute_and_is_gone_after_it(
     end = coding.encode(RunEnd(status="finished", ended_at=now[0]))
     assert client.put(f"/api/v1/runs/{RUN}/end", content=end, headers=MSGPACK).is_success
     change(client, deleted=True)
-    now[0] += table.IN_BIN_SECONDS - 1
+    now[0] += IN_BIN_SECONDS - 1
     assert client.get(f"/api/v1/runs/{RUN}").status_code == 200
     now[0] += 2
     ends = time.monotonic() + 20
