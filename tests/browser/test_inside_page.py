@@ -92,7 +92,7 @@ def test_what_is_chosen_is_in_the_address_and_comes_again_with_it(page: Page, ad
     page.reload()
     expect(layer.get_by_text("class 1: where the layer finds the class")).to_be_visible()
     expect(page.locator("#inside-now")).to_have_text("0")
-    expect(page.locator("[aria-current=true]")).to_have_text(re.compile("Conv2d"))
+    expect(page.locator("[data-inside-layer][aria-current=true]")).to_have_text(re.compile("Conv2d"))
 
     layer.get_by_role("link", name="Stats of this layer").click()
     expect(page.get_by_role("link", name="All looks inside")).to_be_visible()

@@ -77,9 +77,10 @@ def test_a_threshold_says_of_what_it_is_unless_that_stands_before_it() -> None:
 def test_a_cause_is_told_with_what_the_run_says_of_it() -> None:
     because = "0.3 is 300 times what is usual for Adam (0.001)"
     argument = Argument(cause="a learning rate too high", likelihood="likely", because=because)
-    causes = ["a learning rate too high", "a batch with broken data"]
+    causes = ["a learning rate too high", "a batch of torch.nan values"]
     one = msgspec.structs.replace(CHAIN[0], causes=causes, arguments=[argument])
     items = having(html.Div(finding_in_full(one, None)), "tv-ol")[0].children
     assert [len(having(item, "tv-argument")) for item in items] == [1, 0]
+    assert not [part for item in items for part in item.children if isinstance(part, list)]  # React draws none
     (argued,) = having(items[0], "tv-argument")
     assert [part.children for part in argued.children] == ["likely", f": {because}"]

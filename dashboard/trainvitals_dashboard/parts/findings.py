@@ -197,7 +197,7 @@ def _causes(finding: Finding) -> list[Piece]:
     if not finding.causes:
         return []
     argued = {argument.cause: argument for argument in finding.arguments}
-    lines = [html.Li([with_code(cause), *_argument(argued.get(cause))]) for cause in finding.causes]
+    lines = [html.Li([*with_code(cause), *_argument(argued.get(cause))]) for cause in finding.causes]
     return [html.H3("Causes, the likeliest first", className="tv-h3"), html.Ol(lines, className="tv-ol")]
 
 
