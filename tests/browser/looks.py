@@ -23,7 +23,7 @@ from playwright.sync_api import Page
 from tests.browser.every_page import QUIET_MS, STILL
 
 REFERENCES: Final = Path(__file__).parent / "references"
-BOXES: Final = REFERENCES / "boxes.json"
+BOXES: Final = "boxes.json"
 EVERY: Final = 8  # pixels to a point
 NEAR_PX: Final = 4.0  # a part may stand so far off
 FAINT: Final = 20  # of 255: a point that differs by less is rounding, or the edge of a letter
@@ -85,23 +85,24 @@ def changes(now: Look, then: Look) -> list[str]:
     return told
 
 
-def keep(looks: dict[str, Look], *, others: bool = False) -> None:
+def keep(looks: dict[str, Look], *, others: bool = False, folder: Path = REFERENCES) -> None:
     """These are the references from now on; ``others``: beside those that are there, else there are no others."""
-    REFERENCES.mkdir(exist_ok=True)
-    boxes: dict[str, list[Box]] = json.loads(BOXES.read_text()) if others and BOXES.exists() else {}
-    for old in [] if others else REFERENCES.glob("*.png"):
+    folder.mkdir(exist_ok=True)
+    told = folder / BOXES
+    boxes: dict[str, list[Box]] = json.loads(told.read_text()) if others and told.exists() else {}
+    for old in [] if others else folder.glob("*.png"):
         old.unlink()
     for name, look in looks.items():
-        Image.fromarray(look.points).save(REFERENCES / f"{name}.png", optimize=True)
+        Image.fromarray(look.points).save(folder / f"{name}.png", optimize=True)
     boxes |= {name: look.boxes for name, look in looks.items()}
     lines = [f"{json.dumps(name)}: {json.dumps(parts, ensure_ascii=False)}" for name, parts in sorted(boxes.items())]
-    BOXES.write_text("{\n" + ",\n".join(lines) + "\n}\n")
+    told.write_text("{\n" + ",\n".join(lines) + "\n}\n")
 
 
-def reference(name: str) -> Look:
+def reference(name: str, *, folder: Path = REFERENCES) -> Look:
     """What was kept under this name. Raises FileNotFoundError or KeyError: `make looks` keeps one."""
-    picture = Image.open(REFERENCES / f"{name}.png").convert("RGB")
-    return Look(boxes=json.loads(BOXES.read_text())[name], points=np.asarray(picture))
+    picture = Image.open(folder / f"{name}.png").convert("RGB")
+    return Look(boxes=json.loads((folder / BOXES).read_text())[name], points=np.asarray(picture))
 
 
 def _moved(now: Sequence[Box], then: Sequence[Box]) -> list[str]:

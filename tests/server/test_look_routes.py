@@ -80,6 +80,7 @@ def test_a_page_that_looks_on_hears_of_it(client: TestClient) -> None:
         send(client, 0)
         while not (update := feed.receive_json()).get("looked"):
             feed.send_json({"ack": update.get("seq", 0)})
+    assert client.get(PATH).json()["steps"] == [0]  # what it finds when it asks anew
 
 
 def test_the_routes_are_described(client: TestClient) -> None:

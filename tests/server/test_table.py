@@ -12,7 +12,6 @@ from starlette.testclient import TestClient
 from tests.server.sending import LOCAL, MSGPACK, RUN, START, loss_frame, send
 from trainvitals.wire import coding
 from trainvitals.wire.messages import RunEnd
-from trainvitals_server.api import table
 from trainvitals_server.app import create_app
 from trainvitals_server.settings import Settings
 from trainvitals_server.store.interface import Store
@@ -70,9 +69,8 @@ def test_refuses_a_change_that_cannot_be(client: TestClient, what: dict[str, Any
 
 
 @pytest.fixture
-def late(settings: Settings, store: Store, monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[TestClient, list[float]]]:
+def late(settings: Settings, store: Store) -> Iterator[tuple[TestClient, list[float]]]:
     """A client, and the server's time, which can be moved on."""
-    monkeypatch.setattr(table, "EMPTY_EVERY_SECONDS", 0.02)
     now = [1000.0]
     with TestClient(create_app(settings, store=store, clock=lambda: now[0]), headers=LOCAL) as running:
         running.put(f"/api/v1/runs/{RUN}", content=coding.encode(START), headers=MSGPACK)
