@@ -140,3 +140,13 @@ def test_an_archived_run_is_found_where_it_is_asked_for(table: Store) -> None:
     assert found("is:archived") == {"bare"}
     assert found("is:all") == {"sick", "well", "best", "bare"}
     assert table.runs(RunQuery(text="is:archived")).runs[0].archived
+
+
+@pytest.mark.parametrize(
+    "text", ["name:über*", "name:Über*", "name:ÜBERLAUF", "project:ÉTUDE", "ÜBER", "name:*LAUF memo:*größe"]
+)
+def test_letters_of_all_languages_are_found_whatever_their_case(store: Store, text: str) -> None:
+    start(store, "a", name="Überlauf", project="Étude")
+    start(store, "b", name="Uberlauf", project="Etude")
+    store.change_runs(RunsChange(run_ids=["a"], memo="nach der GRÖSSE, nicht der Größe"), now=NOW)
+    assert [row.run_id for row in store.runs(RunQuery(text=text)).runs] == ["a"]

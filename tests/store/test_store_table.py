@@ -48,6 +48,16 @@ def test_changes_all_runs_or_none(store: Store) -> None:
     assert (store.run("a").summary.tags, store.run("a").summary.archived) == ([], False)
 
 
+def test_what_many_runs_are_told_at_once_is_told_of_each(store: Store) -> None:
+    for name in "abc":
+        start(store, name, tags=[name], config={"much": "x" * 10_000})
+    changed = store.change_runs(RunsChange(run_ids=["c", "a", "b"], tag=["all"], memo="both", archived=True), now=NOW)
+    assert [(row.run_id, row.tags, row.memo, row.archived) for row in changed] == [
+        (name, [name, "all"], "both", True) for name in "cab"
+    ]
+    assert found(store, "tag:all memo:both is:archived") == ["a", "b", "c"]
+
+
 def test_a_deleted_run_can_be_taken_back_from_the_bin(store: Store) -> None:
     start(store, "a")
     store.end_run("a", RunEnd(status="finished", ended_at=2000.0))

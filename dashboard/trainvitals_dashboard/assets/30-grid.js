@@ -50,8 +50,7 @@
 
   // a run that is over is quiet for good: no clock need look at it
   const quietOf = run => run && (run.status === 'running' || run.status === 'lost') ? window.tvClocks.quiet(run) : undefined;
-  let ticks = 0;
-  const tickSoon = () => { ticks = ticks || requestAnimationFrame(() => { ticks = 0; window.tvClocks.tick(); }); };
+  const clock = at => at && window.tvClocks.show(at); // in the frame in which its row is drawn: a frame of its own costs as much as half a row
 
   cells.TvRun = props => {
     const run = props.data;
@@ -64,28 +63,26 @@
       window.dispatchEvent(new CustomEvent('_dashprivate_pushstate'));
     };
     const dot = run.status === 'running' ? 'tv-dot' : run.status === 'failed' || run.status === 'lost' ? 'tv-dead' : '';
-    return h('span', {className: 'tv-cell-run'}, h('i', {className: dot, 'data-quiet': quietOf(run)}),
+    return h('span', {className: 'tv-cell-run'}, h('i', {className: dot, 'data-quiet': quietOf(run), ref: clock}),
       h('span', {}, h('a', {href, onClick: go}, run.name), h('small', {}, [run.project, run.group, run.archived && 'archived'].filter(Boolean).join(' · '))));
   };
   cells.TvTags = props => {
     const tags = props.data ? props.data.tags : [];
-    if (!tags.length) return h('span', {className: 'tv-cell-add'}, props.data && 'Add tags');
+    if (!tags.length) return props.data ? h('span', {className: 'tv-cell-add', 'data-word': 'Add tags'}) : null;
     return h('span', {className: 'tv-cell-tags', title: tags.join(', ')}, tags.map(tag => h('span', {key: tag, className: 'tv-tag'}, tag)));
   };
-  cells.TvMemo = props => props.value ? h('span', {className: 'tv-cell-memo', title: props.value}, props.value) : h('span', {className: 'tv-cell-add'}, props.data && 'Add a memo');
+  cells.TvMemo = props => props.value ? h('span', {className: 'tv-cell-memo', title: props.value}, props.value) : props.data ? h('span', {className: 'tv-cell-add', 'data-word': 'Add a memo'}) : null;
   cells.TvStatus = props => {
-    const quiet = quietOf(props.data);
-    React.useEffect(tickSoon, [quiet]);
     if (!props.data) return null;
-    const [tone, picture] = STATUS[props.value] || STATUS.stopped;
-    return h('span', {className: 'tv-cell-status'}, h('span', {className: `tv-${tone}`}, icon(picture), props.value), h('small', {key: quiet ? 'clock' : 'over', 'data-quiet': quiet}));
+    const quiet = quietOf(props.data), [tone, picture] = STATUS[props.value] || STATUS.stopped;
+    return h('span', {className: 'tv-cell-status'}, h('span', {className: `tv-${tone}`}, icon(picture), props.value), quiet && h('small', {'data-quiet': quiet, ref: clock}));
   };
   cells.TvHealth = props => {
     if (!props.data) return null;
     if (props.value === null || props.value === undefined) return h('span', {className: 'tv-dim', title: props.data.health === 100 ? props.data.little_known ? 'Most rules have too little to go by' : 'No ill was found before it broke off' : 'Not judged yet'}, '–');
     const tone = props.value < 50 ? 'critical' : props.value < 80 ? 'warning' : 'ok';
     const [colour, picture] = tone === 'ok' ? ['ok', 'circle-check'] : GRAVITY[tone];
-    return h('span', {className: 'tv-cell'}, h('span', {className: `tv-pill tv-${colour}`}, icon(picture), props.value));
+    return h('span', {className: `tv-pill tv-${colour}`}, icon(picture), props.value);
   };
   cells.TvFindings = props => {
     if (!props.data) return null;
@@ -103,8 +100,8 @@
       if (typeof value !== 'number') lines.push([]);
       else lines[lines.length - 1].push(`${(index / (every.length - 1) * (width - 2) + 1).toFixed(1)},${(height - 2 - (value - low) / span * (height - 5)).toFixed(1)}`);
     });
-    return h('span', {className: 'tv-cell'}, h('svg', {width, height, 'aria-hidden': true}, lines.map((points, key) =>
-      h('polyline', {key, points: points.join(' '), fill: 'none', stroke: 'var(--tv-s1)', strokeWidth: 1.5, strokeLinejoin: 'round'}))));
+    const path = lines.filter(points => points.length).map(points => `M${points.join(' ')}`).join('');
+    return h('svg', {className: 'tv-cell-spark', width, height, 'aria-hidden': true}, h('path', {d: path}));
   };
   functions.tvGridTheme = agGrid => agGrid.themeQuartz.withParams({
     backgroundColor: 'var(--tv-surface)', foregroundColor: 'var(--tv-fg)', headerBackgroundColor: 'var(--tv-surface)', headerTextColor: 'var(--tv-fg-2)',

@@ -4,7 +4,7 @@ window.tvRuns = (() => {
   const AT_ONCE = 100, SETTLES_MS = 220, REFRESH_EVERY_MS = 2000, SEARCHED_ANEW_EVERY_MS = 10000, NEWEST = '-created';
   const NARROW = ['name', 'health', 'loss']; // a phone shows what one came for
   const narrow = matchMedia('(max-width: 767px)');
-  let grid = null, state = {}, first = null, total = 0, asked = 0, timer = 0;
+  let grid = null, begun = null, state = {}, first = null, total = 0, asked = 0, timer = 0;
   const announced = new Map(); // run → whether it was archived: what has come and is not among the rows, which were asked for anew
   const at = id => document.getElementById(id);
   const set = (id, props) => window.dash_clientside.set_props(id, props);
@@ -58,13 +58,16 @@ window.tvRuns = (() => {
     if (at('runs-none')) at('runs-none').textContent = count ? '' : state.text ? 'No run matches.' : 'No run is left here. Those that are archived are found by is:archived.';
     return count;
   }
-  async function begin(data) {
-    if (!data) return;
+  // ``data``: what the page came with; ``asked``: what the grid asks of the source that Dash gives it when it is ready,
+  // which would replace one that is given earlier
+  async function begin(data, asked) {
+    if (!data || !asked || data === begun) return;
+    begun = data;
     state = look();
     first = data.refused ? null : data;
     announced.clear();
     told(data.total);
-    grid = await mounted();
+    grid = await dash_ag_grid.getApiAsync('runs-grid');
     const sorted = state.sort.replace(/^-/, ''), way = state.sort.startsWith('-') ? 'desc' : 'asc';
     if (!grid.getColumnState().some(column => column.colId === sorted && column.sort === way)) grid.applyColumnState({state: [{colId: sorted, sort: way}], defaultState: {sort: null}});
     grid.setGridOption('datasource', source());
@@ -73,14 +76,6 @@ window.tvRuns = (() => {
     chosen();
     if (data.refused) ask();
     document.dispatchEvent(new CustomEvent('tv-runs-begun'));
-  }
-  async function mounted() { // a page that is left and come back to has a new grid under the old id
-    for (;;) {
-      const api = await dash_ag_grid.getApiAsync('runs-grid');
-      // Dash gives it a source of its own when it is ready, which would replace one that is given earlier
-      if (!api.isDestroyed() && at('runs-grid') && api.getGridOption('datasource')) return api;
-      await new Promise(done => setTimeout(done, 20));
-    }
   }
   const isThere = () => grid && !grid.isDestroyed() && at('runs-grid');
   function fit() {
@@ -139,13 +134,20 @@ window.tvRuns = (() => {
         if (announced.delete(row.run_id) || before) refresh(); // and again when it is taken back
       } else if (announced.get(row.run_id) !== row.archived) {
         announced.set(row.run_id, row.archived);
-        refresh();
+        seek();
       } else if (state.text) searchAnew(); // it may match now
     }
     document.dispatchEvent(new CustomEvent('tv-runs-news'));
   }
   function refreshNow() { if (isThere()) grid.refreshInfiniteCache(); }
-  const refresh = throttled(refreshNow, REFRESH_EVERY_MS), searchAnew = throttled(refreshNow, SEARCHED_ANEW_EVERY_MS);
+  async function seekNow() { // most that come are of runs further down, for which no block of rows need be asked for anew
+    if (!isThere()) return;
+    const answer = await fetch(address(0, state.sort, 1)).catch(() => null);
+    if (!answer || !answer.ok || !isThere()) return;
+    const found = await answer.json(), top = grid.getDisplayedRowAtIndex(0);
+    if (found.total !== total || (found.runs[0] && found.runs[0].run_id) !== (top && top.id)) refreshNow();
+  }
+  const refresh = throttled(refreshNow, REFRESH_EVERY_MS), seek = throttled(seekNow, REFRESH_EVERY_MS), searchAnew = throttled(refreshNow, SEARCHED_ANEW_EVERY_MS);
 
   // ---- what people do
   async function change(runIds, what) {
@@ -171,7 +173,7 @@ window.tvRuns = (() => {
 
   window.dash_clientside = window.dash_clientside || {};
   window.dash_clientside.runs = {
-    begin: data => { begin(data); return window.dash_clientside.no_update; },
+    begin: (data, asked) => { begin(data, asked); return window.dash_clientside.no_update; },
     search: text => { search(text); return window.dash_clientside.no_update; },
   };
   return {

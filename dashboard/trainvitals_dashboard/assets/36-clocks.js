@@ -29,14 +29,15 @@ window.tvClocks = (() => {
     const usually = data_every ? `Data usually come every ${duration(Math.max(1, data_every))}. ` : '';
     return [data_at === null ? 'waiting for data' : `last data ${duration(age)} ago`, usually + (isSilent ? UNHEARD : heartbeat_at > data_at ? STILL_HEARD : '')];
   }
-  function tick() {
+  function show(at) { // one place, which may be new
     const isKnown = performance.now() - connectedAt > SETTLES_MS;
-    document.querySelectorAll('[data-quiet]').forEach(at => {
-      const [text, why] = isKnown ? said(JSON.parse(at.dataset.quiet)) : ['', ''];
-      at.classList.toggle('tv-hush', !!text);
-      if (at.tagName !== 'I' && at.textContent !== text) at.textContent = text; // a dot has no words
-      if (at.title !== why) at.title = why;
-    });
+    const [text, why] = isKnown && at.dataset.quiet ? said(JSON.parse(at.dataset.quiet)) : ['', ''];
+    at.classList.toggle('tv-hush', !!text);
+    if (at.tagName !== 'I' && at.textContent !== text) at.textContent = text; // a dot has no words
+    if (at.title !== why) at.title = why;
+  }
+  function tick() {
+    document.querySelectorAll('[data-quiet]').forEach(show);
     document.querySelectorAll('[data-elapsed]').forEach(at => {
       if (at._from !== at.dataset.elapsed) { at._from = at.dataset.elapsed; at._since = performance.now(); }
       const words = `running for ${duration(+at._from + (performance.now() - at._since) / 1000)}`;
@@ -51,5 +52,5 @@ window.tvClocks = (() => {
     document.querySelectorAll('.tv-runhead [data-quiet]').forEach(at => { at.dataset.quiet = quiet(summary); });
     tick();
   }
-  return {set, quiet, run, tick, away, back};
+  return {set, quiet, run, show, away, back};
 })();

@@ -42,10 +42,11 @@ def register(app: Dash, api: Api) -> None:
         return page(empty() if is_empty else body(look, first), live={"all": True})
 
     dash.register_page("trainvitals.runs", path="/", layout=layout, title="Runs · trainvitals")
-    for function, there, where in (("begin", "runs-first", "data"), ("search", "runs-text", "value")):
+    begins = [Input("runs-first", "data"), Input("runs-grid", "getRowsRequest")]
+    for function, inputs in (("begin", begins), ("search", [Input("runs-text", "value")])):
         output = Output("runs-count", "title", allow_duplicate=True)
         asked = ClientsideFunction("runs", function)
-        app.clientside_callback(asked, output, Input(there, where), prevent_initial_call="initial_duplicate")
+        app.clientside_callback(asked, output, inputs, prevent_initial_call="initial_duplicate")
 
     @app.callback(Output("runs-grid", "columnDefs"), Input("runs-columns", "data"), prevent_initial_call=True)
     async def choose(columns: str) -> list[Options]:

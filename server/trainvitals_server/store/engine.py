@@ -138,6 +138,8 @@ def _sqlite_engine(url: URL) -> Engine:
         connection.isolation_level = None  # BEGIN is ours: see below
         for pragma in SQLITE_PRAGMAS:
             connection.execute(pragma)
+        # SQLite's own lower() knows ASCII only; on PostgreSQL a migration makes a function of this name
+        connection.create_function("folded", 1, _folded, deterministic=True)
         _use_write_ahead_log(connection)
 
     @sa.event.listens_for(engine, "begin")
@@ -145,6 +147,10 @@ def _sqlite_engine(url: URL) -> Engine:
         connection.exec_driver_sql(connection.get_execution_options().get("begin", "BEGIN"))
 
     return engine
+
+
+def _folded(told: str | None) -> str | None:
+    return None if told is None else told.lower()
 
 
 def _use_write_ahead_log(connection: sqlite3.Connection) -> None:

@@ -10,6 +10,7 @@ from trainvitals.wire.rules import RuleChange, RuleSettings
 from trainvitals_server.store import tables
 from trainvitals_server.store.engine import insert_into
 from trainvitals_server.store.interface import RulesChanged
+from trainvitals_server.store.tables import as_kept
 
 
 def set_rules(connection: Connection, project: str, change: RuleChange, *, now: float) -> RuleSettings:
@@ -29,7 +30,7 @@ def set_rules(connection: Connection, project: str, change: RuleChange, *, now: 
     )
     table = tables.rule_settings
     statement = insert_into(connection, table).on_conflict_do_nothing(index_elements=["project", "version"])
-    row = {"project": _text(project), "version": settings.version, "payload": coding.encode(settings)}
+    row = {"project": as_kept(project), "version": settings.version, "payload": coding.encode(settings)}
     if connection.execute(statement.returning(table.c.version), row).first() is None:
         raise RulesChanged(project, settings.version)  # by somebody else, at the same moment
     return settings
@@ -38,9 +39,5 @@ def set_rules(connection: Connection, project: str, change: RuleChange, *, now: 
 def load_rules(connection: Connection, project: str, *, most: int) -> list[RuleSettings]:
     """See Store.rules."""
     table = tables.rule_settings
-    versions = sa.select(table.c.payload).where(table.c.project == _text(project)).order_by(table.c.version.desc())
+    versions = sa.select(table.c.payload).where(table.c.project == as_kept(project)).order_by(table.c.version.desc())
     return [coding.decode(row.payload, RuleSettings) for row in connection.execute(versions.limit(most))]
-
-
-def _text(value: str) -> str:
-    return value.replace("\0", "�")  # PostgreSQL's text holds no NUL

@@ -13,30 +13,37 @@ from trainvitals.wire.answers import RunSummary
 from trainvitals.wire.table import RunsChange
 from trainvitals_server.store import tables
 from trainvitals_server.store.interface import RunNotFound, TooManyTags
-from trainvitals_server.store.run_rows import RunRow, summaries, text
+from trainvitals_server.store.run_rows import NARROW, RunRow, summaries
 from trainvitals_server.store.run_words import forget_words, keep_tags, searchable
+from trainvitals_server.store.tables import as_kept
 
 MOST_TAGS: Final = 100  # of a run
 IN_BIN_SECONDS: Final = 60.0  # in which a deleted run can be taken back
+_CHANGED: Final = [  # what a change is held against
+    tables.run.c[name]
+    for name in ("id", "uid", "name", "project", "run_group", "status", "tags", "memo", "archived_at", "deleted_at")
+]
 
 
 def change_runs(connection: Connection, change: RunsChange, *, now: float) -> list[RunSummary]:
     """See Store.change_runs."""
     run = tables.run
-    ids = list(dict.fromkeys(map(text, change.run_ids)))
+    ids = list(dict.fromkeys(map(as_kept, change.run_ids)))
     # in one order, so that two who change the same runs do not wait for one another
-    rows = connection.execute(sa.select(run).where(run.c.uid.in_(ids)).order_by(run.c.id).with_for_update()).all()
+    kept = sa.select(*_CHANGED).where(run.c.uid.in_(ids)).order_by(run.c.id)
+    rows = connection.execute(kept.with_for_update()).all()
     missing = set(ids) - {row.uid for row in rows if not _is_over(row, now=now)}
     if missing:
         raise RunNotFound(min(missing))
-    for row in rows:
-        tags = _tags(row, change)
-        values = _values(row, change, tags, now=now)
-        if values:
-            connection.execute(sa.update(run).where(run.c.id == row.id).values(values))
-        if "tags" in values:
-            forget_words(connection, row.id, tables.run_tag)
-            keep_tags(connection, row.id, tags)
+    told = {row.id: _tags(row, change) for row in rows}
+    values = [{"of": row.id, **_values(row, change, told[row.id], now=now)} for row in rows]
+    if values and len(values[0]) > 1:
+        of_run = sa.update(run).where(run.c.id == sa.bindparam("of"))
+        connection.execute(of_run.values({name: sa.bindparam(name) for name in values[0] if name != "of"}), values)
+    if change.tag or change.untag:
+        for number, tags in told.items():
+            forget_words(connection, number, tables.run_tag)
+            keep_tags(connection, number, tags)
     return _told(connection, ids)
 
 
@@ -49,7 +56,7 @@ def _tags(row: RunRow, change: RunsChange) -> list[str]:
     gone = {tag.lower() for tag in change.untag}
     tags = [tag for tag in msgspec.msgpack.decode(row.tags) if tag.lower() not in gone]
     known = {tag.lower() for tag in tags}
-    for tag in map(text, change.tag):
+    for tag in map(as_kept, change.tag):
         if tag.lower() not in known:
             known.add(tag.lower())
             tags.append(tag)
@@ -59,7 +66,7 @@ def _tags(row: RunRow, change: RunsChange) -> list[str]:
 
 
 def _values(row: RunRow, change: RunsChange, tags: list[str], *, now: float) -> dict[str, Any]:  # Any: of columns
-    memo = row.memo if change.memo is None else text(change.memo)
+    memo = row.memo if change.memo is None else as_kept(change.memo)
     values: dict[str, Any] = {}  # Any: as above
     if change.tag or change.untag:
         values["tags"] = msgspec.msgpack.encode(tags)
@@ -75,7 +82,7 @@ def _values(row: RunRow, change: RunsChange, tags: list[str], *, now: float) -> 
 
 
 def _told(connection: Connection, ids: Sequence[str]) -> list[RunSummary]:
-    rows = connection.execute(sa.select(tables.run).where(tables.run.c.uid.in_(ids))).all()
+    rows = connection.execute(sa.select(*NARROW).where(tables.run.c.uid.in_(ids))).all()
     places = {uid: place for place, uid in enumerate(ids)}
     return summaries(connection, sorted(rows, key=lambda row: places[row.uid]))
 

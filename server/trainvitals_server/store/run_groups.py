@@ -15,9 +15,10 @@ from sqlalchemy.engine import Connection
 from trainvitals.wire.table import Column, Columns, Group, Groups
 from trainvitals_server.store import tables
 from trainvitals_server.store.interface import RunQuery
-from trainvitals_server.store.run_rows import SETTING_PREFIX, conditions, text
+from trainvitals_server.store.run_rows import SETTING_PREFIX, conditions
 from trainvitals_server.store.run_words import finite
 from trainvitals_server.store.search_syntax import FIELDS, in_quotes, quoted
+from trainvitals_server.store.tables import as_kept
 
 MOST_COLUMNS: Final = 1000
 MOST_GROUPS: Final = 500
@@ -53,10 +54,10 @@ def groups(connection: Connection, query: RunQuery, *, by: str, metric: str) -> 
     """See Store.groups."""
     run, setting, last = tables.run, tables.run_setting, tables.metric_last
     key: sa.ColumnElement[Any] = {"project": run.c.project, "status": run.c.status}.get(by, run.c.run_group)
-    is_it = last.c.metric == (run.c.loss_metric if metric == "loss" else text(metric))
+    is_it = last.c.metric == (run.c.loss_metric if metric == "loss" else as_kept(metric))
     joined = sa.outerjoin(run, last, sa.and_(last.c.run_id == run.c.id, is_it))
     if by.startswith(SETTING_PREFIX):
-        is_that = setting.c.name == text(by.removeprefix(SETTING_PREFIX))
+        is_that = setting.c.name == as_kept(by.removeprefix(SETTING_PREFIX))
         joined, key = sa.outerjoin(joined, setting, sa.and_(setting.c.run_id == run.c.id, is_that)), setting.c.text
     wanted = sa.select(key.label("value"), run.c.uid, run.c.status, last.c.value.label("last")).select_from(joined)
     members: dict[str | None, _Members] = defaultdict(_Members)

@@ -14,10 +14,13 @@ from trainvitals.wire.answers import MetricLast, RunPage, RunSummary
 from trainvitals.wire.definitions import Definitions
 from trainvitals_server.store import run_search, sparkline, tables
 from trainvitals_server.store.interface import RunQuery
+from trainvitals_server.store.tables import as_kept
 
 HEALTHY: Final = 80  # docs/diagnosis.md
 METRIC_PREFIX: Final = "metric:"
 SETTING_PREFIX: Final = "setting:"
+_WIDE: Final = {"config", "notes", "environment", "model", "preflight", "capture", "muted"}
+NARROW: Final = [column for column in tables.run.c if column.name not in _WIDE]  # all that a row tells
 RunRow = sa.Row[Any]  # Any: rows of the run table
 
 
@@ -36,21 +39,16 @@ def conditions(query: RunQuery) -> list[sa.ColumnElement[bool]]:
     if not query.has_deleted:
         found.append(run.c.deleted_at.is_(None))
     if query.project is not None:
-        found.append(run.c.project == text(query.project))
+        found.append(run.c.project == as_kept(query.project))
     if query.status is not None:
-        found.append(run.c.status == text(query.status))
+        found.append(run.c.status == as_kept(query.status))
     if query.run_ids is not None:
-        found.append(run.c.uid.in_(sorted(map(text, query.run_ids))))
+        found.append(run.c.uid.in_(sorted(map(as_kept, query.run_ids))))
     if query.created_before is not None:
         found.append(run.c.created_at < query.created_before)
     if query.is_healthy:
         found.append(_is_healthy())
     return [*found, *run_search.conditions(query.text, hides_archived=query.hides_archived, now=query.now)]
-
-
-def text(value: str) -> str:
-    """As a database keeps it."""
-    return value.replace("\0", "�")  # PostgreSQL's text holds no NUL
 
 
 def _is_healthy() -> sa.ColumnElement[bool]:
@@ -75,10 +73,10 @@ def _sorted_by(name: str) -> tuple[sa.Select[Any], list[sa.ColumnElement[Any]]]:
     run, last, setting, finding = tables.run, tables.metric_last, tables.run_setting, tables.finding
     chosen = sa.select(run.c.id)
     if name == "loss" or name.startswith(METRIC_PREFIX):
-        is_it = last.c.metric == (run.c.loss_metric if name == "loss" else text(name.removeprefix(METRIC_PREFIX)))
+        is_it = last.c.metric == (run.c.loss_metric if name == "loss" else as_kept(name.removeprefix(METRIC_PREFIX)))
         return chosen.outerjoin(last, sa.and_(last.c.run_id == run.c.id, is_it)), [last.c.value]
     if name.startswith(SETTING_PREFIX):
-        is_it = setting.c.name == text(name.removeprefix(SETTING_PREFIX))
+        is_it = setting.c.name == as_kept(name.removeprefix(SETTING_PREFIX))
         joined = chosen.outerjoin(setting, sa.and_(setting.c.run_id == run.c.id, is_it))
         return joined, [setting.c.number, setting.c.word]
     if name == "findings":
@@ -96,9 +94,7 @@ def _sorted_by(name: str) -> tuple[sa.Select[Any], list[sa.ColumnElement[Any]]]:
 
 
 def _rows(connection: Connection, numbers: list[int]) -> Sequence[RunRow]:
-    wide = {"config", "notes", "environment", "model", "preflight", "capture", "muted"}
-    columns = [column for column in tables.run.c if column.name not in wide]
-    return connection.execute(sa.select(*columns).where(tables.run.c.id.in_(numbers))).all()
+    return connection.execute(sa.select(*NARROW).where(tables.run.c.id.in_(numbers))).all()
 
 
 def summaries(connection: Connection, rows: Sequence[RunRow], *, settings: Sequence[str] = ()) -> list[RunSummary]:
@@ -155,7 +151,7 @@ def _settings(connection: Connection, numbers: list[int], names: Sequence[str]) 
     setting = tables.run_setting
     found: dict[int, dict[str, str]] = defaultdict(dict)
     if names:
-        wanted = (setting.c.run_id.in_(numbers), setting.c.name.in_([text(name) for name in names]))
+        wanted = (setting.c.run_id.in_(numbers), setting.c.name.in_([as_kept(name) for name in names]))
         for row in connection.execute(sa.select(setting.c.run_id, setting.c.name, setting.c.text).where(*wanted)):
             found[row.run_id][row.name] = row.text
     return found

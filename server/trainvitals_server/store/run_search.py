@@ -14,6 +14,7 @@ import sqlalchemy as sa
 from trainvitals_server.store import tables
 from trainvitals_server.store.run_words import MOST_CHARACTERS, leaf
 from trainvitals_server.store.search_syntax import Term, Value, parse_search
+from trainvitals_server.store.tables import as_kept
 
 Condition = sa.ColumnElement[bool]
 COMPARES: Final[dict[str, Callable[[Any, Any], Any]]] = {  # Any: columns and numbers
@@ -44,7 +45,7 @@ def _negated(condition: Condition, *, is_negated: bool) -> Condition:
 
 def _condition(term: Term, *, now: float) -> Condition:
     if not term.name:
-        return tables.run.c.search.contains(_text(term.values[0].text.lower()), autoescape=True)
+        return tables.run.c.search.contains(as_kept(term.values[0].text.lower()), autoescape=True)
     if term.is_field:
         return _of_field(term, now=now)
     return _of_setting_or_metric(term)
@@ -122,7 +123,7 @@ def _metric(name: str) -> sa.Select[Any]:  # Any: of run numbers
 
 def _alike(name: str) -> list[str]:
     """Names that mean the same: what is asked for by val_loss may have been logged as val/loss."""
-    parts = re.split(f"([{re.escape(_SEPARATORS)}])", _text(name)[:MOST_CHARACTERS])
+    parts = re.split(f"([{re.escape(_SEPARATORS)}])", as_kept(name)[:MOST_CHARACTERS])
     if not 1 < len(parts) <= 2 * MOST_SEPARATORS + 1:
         return ["".join(parts)]
     words = parts[::2]
@@ -151,19 +152,13 @@ def _equal(value: Value, number: sa.ColumnElement[Any], word: sa.ColumnElement[s
 
 def _any_of(column: sa.ColumnElement[str], values: Sequence[Value], *, is_lower: bool = True) -> Condition:
     """Equal to one of the values, whatever the case, where * stands for anything. ``is_lower``: the column is."""
-    folded = column if is_lower else sa.func.lower(column)
+    folded = column if is_lower else sa.func.folded(column)
     found: list[Condition] = []
     for value in values:
-        text = _text(value.text)[:MOST_CHARACTERS]
+        text = as_kept(value.text)[:MOST_CHARACTERS]
         if value.is_literal or "*" not in text:
             found.append(folded == text.lower())
-            if not is_lower:
-                found.append(column == text)  # SQLite folds ASCII only
             continue
         pattern = re.sub(r"([%_\\])", r"\\\1", text.lower()).replace("*", "%")
         found.append(folded.like(pattern, escape="\\"))
     return sa.or_(*found)
-
-
-def _text(value: str) -> str:
-    return value.replace("\0", "�")  # PostgreSQL's text holds no NUL

@@ -11,6 +11,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from trainvitals_server.store import tables
+from trainvitals_server.store.tables import as_kept
 
 MOST_SETTINGS: Final = 1000  # of a run
 MOST_CHARACTERS: Final = 300  # of a name, and of a value
@@ -47,7 +48,7 @@ def keep_settings(connection: Connection, run_number: int, config: Mapping[str, 
 def keep_tags(connection: Connection, run_number: int, tags: Sequence[str]) -> None:
     """Keep the tags of a run that has none kept."""
     table = tables.run_tag
-    words = sorted({_text(tag).lower() for tag in tags})
+    words = sorted({as_kept(tag).lower() for tag in tags})
     if words:
         connection.execute(sa.insert(table), [{"run_id": run_number, "word": word} for word in words])
 
@@ -77,12 +78,8 @@ def finite(text: str) -> float | None:
 
 def searchable(*, name: str, project: str, group: str | None, tags: Sequence[str], memo: str) -> str:
     """What free words are looked for in."""
-    return _text("\n".join((name, project, group or "", *tags, memo)).lower())
+    return as_kept("\n".join((name, project, group or "", *tags, memo)).lower())
 
 
 def _short(text: str) -> str:
-    return _text(text[:MOST_CHARACTERS])
-
-
-def _text(value: str) -> str:
-    return value.replace("\0", "�")  # PostgreSQL's text holds no NUL
+    return as_kept(text[:MOST_CHARACTERS])

@@ -20,6 +20,7 @@ from trainvitals_server.store.interface import RunNotFound
 from trainvitals_server.store.reading import layers_of
 from trainvitals_server.store.run_rows import summaries
 from trainvitals_server.store.run_words import forget_words, keep_settings, keep_tags, searchable
+from trainvitals_server.store.tables import as_kept
 
 ROWS_PER_SLICE: Final = 500
 _pack = msgspec.msgpack.encode
@@ -28,7 +29,7 @@ _pack = msgspec.msgpack.encode
 def run_number(connection: Connection, run_id: str) -> int:
     """The number by which tables know the run. Raises RunNotFound."""
     number: int | None = connection.execute(
-        sa.select(tables.run.c.id).where(tables.run.c.uid == _text(run_id))
+        sa.select(tables.run.c.id).where(tables.run.c.uid == as_kept(run_id))
     ).scalar()
     if number is None:
         raise RunNotFound(run_id)
@@ -39,9 +40,9 @@ def start_run(connection: Connection, run_id: str, start: RunStart, *, now: floa
     """See Store.start_run."""
     run = tables.run
     told = {
-        "project": _text(start.project),
-        "name": _text(start.name),
-        "run_group": None if start.group is None else _text(start.group),
+        "project": as_kept(start.project),
+        "name": as_kept(start.name),
+        "run_group": None if start.group is None else as_kept(start.group),
         "search": searchable(name=start.name, project=start.project, group=start.group, tags=start.tags, memo=""),
         "created_at": start.started_at,
         "planned_steps": _step(start.planned_steps),
@@ -79,17 +80,13 @@ def _keep_words(connection: Connection, number: int, start: RunStart) -> None:
     keep_tags(connection, number, start.tags)
 
 
-def _text(value: str) -> str:
-    return value.replace("\0", "�")  # PostgreSQL's text holds no NUL
-
-
 def _step(value: int | None) -> int | None:
     return None if value is None else min(max(value, 0), MAX_STEP)
 
 
 def change_run(connection: Connection, run_id: str, **values: object) -> None:
     """Set columns of the run's row. Raises RunNotFound."""
-    statement = sa.update(tables.run).where(tables.run.c.uid == _text(run_id)).values(**values)
+    statement = sa.update(tables.run).where(tables.run.c.uid == as_kept(run_id)).values(**values)
     if connection.execute(statement).rowcount == 0:
         raise RunNotFound(run_id)
 
@@ -98,16 +95,16 @@ def end_run(connection: Connection, run_id: str, end: RunEnd) -> bool:
     """See Store.end_run."""
     run, step = tables.run, _step(end.last_step)
     columns = (run.c.failed_rank, run.c.ended_at)
-    known = connection.execute(sa.select(*columns).where(run.c.uid == _text(run_id)).with_for_update()).first()
+    known = connection.execute(sa.select(*columns).where(run.c.uid == as_kept(run_id)).with_for_update()).first()
     if known is None:
         raise RunNotFound(run_id)
     if step is not None:
         further = sa.or_(run.c.last_step.is_(None), run.c.last_step < step)
         connection.execute(sa.update(run).where(run.c.uid == run_id, further).values(last_step=step))
     if not _counts(end, known.failed_rank, known.ended_at):
-        over = sa.update(run).where(run.c.uid == _text(run_id), run.c.status != "running")
+        over = sa.update(run).where(run.c.uid == as_kept(run_id), run.c.status != "running")
         return connection.execute(over.values(judged=0)).rowcount > 0  # with what this rank shipped since
-    error = None if end.error is None else _text(end.error)
+    error = None if end.error is None else as_kept(end.error)
     if end.rank > 0:
         error = f"rank {end.rank}: {error or 'failed'}"
     failed = end.rank if end.status == "failed" else None
@@ -167,7 +164,7 @@ def delete_run(database: Database, run_id: str) -> None:
 
 def run_detail(connection: Connection, run_id: str) -> RunDetail:
     """See Store.run."""
-    row = connection.execute(sa.select(tables.run).where(tables.run.c.uid == _text(run_id))).first()
+    row = connection.execute(sa.select(tables.run).where(tables.run.c.uid == as_kept(run_id))).first()
     if row is None:
         raise RunNotFound(run_id)
     catalogue = load_catalogue(connection, row.id)

@@ -9,7 +9,7 @@ from trainvitals.wire.table import View
 from trainvitals_server.store import tables
 from trainvitals_server.store.engine import insert_into
 from trainvitals_server.store.interface import ViewNotFound
-from trainvitals_server.store.run_rows import text
+from trainvitals_server.store.tables import as_kept
 
 
 def load_views(connection: Connection) -> list[View]:
@@ -23,12 +23,12 @@ def save_view(connection: Connection, view: View) -> None:
     """See Store.save_view."""
     statement = insert_into(connection, tables.saved_view)
     kept = {name: statement.excluded[name] for name in ("query", "saved_at")}
-    row = {"name": text(view.name), "query": text(view.query), "saved_at": view.at}
+    row = {"name": as_kept(view.name), "query": as_kept(view.query), "saved_at": view.at}
     connection.execute(statement.on_conflict_do_update(index_elements=["name"], set_=kept), row)
 
 
 def delete_view(connection: Connection, name: str) -> None:
     """See Store.delete_view."""
     table = tables.saved_view
-    if connection.execute(sa.delete(table).where(table.c.name == text(name))).rowcount == 0:
+    if connection.execute(sa.delete(table).where(table.c.name == as_kept(name))).rowcount == 0:
         raise ViewNotFound(name)

@@ -27,6 +27,12 @@ metadata: Final = MetaData(
     }
 )
 
+
+def as_kept(value: str) -> str:
+    """As a database keeps it: PostgreSQL's text holds no NUL."""
+    return value.replace("\0", "�")
+
+
 # SQLite numbers rows by itself only where the key's type is the word INTEGER
 Number: Final = BigInteger().with_variant(Integer(), "sqlite")
 
@@ -84,6 +90,8 @@ run = Table(
     Column("deleted_at", Double),  # when it was put into the bin; NULL: it is not there
     Index(None, "created_at"),
     Index(None, "project", "created_at"),
+    # SQLite reads through a row's blobs to reach what stands behind them: the table of runs is found without its rows
+    Index("ix_run_glance", "deleted_at", "archived_at", "created_at", "loss_metric"),
     sqlite_autoincrement=True,
 )
 
