@@ -40,11 +40,13 @@ class RunsLook:
         """What an address says; what it cannot say is left out."""
         names = [unquote(name) for name in query.get("columns", "").split(",")]
         sort = query.get("sort", NEWEST)
+        by = sort.removeprefix("-")
+        hidden = {name[1:] for name in names if name.startswith("-") and name[1:] in OWN}
         return cls(
             text=query.get("text", ""),
-            added=tuple(dict.fromkeys(name for name in names if is_added(name))),
-            hidden=frozenset(name[1:] for name in names if name.startswith("-") and name[1:] in OWN) - {"name"},
-            sort=sort if is_sorted(sort.removeprefix("-")) else NEWEST,
+            added=tuple(dict.fromkeys(name for name in (*names, by) if is_added(name))),  # what is sorted by is shown
+            hidden=frozenset(hidden - {"name", by}),
+            sort=sort if is_sorted(by) else NEWEST,
         )
 
     @property

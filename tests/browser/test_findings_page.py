@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import httpx2
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Route, expect
 
 from tests.browser.training import Training
 
@@ -94,6 +94,32 @@ def test_a_comment_on_one_finding_is_not_sent_with_another(page: Page, address: 
     page.locator("#lane-acknowledge").click()
     expect(page.locator("#lane-history li").first).to_contain_text("acknowledged by somebody")
     expect(page.locator("#lane-history")).not_to_contain_text("of one")
+
+
+def test_nothing_is_done_about_one_finding_while_another_is_on_its_way(page: Page, address: str) -> None:
+    training = Training(address, "slow")
+    training.train(300)
+    training.train(3, loss=lambda step: 500.0)
+    training.train(60)
+    training.train(5, loss=lambda step: float("nan"))
+    page.goto(f"{address}/runs/slow/findings")
+    buttons, held = page.locator("#lane-buttons"), list[Route]()
+    one, other = (page.locator(".tv-lane", has_text=name) for name in (NAN, "spike"))
+    one.click()
+    expect(page.locator("#finding-whole h2")).to_have_text(NAN)
+    expect(buttons).not_to_have_attribute("inert", "")
+
+    page.route("**/_dash-update-component", lambda route: held.append(route))
+    other.click()
+    expect(buttons).to_have_attribute("inert", "")
+    page.unroute("**/_dash-update-component")
+    for route in held:
+        route.continue_()
+    expect(page.locator("#finding-whole h2")).to_have_text("Loss spike")
+    expect(buttons).not_to_have_attribute("inert", "")
+    page.locator("#lane-acknowledge").click()
+    expect(other.locator(".tv-mark-acknowledged")).to_have_count(1)
+    expect(one.locator(".tv-mark-acknowledged")).to_have_count(0)
 
 
 def test_a_phone_shows_lanes_without_scrolling_sideways(page: Page, address: str) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 import httpx2
 import pytest
 from fastapi import FastAPI
-from playwright.sync_api import Locator, Page, expect
+from playwright.sync_api import Locator, Page, Route, expect
 
 from tests.browser.training import HEADERS, Training
 from trainvitals.wire import coding
@@ -66,6 +66,44 @@ def test_tags_and_notes_are_edited_in_place_and_searched_for(page: Page, swept: 
     expect(page.locator(".ag-row")).to_have_count(1)
 
 
+def test_a_tag_with_a_comma_stays_one(page: Page, swept: str) -> None:
+    change = {"run_ids": ["r1"], "tag": ["lr 0,1", 'so "called"']}
+    httpx2.patch(f"{swept}/api/v1/runs", json=change).raise_for_status()
+    page.goto(swept)
+    cell(page, "r1", "tags").click()
+    expect(page.locator(".ag-popup-editor input")).to_have_value('"lr 0,1", "so \\"called\\""')
+    page.keyboard.press("End")
+    page.keyboard.type(", best")
+    page.keyboard.press("Enter")
+    expect(cell(page, "r1", "tags").locator(".tv-tag")).to_have_text(["lr 0,1", 'so "called"', "best"])
+
+
+def test_an_address_that_sorts_by_a_setting_shows_it(page: Page, swept: str) -> None:
+    page.goto(f"{swept}/?sort=setting:optimizer.lr")
+    expect(page.locator(".ag-row[row-index='0']")).to_contain_text("net r3")
+    expect(cell(page, "r3", "setting:optimizer.lr")).to_have_text("0.001")
+
+
+def test_findings_that_do_not_fit_are_counted_and_all_are_said(page: Page, swept: str) -> None:
+    found = {"info": 3, "critical": 1, "warning": 2}
+    page.route("**/api/v1/runs?*", lambda route: with_findings(route, found))
+    page.goto(f"{swept}/?text=net")
+    page.get_by_label("Search", exact=True).fill("net r1")
+    expect(page.get_by_label("1 critical, 2 warning, 3 info")).to_have_text("123")
+
+    found |= {"info": 300, "warning": 120}
+    page.get_by_label("Search", exact=True).fill("net r2")
+    marks = page.get_by_label("1 critical, 120 warning, 300 info")
+    expect(marks).to_have_text("1+420")
+    assert marks.evaluate("at => at.scrollWidth <= at.parentElement.clientWidth")
+
+
+def with_findings(route: Route, found: dict[str, int]) -> None:
+    answer = route.fetch()
+    told = answer.json()
+    route.fulfill(response=answer, json={**told, "runs": [{**row, "open_findings": found} for row in told["runs"]]})
+
+
 def test_a_search_that_is_not_understood_is_told_with_its_place(page: Page, swept: str) -> None:
     other = page.context.new_page()  # the browser itself counts the refusal as an error of the console
     other.goto(swept)
@@ -73,6 +111,9 @@ def test_a_search_that_is_not_understood_is_told_with_its_place(page: Page, swep
     other.get_by_label("Search", exact=True).fill("net statuss:lost")
     expect(other.locator("#runs-said mark")).to_have_text("statuss:lost")
     expect(other.locator("#runs-said")).to_contain_text("did you mean status:?")
+    other.get_by_label("Search", exact=True).fill("🚀🚀 statuss:lost")
+    expect(other.locator("#runs-said code")).to_have_text("🚀🚀 statuss:lost")
+    expect(other.locator("#runs-said mark")).to_have_text("statuss:lost")
     expect(other.locator(".ag-row")).to_have_count(4)
     other.get_by_label("What can be asked for").click()
     other.get_by_label("Search", exact=True).fill("")
@@ -108,8 +149,12 @@ def test_a_group_tells_what_its_runs_reached_and_shows_them_alone(page: Page, sw
     groups.get_by_role("button", name="0.001").click()
     expect(page.locator(".ag-row")).to_have_count(1)
     expect(groups.locator("tbody tr.on")).to_contain_text("0.001")
-    groups.get_by_role("button", name="0.001").click()
+    groups.get_by_role("button", name="0.001").press("Enter")
     expect(page.locator(".ag-row")).to_have_count(4)
+    expect(groups.locator("tbody tr.on")).to_have_count(0)
+    expect(groups.get_by_role("button", name="0.001")).to_be_focused()
+    groups.get_by_role("button", name="No groups").press("Enter")
+    expect(page.locator("#runs-menu-group")).to_be_focused()
 
 
 def test_chosen_runs_are_tagged_archived_and_deleted_and_taken_back(page: Page, swept: str) -> None:
@@ -129,6 +174,17 @@ def test_chosen_runs_are_tagged_archived_and_deleted_and_taken_back(page: Page, 
     page.get_by_role("button", name="Archive").click()
     expect(page.locator("#runs-count")).to_have_text("3 runs")
     page.get_by_label("Search", exact=True).fill("is:archived")
+    expect(row(page, "r0")).to_contain_text("archived")
+
+
+def test_what_was_archived_before_stays_so_when_the_rest_is_taken_back(page: Page, swept: str) -> None:
+    httpx2.patch(f"{swept}/api/v1/runs", json={"run_ids": ["r0"], "archived": True}).raise_for_status()
+    page.goto(f"{swept}/?text=is:all")
+    choose(page, "r0", "r2")
+    page.get_by_role("button", name="Archive").click()
+    expect(row(page, "r2")).to_contain_text("archived")
+    page.get_by_role("button", name="Undo").click()
+    expect(row(page, "r2")).not_to_contain_text("archived")
     expect(row(page, "r0")).to_contain_text("archived")
 
 
@@ -177,6 +233,7 @@ def test_a_view_is_saved_under_a_name_and_leads_back(page: Page, swept: str) -> 
     page.get_by_label("Name of this view").fill("small rates")
     page.get_by_role("button", name="Save").click()
     expect(page.get_by_role("link", name="small rates")).to_be_visible()
+    expect(page.get_by_role("button", name="Save")).to_be_focused()
     page.get_by_role("link", name="All runs", exact=True).last.click()
     expect(page.locator("#runs-count")).to_have_text("4 runs")
 

@@ -6,6 +6,7 @@ import time
 from typing import Any
 
 from dash import dcc, html
+from msgspec import structs
 
 from trainvitals.wire.answers import RunDetail, RunSummary
 from trainvitals.wire.journal import Journal, Written
@@ -43,6 +44,17 @@ def test_who_wrote_it_and_when_stands_beneath_and_what_was_before_is_folded_in()
 
     assert "version 3, by Ada, 5 min ago" in texts(view)
     assert "1 earlier version 2, by Bob, 5 min ago then" in texts(view)
+
+
+def test_the_memo_of_the_table_stands_above_the_notes_and_leads_to_where_it_is_written() -> None:
+    summary = structs.replace(SUMMARY, memo="a twin")
+    pieces = body(RunDetail(summary=summary), Journal(run_id="r"))
+
+    assert "Memo a twin · of the table of runs" in texts(pieces)
+    links = [one.href for one in html.Div(pieces)._traverse() if isinstance(one, dcc.Link)]
+    assert "/?text=id%3Ar%20is%3Aall" in links
+    none = body(RunDetail(summary=SUMMARY), Journal(run_id="r"))
+    assert "A memo of a line or two stands in the table of runs" in texts(none)
 
 
 def test_where_nobody_wrote_it_is_said_what_could_be_written() -> None:

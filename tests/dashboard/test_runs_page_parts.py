@@ -30,6 +30,12 @@ def test_what_rows_cannot_be_sorted_by_leaves_the_newest_first(sort: str) -> Non
     assert RunsLook.of({"sort": sort}).sort == "-created"
 
 
+def test_what_rows_are_sorted_by_is_among_their_columns() -> None:
+    look = RunsLook.of({"columns": "metric:acc,-loss", "sort": "-setting:lr"})
+    assert (look.added, look.sort) == (("metric:acc", "setting:lr"), "-setting:lr")
+    assert "Loss" in titles(RunsLook.of({"columns": "-loss", "sort": "loss"}))
+
+
 def test_the_table_begins_sorted_as_the_address_says() -> None:
     sorted_by = {one["colId"]: one.get("initialSort") for one in runs_grid(RunsLook(sort="loss")).columnDefs}
     assert {name: way for name, way in sorted_by.items() if way} == {"loss": "asc"}

@@ -4,8 +4,9 @@
   const functions = (window.dashAgGridFunctions = window.dashAgGridFunctions || {});
   const h = (...parts) => React.createElement(...parts);
   const icon = name => h('span', {className: 'tv-icon', style: {'--i': `url(/assets/icons/${name}.svg)`, width: 13, height: 13}});
-  const STATUS = {running: ['ok', 'activity-heartbeat'], finished: ['info', 'circle-check'], stopped: ['fg-3', 'player-stop'], failed: ['crit', 'circle-x'], lost: ['warn', 'plug-off']};
+  const STATUS = {running: ['ok', 'activity-heartbeat'], finished: ['info', 'circle-check'], stopped: ['dim', 'player-stop'], failed: ['crit', 'circle-x'], lost: ['warn', 'plug-off']};
   const GRAVITY = {critical: ['crit', 'alert-octagon'], warning: ['warn', 'alert-triangle'], info: ['info', 'info-circle']};
+  const MARK_PX = 17, DIGIT_PX = 8, MARKS_APART_PX = 6, CELL_EDGES_PX = 24; // of the column of findings
   const WORDS = {Infinity: '∞', '-Infinity': '−∞'};
 
   functions.tvNumber = value => {
@@ -23,17 +24,20 @@
   // A row that is still on its way has no data.
   const last = (run, metric) => run.last[metric] ? run.last[metric].value : null;
   const said = read => run => run ? read(run) : undefined;
+  // A tag may have a comma, and is quoted where it is edited among others.
+  const written = tag => /[",\\]|^\s|\s$/.test(tag) ? `"${tag.replace(/["\\]/g, '\\$&')}"` : tag;
+  const read = text => [...text.matchAll(/\s*(?:"((?:[^"\\]|\\.)*)"|([^,]*))\s*(?:,|$)/g)].map(([, quoted, plain]) => (quoted === undefined ? plain : quoted.replace(/\\(.)/g, '$1')).trim());
   functions.tvRow = {
     name: said(run => run.name), status: said(run => run.status), spark: () => '', step: said(run => run.last_step), created: said(run => run.created_at),
     health: said(run => run.health === 100 && (run.little_known || run.status === 'failed' || run.status === 'lost') ? null : run.health),
     loss: said(run => last(run, run.loss)), findings: said(run => Object.values(run.open_findings).reduce((sum, count) => sum + count, 0)),
-    tags: said(run => run.tags.join(', ')), memo: said(run => run.memo),
+    tags: said(run => run.tags.map(written).join(', ')), memo: said(run => run.memo),
     setting: (run, name) => run && (run.settings[name] === undefined ? '–' : run.settings[name]), metric: (run, name) => run && last(run, name),
   };
   functions.tvWhole = value => value === null || value === undefined ? '' : String(value);
   // What is edited in place is told to the server by 31-runs.js.
   functions.tvSetTags = ({data, newValue}) => {
-    const tags = [...new Set((newValue || '').split(',').map(tag => tag.trim()).filter(Boolean))], before = data.tags;
+    const tags = [...new Set(read(newValue || '').filter(Boolean))], before = data.tags;
     const change = {tag: tags.filter(tag => !before.includes(tag)), untag: before.filter(tag => !tags.includes(tag))};
     if (!change.tag.length && !change.untag.length) return false;
     data.tags = tags;
@@ -86,10 +90,15 @@
   };
   cells.TvFindings = props => {
     if (!props.data) return null;
-    const open = Object.entries(props.data.open_findings).filter(([, count]) => count);
+    const found = props.data.open_findings, open = Object.keys(GRAVITY).filter(severity => found[severity]); // the gravest first
     if (!open.length) return h('span', {className: 'tv-dim'}, 'none');
-    return h('span', {className: 'tv-cell'}, open.map(([severity, count]) =>
-      h('span', {key: severity, className: `tv-${GRAVITY[severity][0]}`, title: `${count} ${severity}`}, icon(GRAVITY[severity][1]), count)));
+    const all = open.map(severity => `${found[severity]} ${severity}`).join(', '), room = props.column.getActualWidth() - CELL_EDGES_PX;
+    const wide = open.map(severity => MARK_PX + DIGIT_PX * String(found[severity]).length), sum = many => wide.slice(0, many).reduce((before, one) => before + one + MARKS_APART_PX, -MARKS_APART_PX);
+    let many = open.length;
+    const rest = () => open.slice(many).reduce((before, severity) => before + found[severity], 0), more = () => many < open.length ? MARKS_APART_PX + DIGIT_PX * `+${rest()}`.length : 0;
+    while (many > 1 && sum(many) + more() > room) many -= 1;
+    return h('span', {className: 'tv-cell tv-cell-marks', role: 'img', 'aria-label': all, title: all}, open.slice(0, many).map(severity =>
+      h('span', {key: severity, className: `tv-${GRAVITY[severity][0]}`}, icon(GRAVITY[severity][1]), found[severity])), rest() ? h('small', {}, `+${rest()}`) : null);
   };
   cells.TvSpark = props => {
     if (!props.data) return null;

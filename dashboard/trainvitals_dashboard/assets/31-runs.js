@@ -4,7 +4,7 @@ window.tvRuns = (() => {
   const AT_ONCE = 100, SETTLES_MS = 220, REFRESH_EVERY_MS = 2000, SEARCHED_ANEW_EVERY_MS = 10000, NEWEST = '-created';
   const NARROW = ['name', 'health', 'loss']; // a phone shows what one came for
   const narrow = matchMedia('(max-width: 767px)');
-  let grid = null, begun = null, state = {}, first = null, total = 0, asked = 0, timer = 0;
+  let grid = null, come = null, begun = false, state = {}, first = null, total = 0, asked = 0, timer = 0;
   const announced = new Map(); // run → whether it was archived: what has come and is not among the rows, which were asked for anew
   const at = id => document.getElementById(id);
   const set = (id, props) => window.dash_clientside.set_props(id, props);
@@ -18,7 +18,9 @@ window.tvRuns = (() => {
   function look() {
     const query = new URLSearchParams(location.search);
     const found = Object.fromEntries(PARTS.map(name => [name, query.get(name) || '']));
-    return {...found, sort: found.sort || NEWEST, columns: (query.get('columns') || '').split(',').filter(Boolean).map(name => name.replace(/%2C/gi, ',').replace(/%25/g, '%'))};
+    const columns = (query.get('columns') || '').split(',').filter(Boolean).map(name => name.replace(/%2C/gi, ',').replace(/%25/g, '%'));
+    const sorted = found.sort.replace(/^-/, ''), isAdded = /^(setting|metric):./.test(sorted); // what is sorted by is shown, as runs_look.py has it
+    return {...found, sort: found.sort || NEWEST, columns: [...columns.filter(name => name !== `-${sorted}`), ...(isAdded && !columns.includes(sorted) ? [sorted] : [])]};
   }
   function turn(part, value) {
     state[part] = value;
@@ -61,17 +63,22 @@ window.tvRuns = (() => {
   // ``data``: what the page came with; ``asked``: what the grid asks of the source that Dash gives it when it is ready,
   // which would replace one that is given earlier
   async function begin(data, asked) {
-    if (!data || !asked || data === begun) return;
-    begun = data;
-    state = look();
-    first = data.refused ? null : data;
-    announced.clear();
-    told(data.total);
+    if (!data) return;
+    if (data !== come) {
+      come = data;
+      begun = false;
+      state = look();
+      first = data.refused ? null : data;
+      announced.clear();
+      told(data.total);
+    }
+    if (!asked || begun) return;
+    begun = true;
     grid = await dash_ag_grid.getApiAsync('runs-grid');
     const sorted = state.sort.replace(/^-/, ''), way = state.sort.startsWith('-') ? 'desc' : 'asc';
     if (!grid.getColumnState().some(column => column.colId === sorted && column.sort === way)) grid.applyColumnState({state: [{colId: sorted, sort: way}], defaultState: {sort: null}});
     grid.setGridOption('datasource', source());
-    for (const [event, take] of [['selectionChanged', chosen], ['newColumnsLoaded', fit]]) { grid.removeEventListener(event, take); grid.addEventListener(event, take); }
+    for (const [event, take] of [['selectionChanged', chosen], ['newColumnsLoaded', fit], ['columnResized', marks]]) { grid.removeEventListener(event, take); grid.addEventListener(event, take); }
     fit();
     chosen();
     if (data.refused) ask();
@@ -83,6 +90,7 @@ window.tvRuns = (() => {
     const wide = grid.getColumns().map(column => column.getColId()).filter(name => !NARROW.includes(name) && !name.startsWith('ag-Grid'));
     grid.setColumnsVisible(wide, !narrow.matches);
   }
+  const marks = ({finished}) => { if (finished && isThere()) grid.refreshCells({columns: ['findings'], force: true}); }; // as many as fit
   narrow.addEventListener('change', fit);
 
   // ---- searching
@@ -106,9 +114,10 @@ window.tvRuns = (() => {
     document.dispatchEvent(new CustomEvent('tv-runs-searched'));
   }
   function say(problem, text) { // what of the search is not understood, and where
-    const place = problem && problem.place, box = at('runs-said');
+    const place = problem && problem.place, box = at('runs-said'), letters = [...text || '']; // the server counts characters, and no halves of an emoji
     if (!box) return;
-    const parts = place ? [text.slice(0, place[0]), Object.assign(document.createElement('mark'), {textContent: text.slice(...place)}), text.slice(place[1])] : [];
+    const part = (from, to) => letters.slice(from, to).join('');
+    const parts = place ? [part(0, place[0]), Object.assign(document.createElement('mark'), {textContent: part(...place)}), part(place[1])] : [];
     const code = document.createElement('code'), words = document.createElement('span');
     code.append(...parts);
     words.textContent = problem ? problem.detail[0].toUpperCase() + problem.detail.slice(1) : '';
@@ -178,6 +187,7 @@ window.tvRuns = (() => {
   };
   return {
     take, refresh, change, write, turn, showColumns, runOf, state: () => state, total: () => total,
+    focusRows: () => { if (isThere()) grid.setFocusedCell(grid.getFirstDisplayedRowIndex(), 'name'); },
     chooseNone: () => { if (isThere()) grid.deselectAll(); },
   };
 })();

@@ -16,6 +16,16 @@
     made.append(...children.flat().filter(child => child !== null && child !== undefined && child !== false));
     return made;
   }
+  // What is drawn anew leaves the focus on the control that had it, else on another than none.
+  const keyOf = control => control.dataset.key || control.getAttribute('aria-label') || control.textContent;
+  function draw(place, parts, otherwise = () => null) {
+    const had = place.contains(document.activeElement) && document.activeElement !== place ? keyOf(document.activeElement) : null;
+    place.replaceChildren(...parts);
+    if (had === null) return;
+    const again = [...place.querySelectorAll('a, button, input, select, summary')].find(control => keyOf(control) === had) || otherwise();
+    if (again) again.focus({preventScroll: true});
+  }
+  const asking = panel => { if (!panel.children.length) panel.replaceChildren(el('p', {className: 'tv-sub'}, 'Asking…')); };
   const icon = (name, size = 15) => el('span', {className: 'tv-icon', style: `--i:url(/assets/icons/${name}.svg);width:${size}px;height:${size}px`, 'aria-hidden': 'true'});
   const asked = async path => { const answer = await fetch(path).catch(() => null); return answer && answer.ok ? answer.json() : null; };
   const columnsThere = () => asked(`/api/v1/columns?${new URLSearchParams({text: window.tvRuns.state().text})}`).then(found => found || {settings: [], metrics: [], tags: []});
@@ -60,7 +70,7 @@
 
   // ---- columns
   async function fillColumns(panel) {
-    panel.replaceChildren(el('p', {className: 'tv-sub'}, 'Asking…'));
+    asking(panel);
     const there = await columnsThere();
     const line = (token, name, runs, isOwn) => {
       const chosen = window.tvRuns.state().columns, mark = isOwn ? `-${token}` : token;
@@ -82,9 +92,9 @@
   const nameOf = by => (KINDS.find(([kind]) => kind === by) || ['', by.replace(/^setting:/, '')])[1];
   let shown = []; // terms of the groups that are drawn
   async function fillGroup(panel) {
-    panel.replaceChildren(el('p', {className: 'tv-sub'}, 'Asking…'));
+    asking(panel);
     const there = await columnsThere(), now = window.tvRuns.state().group;
-    const line = (by, name, runs) => [name, el('button', {className: `tv-menu-b${by === now ? ' on' : ''}`, 'aria-pressed': String(by === now), onclick: () => { close(); groupBy(by); }}, el('span', {}, name), runs ? el('small', {}, runs.toLocaleString('en')) : null)];
+    const line = (by, name, runs) => [name, el('button', {className: `tv-menu-b${by === now ? ' on' : ''}`, 'aria-pressed': String(by === now), onclick: () => { close(); groupBy(by); at('runs-menu-group').focus(); }}, el('span', {}, name), runs ? el('small', {}, runs.toLocaleString('en')) : null)];
     const first = [...(now ? [line('', 'No groups')] : []), ...KINDS.map(([by, name]) => line(by, name))];
     const [box, list] = filtered('Group by', [['', first], ['Settings', there.settings.map(({name, runs}) => line(`setting:${name}`, name, runs))]]);
     panel.replaceChildren(box, list);
@@ -102,12 +112,12 @@
     if (!place) return;
     const {group, of, text} = window.tvRuns.state(), mine = ++drawing, button = document.querySelector('#runs-menu-group > span:last-child');
     if (button) { button.textContent = group ? `By ${nameOf(group)}` : 'Group'; button.parentElement.classList.toggle('on', !!group); }
-    if (!group) return place.replaceChildren();
+    if (!group) return draw(place, [], () => at('runs-menu-group'));
     const metric = of || 'loss';
     const found = await asked(`/api/v1/groups?${new URLSearchParams({by: group, metric, text: without(text, shown)})}`);
     if (mine !== drawing || !found || !place.isConnected) return;
     shown = found.groups.map(one => one.term);
-    place.replaceChildren(groupsCard(found, group, metric, text));
+    draw(place, [groupsCard(found, group, metric, text)], () => place.querySelector('select'));
   }
   function groupsCard(found, by, metric, text) {
     const lows = found.groups.flatMap(one => one.valued ? [one.low, one.high] : []), low = Math.min(...lows), span = Math.max(...lows) - low || 1;
@@ -116,11 +126,11 @@
       const isOn = ` ${text} `.includes(` ${one.term} `), name = one.value === null ? '(none)' : one.value === '' ? '(empty)' : one.value;
       const pick = () => window.tvRuns.write(isOn ? without(text, [one.term]) : `${without(text, shown)} ${one.term}`.trim());
       const bar = one.valued ? el('span', {className: 'tv-gr-bar', title: `${number(one.low)} to ${number(one.high)}`}, el('i', {style: `left:${part(one.low)};width:calc(${part(one.high)} - ${part(one.low)})`}), el('b', {style: `left:${part(one.median)}`})) : '';
-      const link = (id, value) => id === null ? '–' : el('a', {href: `/runs/${encodeURIComponent(id)}`, 'data-go': '', title: 'The run that reached it'}, number(value));
+      const link = (id, value, of) => id === null ? '–' : el('a', {'data-key': `${of} ${one.term}`, href: `/runs/${encodeURIComponent(id)}`, 'data-go': '', title: 'The run that reached it'}, number(value));
       return el('tr', {className: isOn ? 'on' : ''},
-        el('th', {scope: 'row'}, el('button', {'aria-pressed': String(isOn), title: isOn ? 'Show all runs again' : `Show only these: ${one.term}`, onclick: pick}, name)),
+        el('th', {scope: 'row'}, el('button', {'data-key': one.term, 'aria-pressed': String(isOn), title: isOn ? 'Show all runs again' : `Show only these: ${one.term}`, onclick: pick}, name)),
         el('td', {}, one.runs.toLocaleString('en'), one.running ? el('small', {className: 'tv-ok'}, ` ${one.running} running`) : ''),
-        el('td', {}, link(one.lowest, one.low)), el('td', {}, one.valued ? number(one.median) : '–'), el('td', {}, link(one.highest, one.high)), el('td', {className: 'tv-gr-range'}, bar));
+        el('td', {}, link(one.lowest, one.low, 'lowest')), el('td', {}, one.valued ? number(one.median) : '–'), el('td', {}, link(one.highest, one.high, 'highest')), el('td', {className: 'tv-gr-range'}, bar));
     });
     const of = el('select', {className: 'tv-gr-of', 'aria-label': 'Metric of the groups', onchange: event => { window.tvRuns.turn('of', event.target.value === 'loss' ? '' : event.target.value); drawGroups(); }}, el('option', {value: metric, selected: true}, metric));
     of.addEventListener('pointerdown', () => fillMetrics(of, metric), {once: true});
@@ -140,16 +150,22 @@
 
   // ---- views
   async function fillViews(panel) {
-    panel.replaceChildren(el('p', {className: 'tv-sub'}, 'Asking…'));
+    asking(panel);
     const found = await asked('/api/v1/views'), views = found ? found.views : [], here = location.search.slice(1);
+    const told = async (answer, not) => { // whether it is done; what the server says where it is not
+      if (answer && answer.ok) return true;
+      const problem = answer && await answer.json().catch(() => null);
+      window.tvToast(problem && problem.detail ? `${not}: ${problem.detail}` : `${not}: the server does not answer.`);
+      return false;
+    };
     const save = async (name, query) => {
-      await fetch('/api/v1/views', {method: 'PUT', headers: {'Content-Type': 'application/json'}, body: JSON.stringify({name, query})}).catch(() => null);
-      if (panel.isConnected) fillViews(panel);
+      const answer = await fetch('/api/v1/views', {method: 'PUT', headers: {'Content-Type': 'application/json'}, body: JSON.stringify({name, query})}).catch(() => null);
+      if (await told(answer, 'Not saved') && panel.isConnected) fillViews(panel);
     };
     const forget = async view => {
-      await fetch(`/api/v1/views/${encodeURIComponent(view.name)}`, {method: 'DELETE'}).catch(() => null);
-      window.tvToast(`View “${view.name}” deleted.`, () => save(view.name, view.query));
-      fillViews(panel);
+      const answer = await fetch(`/api/v1/views/${encodeURIComponent(view.name)}`, {method: 'DELETE'}).catch(() => null);
+      if (await told(answer, 'Not deleted')) window.tvToast(`View “${view.name}” deleted.`, () => save(view.name, view.query));
+      if (panel.isConnected) fillViews(panel);
     };
     const lines = views.map(view => el('div', {className: `tv-menu-v${view.query === here ? ' on' : ''}`},
       el('a', {href: `/?${view.query}`, 'data-go': '', onclick: () => close()}, view.name),
@@ -157,7 +173,7 @@
     const name = el('input', {className: 'tv-menu-i', placeholder: 'Name of this view', 'aria-label': 'Name of this view', maxLength: 512, required: true});
     const form = el('form', {className: 'tv-menu-f', onsubmit: event => { event.preventDefault(); if (name.value.trim()) save(name.value.trim(), location.search.slice(1)); }}, name, el('button', {className: 'tv-button'}, 'Save'));
     const none = el('p', {className: 'tv-sub'}, 'Search, choose columns, sort or group; then save it here under a name. All who use this server see it.');
-    panel.replaceChildren(...(lines.length ? [el('a', {className: 'tv-menu-b', href: '/', 'data-go': '', onclick: () => close()}, 'All runs'), ...lines] : [none]), form);
+    draw(panel, [...(lines.length ? [el('a', {className: 'tv-menu-b', href: '/', 'data-go': '', onclick: () => close()}, 'All runs'), ...lines] : [none]), form], () => name);
   }
   const FILL = {columns: fillColumns, group: fillGroup, views: fillViews};
 
@@ -168,28 +184,28 @@
     const bar = at('runs-chosen');
     if (!bar) return;
     bar.classList.toggle('on', ids.length > 0);
-    if (!ids.length) return bar.replaceChildren();
+    if (!ids.length) return bar.contains(document.activeElement) ? (bar.replaceChildren(), window.tvRuns.focusRows()) : bar.replaceChildren();
     const compared = ids.slice(0, MOST_COMPARED), runs = ids.map(window.tvRuns.runOf).filter(Boolean);
     const link = el('a', {id: 'compare-link', className: 'tv-button', 'data-go': '', href: `/compare?runs=${compared.map(encodeURIComponent).join(',')}`}, `Compare ${count(compared.length)}`);
     const act = (name, word, work) => el('button', {className: 'tv-chosen-b', onclick: work}, icon(name), el('span', {}, word));
     const isArchived = runs.length > 0 && runs.every(run => run.archived);
     const tags = el('details', {className: 'tv-menu tv-menu-up'}, el('summary', {className: 'tv-chosen-b'}, icon('tag'), el('span', {}, 'Tag')), el('div', {className: 'tv-menu-p'}));
     tags.addEventListener('toggle', () => tags.open && fillTags(tags.querySelector('.tv-menu-p'), runs));
-    bar.replaceChildren(el('b', {className: 'tv-num'}, `${ids.length.toLocaleString('en')} selected`), link, tags,
+    draw(bar, [el('b', {className: 'tv-num'}, `${ids.length.toLocaleString('en')} selected`), link, tags,
       act('archive', isArchived ? 'Unarchive' : 'Archive', () => put({archived: !isArchived}, {archived: isArchived}, isArchived ? 'taken out of the archive' : 'archived')),
       act('trash', 'Delete', () => put({deleted: true}, {deleted: false}, 'deleted')),
-      el('button', {className: 'tv-x', title: 'Select none', 'aria-label': 'Select none', onclick: () => window.tvRuns.chooseNone()}, icon('x')));
+      el('button', {className: 'tv-x', title: 'Select none', 'aria-label': 'Select none', onclick: () => window.tvRuns.chooseNone()}, icon('x'))], () => tags.querySelector('summary'));
   }
-  async function put(what, back, word) {
-    const these = ids;
+  async function put(what, back, word) { // of a mixed choice only those are taken back that were not so before
+    const these = ids, [[name, value]] = Object.entries(what), were = these.filter(id => (window.tvRuns.runOf(id) || {})[name] !== value);
     window.tvRuns.chooseNone();
-    if (await window.tvRuns.change(these, what)) window.tvToast(`${count(these.length)} ${word}.`, () => window.tvRuns.change(these, back));
+    if (await window.tvRuns.change(these, what)) window.tvToast(`${count(these.length)} ${word}.`, () => were.length && window.tvRuns.change(were, back));
   }
   async function fillTags(panel, runs) {
     const there = await columnsThere(), now = [...new Set(runs.flatMap(run => run.tags))].sort();
     const known = el('datalist', {id: 'runs-tags'}, there.tags.map(({name}) => el('option', {value: name})));
     const name = el('input', {className: 'tv-menu-i', placeholder: 'Add a tag', 'aria-label': 'Add a tag', list: 'runs-tags', maxLength: 512});
-    const act = async what => { close(); await window.tvRuns.change(ids, what); drawChosen(); };
+    const act = async what => { close(); at('runs-chosen').querySelector('summary')?.focus(); await window.tvRuns.change(ids, what); drawChosen(); };
     const form = el('form', {className: 'tv-menu-f', onsubmit: event => { event.preventDefault(); if (name.value.trim()) act({tag: [name.value.trim()]}); }}, name, el('button', {className: 'tv-button'}, 'Add'));
     const gone = now.map(tag => el('button', {className: 'tv-tag', title: `Take ${tag} away`, onclick: () => act({untag: [tag]})}, tag, icon('x', 11)));
     panel.replaceChildren(form, known, ...(gone.length ? [el('h3', {className: 'tv-h3'}, 'Take away'), el('div', {className: 'tv-cell-tags'}, gone)] : []));
@@ -202,7 +218,7 @@
     const place = at('runs-toast');
     if (!place) return;
     clearTimeout(gone);
-    const end = () => place.replaceChildren();
+    const end = () => { const had = place.contains(document.activeElement); place.replaceChildren(); if (had) window.tvRuns.focusRows(); };
     const back = undo && el('button', {className: 'tv-toast-u', onclick: () => { end(); undo(); }}, 'Undo');
     place.replaceChildren(el('div', {}, el('span', {}, words), back, el('button', {className: 'tv-x', 'aria-label': 'Close', onclick: end}, icon('x', 13))));
     const over = () => { // not while somebody is about to take it back

@@ -50,6 +50,8 @@ def register(app: Dash, api: Api) -> None:
     _register_chosen(app, api)
     look = ClientsideFunction("trainvitals", "findingsLook")
     app.clientside_callback(look, Output("findings-chips", "title"), *LOOK, prevent_initial_call=True)
+    come = ClientsideFunction("trainvitals", "findingsShown")
+    app.clientside_callback(come, Output("lane-of", "title"), Input("findings-shown", "data"))
 
 
 def _register_timeline(app: Dash, api: Api) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from typing import Any, Final
+from urllib.parse import quote
 
 import dash_mantine_components as dmc
 from dash import dcc, html
@@ -29,7 +30,11 @@ def body(detail: RunDetail, journal: Journal) -> list[Piece]:
     edit = html.Button("Edit", id="notes-edit", className="tv-button tv-off", title="Write in Markdown")
     left = card(
         "Notes",
-        [html.Div(read_view(journal), id="notes-read"), html.Div(_editor(), id="notes-write", hidden=True)],
+        [
+            _memo(detail),
+            html.Div(read_view(journal), id="notes-read"),
+            html.Div(_editor(), id="notes-write", hidden=True),
+        ],
         right=edit,
         name="tv-notes",
     )
@@ -39,6 +44,15 @@ def body(detail: RunDetail, journal: Journal) -> list[Piece]:
         *(dcc.Store(id=name, data=data) for name, data in stores.items()),
         html.Div([html.Div(left, className="tv-col"), right], className="tv-grid tv-notespage"),
     ]
+
+
+def _memo(detail: RunDetail) -> html.P:
+    memo, row = detail.summary.memo.strip(), f"/?text={quote(f'id:{detail.summary.run_id} is:all')}"
+    table = dcc.Link("the table of runs", href=row, title="To this run's row, where the memo is written")
+    if not memo:
+        return html.P(["A memo of a line or two stands in ", table, "."], className="tv-sub tv-notes-memo")
+    told = [html.B("Memo "), memo, html.Span([" · of ", table], className="tv-sub")]
+    return html.P(told, className="tv-notes-memo")
 
 
 def newest_of(journal: Journal) -> dict[str, Any]:  # Any: what a browser's store holds

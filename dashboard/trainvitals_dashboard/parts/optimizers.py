@@ -43,17 +43,20 @@ def _of_optimizer(optimizer: OptimizerInfo) -> Iterator[html.Div]:
 def _told(settings: Settings) -> Iterator[str]:
     rate = settings.get("initial_lr", settings.get("lr"))  # a schedule begins elsewhere
     if rate is not None:
-        yield f"lr {_value(rate)}"
+        yield f"lr {told_value(rate)}"
     for name, word in SHOWN.items():
         if name in settings:
-            yield f"{word} {_value(settings[name])}"
+            yield f"{word} {told_value(settings[name])}"
     if settings.get("nesterov") is True:
         yield "Nesterov"
 
 
-def _value(value: Any) -> str:  # Any: as in Settings
+def told_value(value: Any) -> str:  # Any: whatever the optimizer calls a setting
+    """A setting for people."""
+    if value is None or isinstance(value, bool):
+        return {None: "–", True: "yes", False: "no"}[value]
     if isinstance(value, (list, tuple)):
-        return ", ".join(map(_value, value))
+        return ", ".join(map(told_value, value))
     return words.number(value) if isinstance(value, (int, float)) else str(value)
 
 

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Final
+from typing import Final
 
 from dash import html
 
 from trainvitals.wire.messages import OptimizerInfo, ParameterGroup
-from trainvitals_dashboard import words
 from trainvitals_dashboard.parts.cards import Piece, card
-from trainvitals_dashboard.parts.optimizers import optimizers
+from trainvitals_dashboard.parts.optimizers import optimizers, told_value
 from trainvitals_dashboard.parts.source import made_at
 
 MOST_GROUPS: Final = 12  # columns of a table
@@ -41,7 +40,7 @@ def _table(groups: Sequence[ParameterGroup]) -> html.Div:
     heads = [html.Th("" if len(groups) == 1 else f"group {place}", scope="col") for place in range(len(shown))]
     rows = [
         html.Tr(
-            [html.Th(name, scope="row"), *(html.Td(_value(group.settings.get(name))) for group in shown)],
+            [html.Th(name, scope="row"), *(html.Td(told_value(group.settings.get(name))) for group in shown)],
             **{"data-setting": f"{name} {' '.join(str(group.settings.get(name)) for group in shown)}".lower()},
         )
         for name in names
@@ -53,14 +52,6 @@ def _table(groups: Sequence[ParameterGroup]) -> html.Div:
     head = [html.Thead(html.Tr([html.Td(), *heads]))] if len(groups) > 1 else []
     table = html.Table([*head, html.Tbody([*rows, html.Tr(layers)])], className="tv-op-table")
     return html.Div([table, more], className="tv-op-scroll")
-
-
-def _value(value: Any) -> str:  # Any: whatever the optimizer calls a setting
-    if value is None or isinstance(value, bool):
-        return {None: "–", True: "yes", False: "no"}[value]
-    if isinstance(value, (list, tuple)):
-        return ", ".join(map(_value, value))
-    return words.number(value) if isinstance(value, (int, float)) else str(value)
 
 
 def _layers(layers: Sequence[str]) -> str:

@@ -20,7 +20,7 @@ SHAPES: Final[dict[str, Options]] = {
     "name": {"cellRenderer": "TvRun", "minWidth": 150, "flex": 3, "lockVisible": True},
     "status": {"cellRenderer": "TvStatus", "width": 140, "minWidth": 104},
     "health": {"cellRenderer": "TvHealth", "width": 92, "minWidth": 84},
-    "findings": {"cellRenderer": "TvFindings", "width": 96, "minWidth": 88},
+    "findings": {"cellRenderer": "TvFindings", "width": 120, "minWidth": 104},
     "loss": {"valueFormatter": {"function": "tvNumber(params.value)"}, "width": 90, "minWidth": 76},
     "spark": {"cellRenderer": "TvSpark", "width": 142, "minWidth": 134},
     "step": {"valueFormatter": {"function": "tvInteger(params.value)"}, "width": 88, "minWidth": 76},
