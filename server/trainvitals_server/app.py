@@ -107,7 +107,8 @@ def create_app(
         app.add_middleware(AuthMiddleware, token=settings.token)
     else:
         app.add_middleware(HostMiddleware, allowed=settings.allowed_hosts)
-    app.add_middleware(FrameMiddleware, others=NOTEBOOKS if settings.token is None else ())
+    notebooks = NOTEBOOKS if settings.token is None else ()
+    app.add_middleware(FrameMiddleware, others=(*notebooks, *settings.embed_in))
     app.openapi = lambda: describe(app)  # type: ignore[method-assign]  # FastAPI's own way to extend the document
     return app
 

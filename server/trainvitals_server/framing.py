@@ -1,4 +1,5 @@
-"""Says which pages may show ours inside them: notebooks on this machine, where nobody has to sign in."""
+"""Says which pages may show ours inside them: notebooks on this machine, where nobody has to sign in, and the sites
+that the server is told of."""
 
 from __future__ import annotations
 

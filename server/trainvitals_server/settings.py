@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,6 +19,11 @@ DEFAULT_PORT: Final = 7360
 QUEUE_BYTES: Final = 32 * 1024 * 1024
 LOST_AFTER_SECONDS: Final = 120  # twelve heartbeats
 SILENT_SECONDS: Final = 15.0  # between two parts of a body, which holds room in the queue
+# what frame-ancestors takes, and no more: a scheme, a host with all of its names below it or without, a port. A site's
+# own words go into a header here
+SITE: Final = re.compile(
+    r"https?://(\*\.)?([a-z0-9]([a-z0-9-]*[a-z0-9])?\.)*[a-z0-9]([a-z0-9-]*[a-z0-9])?(:[0-9]{1,5})?"
+)
 
 
 class SettingsError(ValueError):
@@ -37,6 +43,7 @@ class Settings:
     lost_after_seconds: int = LOST_AFTER_SECONDS
     allowed_hosts: tuple[str, ...] = ()
     silent_seconds: float = SILENT_SECONDS
+    embed_in: tuple[str, ...] = ()
 
 
 def data_folder() -> Path:
@@ -73,7 +80,8 @@ def settings_from(
         limits=Limits(max_bytes=_number(environment, "TRAINVITALS_MAX_FRAME_BYTES", Limits().max_bytes)),
         queue_bytes=_number(environment, "TRAINVITALS_QUEUE_BYTES", QUEUE_BYTES),
         lost_after_seconds=_number(environment, "TRAINVITALS_LOST_AFTER_SECONDS", LOST_AFTER_SECONDS),
-        allowed_hosts=tuple(environment.get("TRAINVITALS_ALLOWED_HOSTS", "").lower().replace(",", " ").split()),
+        allowed_hosts=_listed(environment, "TRAINVITALS_ALLOWED_HOSTS"),
+        embed_in=_sites(environment),
     )
 
 
@@ -85,6 +93,21 @@ def is_loopback(host: str) -> bool:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
         return False  # a name, however much it looks like an address
+
+
+def _listed(environment: Mapping[str, str], name: str) -> tuple[str, ...]:
+    return tuple(environment.get(name, "").lower().replace(",", " ").split())
+
+
+def _sites(environment: Mapping[str, str]) -> tuple[str, ...]:
+    sites = tuple(site.removesuffix("/") for site in _listed(environment, "TRAINVITALS_EMBED_IN"))
+    for site in sites:
+        if not SITE.fullmatch(site):
+            raise SettingsError(
+                f"TRAINVITALS_EMBED_IN: {site!r} is no site. Name those whose pages may show charts by their origin, "
+                "such as https://wiki.example.org, with commas between them"
+            )
+    return sites
 
 
 def _number(environment: Mapping[str, str], name: str, default: int) -> int:

@@ -8,6 +8,7 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -100,3 +101,31 @@ def artefacts() -> Path:
 def address(tmp_path: Path, serve: Callable[[FastAPI], str]) -> str:
     """An empty server's."""
     return serve(create_whole(Settings(database=f"sqlite:///{tmp_path / 'runs.sqlite3'}")))
+
+
+@pytest.fixture
+def notebook() -> Iterator[Callable[[str], str]]:
+    """notebook(html) → the address of a page with it, on another port and by another name than trainvitals' own."""
+    cells: list[str] = []
+
+    class Cells(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(200 if self.path == "/" else 404)
+            self.send_header("Content-Type", "text/html; charset=utf-8")
+            self.end_headers()
+            icon = "<link rel=icon href='data:,'>"
+            self.wfile.write(f"<!doctype html><title>Notebook</title>{icon}{''.join(cells)}".encode())
+
+        def log_message(self, format: str, *args: object) -> None:
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Cells)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+
+    def show(html: str) -> str:
+        cells.append(html)
+        return f"http://localhost:{server.server_address[1]}"
+
+    yield show
+    server.shutdown()
+    server.server_close()

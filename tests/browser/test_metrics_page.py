@@ -173,8 +173,10 @@ def test_charts_and_numbers_grow_and_new_metrics_appear(page: Page, address: str
 def test_points_can_be_taken_away_as_csv(page: Page, address: str, tmp_path: Path) -> None:
     Training(address, "taken").train(30, loss=lambda step: float(step))
     page.goto(f"{address}/runs/taken/metrics")
+    expect(place(page, "loss").locator(LINE)).to_have_count(1)
+    page.get_by_role("button", name="Save or share: loss", exact=True).click()
     with page.expect_download() as started:
-        page.get_by_role("button", name="Download loss as CSV").click()
+        page.get_by_role("menuitem", name="Points").click()
     assert started.value.suggested_filename == "taken-loss.csv"
     started.value.save_as(tmp_path / "loss.csv")
     rows = list(csv.DictReader((tmp_path / "loss.csv").read_text().splitlines()))

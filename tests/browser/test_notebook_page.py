@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable, Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
@@ -19,34 +17,6 @@ pytestmark = [
     pytest.mark.filterwarnings("ignore:Session-scoped fixtures defined as instance methods"),
 ]
 LAST = "() => document.querySelector('#g-loss .js-plotly-plot')?._fullData?.[1]?.x.at(-1)"
-
-
-@pytest.fixture
-def notebook() -> Iterator[Callable[[str], str]]:
-    """notebook(html) → the address of a page with it, on another port and by another name than trainvitals' own."""
-    cells: list[str] = []
-
-    class Cells(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            self.send_response(200 if self.path == "/" else 404)
-            self.send_header("Content-Type", "text/html; charset=utf-8")
-            self.end_headers()
-            icon = "<link rel=icon href='data:,'>"
-            self.wfile.write(f"<!doctype html><title>Notebook</title>{icon}{''.join(cells)}".encode())
-
-        def log_message(self, format: str, *args: object) -> None:
-            pass
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Cells)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-
-    def show(html: str) -> str:
-        cells.append(html)
-        return f"http://localhost:{server.server_address[1]}"
-
-    yield show
-    server.shutdown()
-    server.server_close()
 
 
 @pytest.fixture

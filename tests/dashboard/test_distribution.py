@@ -88,7 +88,7 @@ def test_ticks_stand_where_their_values_lie(reach: int) -> None:
 def test_what_is_not_finite_stands_above_all_else() -> None:
     figure = distribution(histograms([{ZERO + 20: 1.0}, {ZERO: 0.4}], nonfinite=[0.0, 0.6]))
     bad, values = figure.data
-    assert bad.meta == {"tv": "nonfinite"}
+    assert bad.meta["tv"] == "nonfinite"
     assert list(bad.y) == list(values.y)
     assert np.isfinite(bad.z).sum() == 1
     assert bad.text[-1] == ["", "step 10 · <b>60.0%</b>"]

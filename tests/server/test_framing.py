@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import httpx2
 import pytest
 from fastapi import FastAPI
@@ -10,7 +12,7 @@ from starlette.testclient import TestClient
 
 from tests.server.sending import LOCAL
 from trainvitals_server.app import SetUp, create_app
-from trainvitals_server.settings import Settings
+from trainvitals_server.settings import Settings, SettingsError, settings_from
 from trainvitals_server.store.interface import Store
 
 
@@ -45,3 +47,28 @@ def test_with_a_token_no_other_page_may(settings: Settings, store: Store, path: 
     headers = {"Authorization": "Bearer a long secret"}
     with TestClient(create_app(guarded, store=store, pages=with_a_page), headers=headers) as client:
         assert policy_of(client.get(path)) == "frame-ancestors 'self'"
+
+
+@pytest.mark.parametrize("token", [None, "a long secret"])
+def test_the_sites_that_the_server_is_told_of_may(settings: Settings, store: Store, token: str | None) -> None:
+    told = Settings(database=settings.database, token=token, embed_in=("https://wiki.example.org",))
+    headers = {**LOCAL, "Authorization": "Bearer a long secret"}
+    with TestClient(create_app(told, store=store, pages=with_a_page), headers=headers) as client:
+        ancestors = (policy_of(client.get("/")) or "").split()
+        assert ancestors[:2] == ["frame-ancestors", "'self'"]
+        assert ancestors[-1] == "https://wiki.example.org"
+        assert ("http://localhost:*" in ancestors) == (token is None)
+
+
+def test_sites_are_read_from_the_environment(tmp_path: Path) -> None:
+    told = {"TRAINVITALS_EMBED_IN": "https://wiki.example.org/, https://*.example.com:8443"}
+    assert settings_from(told, data=tmp_path).embed_in == ("https://wiki.example.org", "https://*.example.com:8443")
+    assert settings_from({}, data=tmp_path).embed_in == ()
+
+
+@pytest.mark.parametrize(
+    "site", ["*", "https://*", "wiki.example.org", "https://a.example; script-src *", "https://a.example/wiki", "data:"]
+)
+def test_what_is_no_site_is_refused(site: str, tmp_path: Path) -> None:
+    with pytest.raises(SettingsError, match="TRAINVITALS_EMBED_IN"):
+        settings_from({"TRAINVITALS_EMBED_IN": site}, data=tmp_path)

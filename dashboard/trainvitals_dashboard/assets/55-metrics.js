@@ -1,7 +1,7 @@
 // The page of metrics, of which there may be hundreds. Their places stand from the start; a chart is asked for when its place
 // comes near the window, and given up when that is far away again. What is looked for, and how, is in the address.
 (() => {
-  const NEAR = '250px 0px', FAR = '2500px 0px', AT_ONCE = 6, ANSWERED_WITHIN_MS = 15000, TOLD_EVERY_MS = 500, TIME_EVERY_MS = 5000, MOST_POINTS = 20000, HEIGHT_PX = 150;
+  const NEAR = '250px 0px', FAR = '2500px 0px', AT_ONCE = 6, ANSWERED_WITHIN_MS = 15000, TOLD_EVERY_MS = 500, TIME_EVERY_MS = 5000, HEIGHT_PX = 150;
   const USUAL = {text: '', smooth: 'off', y: 'linear', x: 'step'}, CONFIG = {displaylogo: false, responsive: true, doubleClick: 'autosize', displayModeBar: false};
   const set = (id, props) => window.dash_clientside.set_props(id, props);
   const places = () => [...document.querySelectorAll('.tv-mc')], plotOf = place => place.querySelector('.js-plotly-plot');
@@ -16,7 +16,7 @@
   }
   function newPlace([metric, title]) {
     const place = make('div', 'tv-mc', '', {'data-metric': metric}), head = make('div', 'tv-mc-head', ''), said = make('p', 'tv-mc-n tv-num', '');
-    head.append(make('h3', 'tv-mc-t', title, {title: metric}), make('button', 'tv-mc-csv', 'CSV', {type: 'button', 'data-csv': metric, 'aria-label': `Download ${metric} as CSV`}));
+    head.append(make('h3', 'tv-mc-t', title, {title: metric}), window.tvCharts.opener(metric));
     place.append(head, said, make('div', 'tv-mc-chart tv-graph', '', {role: 'img'}));
     near.observe(place); far.observe(place);
     return place;
@@ -167,26 +167,6 @@
     heard = seq;
     again();
   }, TIME_EVERY_MS);
-
-  // ---- points to take away
-  async function download(metric) {
-    const run = decodeURIComponent(location.pathname.split('/runs/')[1].split('/')[0]);
-    const path = `/api/v1/runs/${encodeURIComponent(run)}/curve?metric=${encodeURIComponent(metric)}&points=${MOST_POINTS}`;
-    const answer = await fetch(path).catch(() => null);
-    if (!answer || !answer.ok) return set('banner', {children: `The points of ${metric} could not be read. Try again when the server is well.`});
-    const curve = await answer.json(), exact = curve.bucket === 1;
-    const head = exact ? 'step,value' : 'first_step,last_step,lowest,mean,highest,not_finite';
-    const row = at => exact ? [curve.steps[at], curve.mean[at]] : [curve.steps[at], curve.last_steps[at], curve.low[at], curve.mean[at], curve.high[at], curve.nonfinite[at]];
-    const link = document.createElement('a');
-    link.href = URL.createObjectURL(new Blob([[head, ...curve.steps.map((_, at) => row(at).join(','))].join('\n') + '\n'], {type: 'text/csv'}));
-    link.download = `${run}-${metric}.csv`.replace(/[^\w.-]+/g, '_');
-    link.click();
-    setTimeout(() => URL.revokeObjectURL(link.href), 10000);
-  }
-  document.addEventListener('click', event => {
-    const button = event.target.closest && event.target.closest('[data-csv]');
-    if (button) download(button.dataset.csv);
-  });
 
   Object.assign(window.dash_clientside.trainvitals, {
     metricsLook: (text, smooth, y, x) => {

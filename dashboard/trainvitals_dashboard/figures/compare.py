@@ -120,6 +120,7 @@ def compared(
     if against:
         title = {"text": plain(f"{metric} minus that of {against}"), "font": {"size": 11}, "standoff": 6}
         figure.update_yaxes(title=title, zeroline=True)
+        figure.update_layout(meta={"chart": f"{metric} minus that of {against}"})
     say_if_empty(figure, is_empty=not any(line.curve.steps for line in lines))
     return figure
 

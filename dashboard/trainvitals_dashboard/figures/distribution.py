@@ -46,13 +46,13 @@ def distribution(histograms: LayerHistograms) -> go.Figure:
         apart = np.zeros_like(rows)  # with all rows of the other, as heatmaps that share categories must have
         apart[-1] = bad
         figure.add_heatmap(**_cells(apart, steps, names), zmin=-38, zmax=0, colorscale=NONFINITE["light"])
-        figure.update_traces(meta={"tv": "nonfinite"})
+        figure.update_traces(meta={"tv": "nonfinite", "power": 10})
     figure.add_heatmap(
         **_cells(rows, steps, names),
         zmin=SHARES.low,
         zmax=SHARES.high,
         colorscale=SEQUENTIAL["light"],
-        meta={"tv": "seq"},
+        meta={"tv": "seq", "power": 10},
     )
     figure.update_layout(
         template=TEMPLATE,

@@ -118,7 +118,7 @@ def heat(
         zmin=colours.low,
         zmax=colours.high,
         colorscale=_plotly_scale(colours.kind),
-        meta={"tv": colours.kind},
+        meta={"tv": colours.kind, **({"power": 10} if colours.log else {})},
         hovertemplate=f"%{{y}} · step %{{x:,.0f}}<br><b>{value}</b><extra></extra>",
         **place,
     )
@@ -130,7 +130,7 @@ def heat(
     figure.update_layout(
         template=TEMPLATE,
         uirevision=heatmap.stat,
-        meta={"live": followed} if live else {},
+        meta={"chart": f"{words.stat(heatmap.stat)} of layers over steps", **({"live": followed} if live else {})},
         hovermode="closest",
         xaxis={"showgrid": False, **_steps(heatmap, last_step)},
         yaxis=_layer_axis(names),

@@ -128,7 +128,7 @@ def ratio_figure(ratio: LayerRatio, scale: HeatScale, *, stat: str) -> go.Figure
         zmin=scale.low,
         zmax=scale.high,
         colorscale=DIVERGING["light"],
-        meta={"tv": "div"},
+        meta={"tv": "div", "power": 2},
         customdata=np.stack([ratio.now, ratio.before, np.exp2(ratio.logs)], axis=-1),
         hovertemplate=(
             f"%{{y}} · step %{{x:,.0f}}<br><b>×%{{customdata[2]:.3~g}}</b><br>{stat}: %{{customdata[0]:.4~g}} now, "
@@ -149,6 +149,7 @@ def ratio_figure(ratio: LayerRatio, scale: HeatScale, *, stat: str) -> go.Figure
     figure.update_layout(
         template=TEMPLATE,
         uirevision=stat,
+        meta={"chart": f"{stat} of layers, one run over the other"},
         margin={"l": NAMES_PX},
         hovermode="closest",
         xaxis={"showgrid": False, **step_axis(int(ratio.first), ratio.last)} if not ratio.is_empty else {},

@@ -153,6 +153,7 @@ def ranks(curves: Sequence[Curve], *, apart: Sequence[int], metric: str) -> go.F
         {
             "template": TEMPLATE,
             "uirevision": metric,
+            "meta": {"chart": f"{words.metric(metric)} of every rank over steps"},
             "hovermode": "closest",
             "hoverdistance": 20,
             "xaxis": steps_of(curves),

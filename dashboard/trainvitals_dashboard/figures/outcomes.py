@@ -127,6 +127,7 @@ def parallel(outcomes: Sequence[RunOutcome], axes: Sequence[ParallelAxis]) -> go
             x=list(range(len(axes))),
             y=[height[row] for height in heights],
             uid=f"{colour}-parallel-run{one.place}",
+            customdata=np.array([axis.numbers[row] for axis in axes], np.float64),  # for 52-chart-export.js
             name=one.name,
             mode="lines",
             line={
@@ -142,6 +143,7 @@ def parallel(outcomes: Sequence[RunOutcome], axes: Sequence[ParallelAxis]) -> go
     figure.update_layout(
         template=TEMPLATE,
         uirevision="parallel",
+        meta={"columns": [axis.title for axis in axes]},
         hovermode="closest",
         hoverdistance=30,
         margin={"l": 60, "r": 60, "t": 62, "b": 30},

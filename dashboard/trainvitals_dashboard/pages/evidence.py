@@ -36,5 +36,6 @@ async def evidence_chart(api: Api, finding: Finding, *, place: str = "drawer") -
     line = threshold_of(evidence)
     said = html.Span(f"dashed: {words.number(line)}", className="tv-dr-line") if line is not None else None
     key = quote(name, safe="").replace(".", "%2E")  # an id takes no dots
-    plot = graph(f"g-{place}-{key}", figure, height=165, label=f"{words.stat(name)} over steps")
+    of = f" of {layers[0]}" if evidence.stat and layers else ""
+    plot = graph(f"g-{place}-{key}", figure, height=165, label=f"{words.stat(name)}{of} over steps")
     return html.Div([html.Div([html.Span(caption), said], className="tv-sub tv-dr-cap"), plot])

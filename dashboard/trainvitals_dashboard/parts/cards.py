@@ -8,6 +8,7 @@ from typing import Any
 import plotly.graph_objects as go
 from dash import dcc, html
 
+from trainvitals_dashboard.parts.chart_menu import chart_menu
 from trainvitals_dashboard.parts.icons import icon
 from trainvitals_dashboard.theme import GRAPH_CONFIG, STATUS
 
@@ -34,9 +35,12 @@ def pill(kind: str, text: str | None = None) -> html.Span:
 
 
 def graph(name: str | dict[str, str], figure: go.Figure, *, height: int, label: str) -> html.Div:
-    """A plot; ``label`` tells screen readers what it shows."""
+    """A plot; ``label`` tells screen readers what it shows. In its corner is the way to save and share it, which
+    stands outside of the picture: what is inside of one is no control."""
     plot = dcc.Graph(id=name, figure=figure, config=GRAPH_CONFIG, style={"height": height}, className="tv-graph")
-    return html.Div(plot, role="img", **{"aria-label": label})
+    key = name if isinstance(name, str) else "-".join(name.values())
+    picture = html.Div(plot, role="img", **{"aria-label": label})
+    return html.Div([picture, chart_menu(label)], className="tv-chart", **{"data-chart": key})
 
 
 def legend(items: Sequence[tuple[str, str, str]]) -> html.Div:

@@ -8,6 +8,7 @@ import dash
 import dash_mantine_components as dmc
 from dash import dcc, html
 
+from trainvitals_dashboard.parts.chart_menu import page_menu
 from trainvitals_dashboard.parts.icons import icon
 from trainvitals_dashboard.theme import MANTINE
 
@@ -59,7 +60,7 @@ def _header() -> html.Div:
         **{"aria-label": "Switch between dark and light"},
     )
     return html.Div(
-        [html.Div([burger, brand], className="tv-hl"), html.Div([live, toggle], className="tv-hr")],
+        [html.Div([burger, brand], className="tv-hl"), html.Div([live, page_menu(), toggle], className="tv-hr")],
         className="tv-header",
     )
 
