@@ -38,14 +38,14 @@ window.tvCharts = (() => {
   }
 
   // ---- what happened, seen and heard
-  const said = make('div', 'tv-toast', '', {role: 'status', 'aria-live': 'polite'});
+  const said = make('div', 'tv-csaid', '', {role: 'status', 'aria-live': 'polite'});
   let fades = 0;
   function say(text, isTrouble = false) {
     if (!said.isConnected) document.body.append(said);
     clearTimeout(fades);
     said.textContent = '';
     requestAnimationFrame(() => { said.textContent = text; }); // the same words are said again
-    said.classList.toggle('tv-toast-bad', isTrouble);
+    said.classList.toggle('tv-csaid-bad', isTrouble);
     fades = setTimeout(() => { said.textContent = ''; }, COPIED_MS);
   }
   async function copy(text, what) {
@@ -92,8 +92,8 @@ window.tvCharts = (() => {
     const chart = button.closest('[data-chart], .tv-mc'), isChart = button.dataset.menu === 'chart';
     const items = isChart ? ofChart(chart) : ofPage();
     opener = button;
-    menu = make('div', 'tv-menu', '', {role: 'menu', 'aria-label': button.getAttribute('aria-label')});
-    items.forEach(item => menu.append(item ? entry(item) : make('div', 'tv-menu-line', '', {role: 'separator'})));
+    menu = make('div', 'tv-cmenu', '', {role: 'menu', 'aria-label': button.getAttribute('aria-label')});
+    items.forEach(item => menu.append(item ? entry(item) : make('div', 'tv-cmenu-line', '', {role: 'separator'})));
     // within the drawer, beside which nothing can be reached, or the page's main part
     (button.closest('[role=dialog]') || document.querySelector('main') || document.body).append(menu);
     stand();
@@ -102,7 +102,7 @@ window.tvCharts = (() => {
     for (const [kind, act] of LISTENED) window.addEventListener(kind, act, true);
   }
   function entry({word, more, none, act}) {
-    const item = make('button', 'tv-menu-item', '', {type: 'button', role: 'menuitem', tabindex: -1, [KEEP_OPEN]: 'true'});
+    const item = make('button', 'tv-cmenu-item', '', {type: 'button', role: 'menuitem', tabindex: -1, [KEEP_OPEN]: 'true'});
     item.append(make('span', '', word), ...(more ? [make('small', '', more)] : []));
     if (none) item.setAttribute('aria-disabled', 'true');
     else item.onclick = () => { close(true); safely(act); };

@@ -2,7 +2,7 @@
 // Figures take their colours from CSS (20-plot.css), which plotly's own pictures know nothing of: each element's computed style is
 // written into a copy, and the page's type comes along.
 window.tvExport = (() => {
-  const SCALE = 2, PAD_PX = 14, TITLE_PX = 30, ROW_PX = 20, KEY_PX = 18, BAR_PX = 150, MOST_POINTS = 20000, MOST_BUCKETS = 2000, KEPT_MS = 10000;
+  const SCALE = 2, PAD_PX = 14, TITLE_PX = 30, LINE_PX = 19, ROW_PX = 20, KEY_PX = 18, BAR_PX = 150, MOST_POINTS = 20000, MOST_BUCKETS = 2000, KEPT_MS = 10000;
   const SVG = 'http://www.w3.org/2000/svg', FONT_FILE = '/assets/fonts/inter-latin.woff2';
   const NO_PICTURE = '.draglayer, .hoverlayer, .zoomlayer, .tv-cross, .modebar';
   const STYLES = ['fill', 'fill-opacity', 'fill-rule', 'stroke', 'stroke-opacity', 'stroke-width', 'stroke-dasharray', 'stroke-linecap', 'stroke-linejoin', 'stroke-miterlimit',
@@ -66,7 +66,8 @@ window.tvExport = (() => {
     return {items, bar: kind ? {kind, said: [...bar.parentElement.querySelectorAll('.tv-cbar-said > *')].map(one => one.textContent)} : null};
   }
   function drawKey({items, bar}, width, top, family) {
-    const drawn = write('g', {}), font = `12px ${family}`, end = width - PAD_PX - (bar ? BAR_PX + PAD_PX : 0);
+    const drawn = write('g', {}), font = `12px ${family}`;
+    const across = bar ? Math.min(width - 2 * PAD_PX, Math.max(BAR_PX, bar.said.reduce((sum, text) => sum + measure(text, font) + PAD_PX, 0))) : 0, end = width - PAD_PX - (bar ? across + PAD_PX : 0);
     let x = PAD_PX, y = top;
     for (const {name, colour, dashes, look} of items) {
       const text = fitted(name, end - PAD_PX - KEY_PX - 6, font), needs = KEY_PX + 6 + measure(text, font);
@@ -79,9 +80,9 @@ window.tvExport = (() => {
       x += needs + PAD_PX;
     }
     if (bar) {
-      const left = width - PAD_PX - BAR_PX, stops = window.tvScales[bar.kind][scheme()].map(([at, colour]) => write('stop', {offset: at, 'stop-color': colour}));
-      drawn.append(write('defs', {}, write('linearGradient', {id: 'tv-bar'}, ...stops)), write('rect', {x: left, y: top, width: BAR_PX, height: 7, rx: 2, fill: 'url(#tv-bar)'}));
-      const places = bar.said.length > 2 ? [['start', left], ['middle', left + BAR_PX / 2], ['end', left + BAR_PX]] : [['start', left], ['end', left + BAR_PX]];
+      const left = width - PAD_PX - across, stops = window.tvScales[bar.kind][scheme()].map(([at, colour]) => write('stop', {offset: at, 'stop-color': colour}));
+      drawn.append(write('defs', {}, write('linearGradient', {id: 'tv-bar'}, ...stops)), write('rect', {x: left, y: top, width: across, height: 7, rx: 2, fill: 'url(#tv-bar)'}));
+      const places = bar.said.length > 2 ? [['start', left], ['middle', left + across / 2], ['end', left + across]] : [['start', left], ['end', left + across]];
       bar.said.forEach((text, at) => places[at] && drawn.append(label(text, places[at][1], top + 19, {size: 11, family, anchor: places[at][0]})));
     }
     return {drawn, height: items.length || bar ? y - top + ROW_PX + 4 : 0};
@@ -99,11 +100,16 @@ window.tvExport = (() => {
     for (let at = 0; at < bytes.length; at += 8192) letters += String.fromCharCode(...bytes.subarray(at, at + 8192));
     return `@font-face{font-family:'Inter Variable';font-weight:100 900;src:url(data:font/woff2;base64,${btoa(letters)}) format('woff2')}`;
   }
+  function lined(title, width, font) { // in two lines where it does not fit in one: where, and what
+    const at = title.lastIndexOf(' · ');
+    return (measure(title, font) <= width || at < 0 ? [title] : [title.slice(0, at), title.slice(at + 3)]).map(line => fitted(line, width, font));
+  }
   async function picture(chart, plot, title) {
     const box = plot.getBoundingClientRect(), width = Math.round(box.width), family = getComputedStyle(document.body).fontFamily.replaceAll('"', "'");
-    const key = drawKey(keyOf(chart, plot), width, TITLE_PX + 4, family), top = TITLE_PX + 6 + key.height, height = top + Math.round(box.height) + 6;
+    const titles = lined(title, width - 2 * PAD_PX, `600 14px ${family}`), below = TITLE_PX + LINE_PX * (titles.length - 1);
+    const key = drawKey(keyOf(chart, plot), width, below + 4, family), top = below + 6 + key.height, height = top + Math.round(box.height) + 6;
     const whole = write('svg', {xmlns: SVG, width, height, viewBox: `0 0 ${width} ${height}`}, write('title', {}, title), write('style', {}, await font().catch(() => '')));
-    whole.append(write('rect', {width, height, fill: token('surface')}), label(fitted(title, width - 2 * PAD_PX, `600 14px ${family}`), PAD_PX, 22, {size: 14, weight: 600, colour: 'fg', family}), key.drawn);
+    whole.append(write('rect', {width, height, fill: token('surface')}), ...titles.map((line, at) => label(line, PAD_PX, 22 + LINE_PX * at, {size: 14, weight: 600, colour: 'fg', family})), key.drawn);
     const layers = write('g', {transform: `translate(0 ${top})`});
     for (const layer of plot.querySelectorAll('.svg-container > .main-svg, .svg-container > .gl-container + .main-svg')) layers.append(styled(layer));
     whole.append(layers);
