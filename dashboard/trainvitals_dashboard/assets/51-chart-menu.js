@@ -1,7 +1,7 @@
 // Menus of saving and sharing: of a chart, from its corner, and of the page, from the header (parts/chart_menu.py). Nothing is
 // done before one is opened. What is made of a chart is 52-chart-export.js's, a page for paper 54-print.js's.
 window.tvCharts = (() => {
-  const COPIED_MS = 4000, GAP_PX = 4, EDGE_PX = 8, FOUND_WITHIN_MS = 30000, EMBED_HEIGHT_PX = 360;
+  const COPIED_MS = 4000, GAP_PX = 4, EDGE_PX = 8, FOUND_WITHIN_MS = 30000, HELD_MS = 8000, EMBED_HEIGHT_PX = 360;
   const KEEP_OPEN = 'data-mantine-stop-propagation'; // else Escape, which closes a menu, closes the drawer below it, too
   let menu = null, opener = null;
   const make = (tag, className, text, attributes = {}) => {
@@ -163,7 +163,12 @@ window.tvCharts = (() => {
     if (key) awaited(key, chart => {
       const group = chart.closest('details');
       if (group) group.open = true;
-      setTimeout(() => chart.scrollIntoView({block: 'center'}), 300); // what stands above has its height by then
+      // what stands above grows while it is drawn; whoever moves on is not held
+      const watch = new ResizeObserver(() => chart.isConnected && chart.scrollIntoView({block: 'center'})), stop = () => watch.disconnect();
+      watch.observe(document.body);
+      chart.scrollIntoView({block: 'center'});
+      for (const kind of ['wheel', 'pointerdown', 'keydown', 'touchmove']) window.addEventListener(kind, stop, {once: true, passive: true});
+      setTimeout(stop, HELD_MS);
       chart.classList.add('tv-pointed');
       setTimeout(() => chart.classList.remove('tv-pointed'), 3000);
     });
