@@ -7,7 +7,6 @@ import json
 import logging
 from collections.abc import Awaitable, Callable
 from http import HTTPStatus
-from pathlib import Path
 from typing import Any, Final
 
 import dash
@@ -35,9 +34,8 @@ from trainvitals_dashboard.pages import (
     runs,
 )
 from trainvitals_dashboard.parts.header import shell
-from trainvitals_dashboard.static import bundles
+from trainvitals_dashboard.static import ASSETS, bundles, own
 
-ASSETS: Final = Path(__file__).parent / "assets"
 META: Final = [
     {"name": "viewport", "content": "width=device-width, initial-scale=1"},
     {"name": "description", "content": "Watch neural networks train from the inside"},
@@ -97,7 +95,10 @@ def _dash_on(api: FastAPI) -> Dash:
         use_async=True,
         use_pages=True,
         pages_folder="",
-        assets_folder=str(ASSETS),
+        assets_folder=str(ASSETS),  # fonts and icons
+        include_assets_files=False,
+        external_scripts=[own("js")[0]],
+        external_stylesheets=[own("css")[0]],
         title="trainvitals",
         update_title=None,
         suppress_callback_exceptions=True,

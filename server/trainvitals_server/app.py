@@ -40,6 +40,7 @@ from trainvitals_server.api.services import Services
 from trainvitals_server.api.table import empty_bin
 from trainvitals_server.api.waiting import Waiting
 from trainvitals_server.auth import AuthMiddleware, login_routes
+from trainvitals_server.compression import CompressionMiddleware
 from trainvitals_server.evaluator import Evaluator
 from trainvitals_server.framing import NOTEBOOKS, FrameMiddleware
 from trainvitals_server.hosts import HostMiddleware
@@ -107,6 +108,7 @@ def create_app(
         app.add_middleware(AuthMiddleware, token=settings.token)
     else:
         app.add_middleware(HostMiddleware, allowed=settings.allowed_hosts)
+    app.add_middleware(CompressionMiddleware)
     notebooks = NOTEBOOKS if settings.token is None else ()
     app.add_middleware(FrameMiddleware, others=(*notebooks, *settings.embed_in))
     app.openapi = lambda: describe(app)  # type: ignore[method-assign]  # FastAPI's own way to extend the document

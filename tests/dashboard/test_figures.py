@@ -179,6 +179,10 @@ def test_what_is_not_finite_is_marked_in_the_heatmap() -> None:
     assert (np.isnan(bad[0, 0]), bad[1, 0]) == (True, 1.0)
 
 
+def test_no_marks_are_sent_where_all_is_finite() -> None:
+    assert len(heat(heatmap([[1e-3, 1e-2]])).data[1].z) == 0
+
+
 def test_layers_that_cannot_have_a_gradient_are_left_out_and_those_that_lost_it_are_not() -> None:
     gradients = heatmap([[1.0, 1.0], [NAN, NAN], [NAN, NAN]], stat="grad_norm")
     assert rows_with_values(gradients, applicable=("layer0", "layer1")) == [0, 1]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from importlib import import_module
 from pathlib import Path
 
 import pytest
@@ -61,4 +62,9 @@ def test_every_colour_is_a_variable_in_both_schemes() -> None:
 
 
 def test_the_small_plotly_build_is_the_version_that_plotly_asks_for() -> None:
-    assert list(replacements().values()) == [VENDOR / "plotly-cartesian.min.js"]
+    assert replacements()["plotly", "package_data/plotly.min.js"] == VENDOR / "plotly-cartesian.min.js"
+
+
+def test_what_is_served_otherwise_is_still_what_dash_asks_for() -> None:
+    for package, path in replacements():
+        assert (Path(import_module(package).__file__ or "").parent / path).is_file()

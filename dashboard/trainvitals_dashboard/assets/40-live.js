@@ -274,18 +274,18 @@ window.tvLive = (() => {
     });
   }
   function drawHeat(plot, live, columns) { // live snapshots are averaged into the columns' even spacing
-    const rows = plot.data[0].z, bad = plot.data[1].z, empty = live.layers.map(() => NaN);
+    const rows = plot.data[0].z, bad = plot.data[1].z, marked = bad.length, empty = live.layers.map(() => NaN);
     const counts = plot._tvCounts && plot._tvCounts.rows === rows ? plot._tvCounts : (plot._tvCounts = {rows, from: rows.length, of: new Map()});
     for (const [step, column] of columns) {
       const at = Math.round((step - live.x0) / live.dx);
       if (at < counts.from) continue; // the server's answer has it already
-      while (rows.length <= at) { rows.push(rows.length === at ? column : [...(rows[rows.length - 1] || empty)]); bad.push(empty); }
+      while (rows.length <= at) { rows.push(rows.length === at ? column : [...(rows[rows.length - 1] || empty)]); marked && bad.push(empty); }
       const count = counts.of.get(at) || 0;
       rows[at] = count ? rows[at].map((value, layer) => value + (column[layer] - value) / (count + 1)) : column;
       counts.of.set(at, count + 1);
     }
     ends(plot, columns[0][0], columns[columns.length - 1][0]);
-    Plotly.restyle(plot, {z: [rows, bad]}, [0, 1]);
+    marked ? Plotly.restyle(plot, {z: [rows, bad]}, [0, 1]) : Plotly.restyle(plot, {z: [rows]}, [0]);
     plot._tvCounts.rows = plot.data[0].z;
     if (rows.length > live.max) reload();
   }

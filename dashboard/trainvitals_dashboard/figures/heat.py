@@ -170,9 +170,11 @@ def _applies(layer: str, stat: str, applicable: Collection[str] | None) -> bool:
 
 
 def _nonfinite(counts: NDArray[np.int64]) -> dict[str, Any]:  # Any: plotly's own
-    """The cells in which something was not finite, above all others. ``counts``: [layers, columns]."""
+    """The cells in which something was not finite, above all others; no cells if everything was. ``counts``: [layers,
+    columns]."""
+    cells = np.ascontiguousarray(np.where(counts > 0, 1, np.nan).astype(np.float32).T)
     return {
-        "z": np.ascontiguousarray(np.where(counts > 0, 1, np.nan).astype(np.float32).T),
+        "z": cells if counts.any() else [],
         "zmin": 0,
         "zmax": 1,
         "colorscale": NONFINITE["light"],

@@ -17,6 +17,7 @@ from trainvitals_dashboard.pages.zoom import Zoom, zoom_of, zoomed
 from trainvitals_dashboard.parts.addresses import run_at
 from trainvitals_dashboard.parts.cards import Piece
 from trainvitals_dashboard.parts.findings import findings_of
+from trainvitals_dashboard.parts.frozen import drawn
 from trainvitals_dashboard.parts.kpi import kpis
 from trainvitals_dashboard.parts.layers import layers_card
 from trainvitals_dashboard.parts.metrics_card import small_charts
@@ -97,8 +98,8 @@ def _register_plots(app: Dash, api: Api) -> None:
 def _register_panels(app: Dash, api: Api) -> None:
     @app.callback(
         Output("run-head", "children"),
-        Output("findings", "children"),
-        Output("layers", "children"),
+        Output("findings", "html"),
+        Output("layers", "html"),
         Output("loss-title", "children"),
         Output("loss-key", "children"),
         Input("live-findings", "data"),
@@ -109,4 +110,4 @@ def _register_panels(app: Dash, api: Api) -> None:
     async def redraw_panels(_found: Any, _reload: Any, live: Data) -> tuple[Piece, ...]:
         view = await gather_run(api, live["run"], stat=HEAT_STATS[0])
         layers = layers_card(view.detail, view.findings, view.snapshot)
-        return head(view), findings_of(view), layers, words.metric(view.loss), loss_key(view)
+        return head(view), drawn(findings_of(view)), drawn(layers), words.metric(view.loss), loss_key(view)

@@ -12,6 +12,7 @@ from trainvitals_dashboard.pages.absent import or_none
 from trainvitals_dashboard.pages.run_page import register_tab
 from trainvitals_dashboard.parts.cards import Piece, card
 from trainvitals_dashboard.parts.config_card import config_card, no_fit, search_bar
+from trainvitals_dashboard.parts.frozen import frozen
 from trainvitals_dashboard.parts.optimizers_card import optimizers_card
 from trainvitals_dashboard.parts.origin_cards import code_card, data_card, environment_cards, patch_card, rules_card
 
@@ -25,7 +26,7 @@ def register(app: Dash, api: Api) -> None:
 
     async def body(detail: RunDetail, query: dict[str, str]) -> list[Piece]:
         right = [
-            html.Div(id="changes"),  # drawn by pages/checklist.py
+            frozen("changes", None),  # drawn by pages/checklist.py
             card("What changed", html.Div(NOTHING_CHANGED, className="tv-none"), name="tv-nochange"),
             html.Div(await origins(api, detail), id="settings-origins", className="tv-col"),
         ]

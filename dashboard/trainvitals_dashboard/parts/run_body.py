@@ -11,6 +11,7 @@ from trainvitals_dashboard.parts.alerts import alerts_card
 from trainvitals_dashboard.parts.capture import capture
 from trainvitals_dashboard.parts.cards import Piece
 from trainvitals_dashboard.parts.findings import findings_of
+from trainvitals_dashboard.parts.frozen import frozen
 from trainvitals_dashboard.parts.kpi import kpis
 from trainvitals_dashboard.parts.layers import layers_card
 from trainvitals_dashboard.parts.metrics_card import small_charts
@@ -28,13 +29,13 @@ def body(view: RunView, *, stat: str) -> list[Piece]:
     and changes are asked for when the page is there."""
     layers = layers_card(view.detail, view.findings, view.snapshot)
     right = [
-        html.Div(findings_of(view), id="findings"),
-        html.Div(id="checklist"),
-        html.Div(id="changes"),
-        html.Div(layers, id="layers"),
-        html.Div(preflight_card(view.detail.preflight), id="preflight"),
-        html.Div(alerts_card(view.detail.notes.alerts), id="alerts"),
-        html.Div(settings_card(view.detail, results(view)), id="settings"),
+        frozen("findings", findings_of(view)),
+        frozen("checklist", None),
+        frozen("changes", None),
+        frozen("layers", layers),
+        frozen("preflight", preflight_card(view.detail.preflight)),
+        frozen("alerts", alerts_card(view.detail.notes.alerts)),
+        frozen("settings", settings_card(view.detail, results(view))),
     ]
     metrics = html.Div(small_charts(view), id="metrics", className="tv-col")
     left = [*left_column(view, stat=stat), ranks_card(view.detail), metrics]
