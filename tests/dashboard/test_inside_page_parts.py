@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import re
 import struct
 import zlib
 from typing import Any
@@ -16,6 +17,7 @@ from trainvitals.wire.answers import LookedAt, Looks
 from trainvitals.wire.looks import MARKED, Picture
 from trainvitals_dashboard.figures import pixels
 from trainvitals_dashboard.inside_view import InsideView, layer_of, step_of
+from trainvitals_dashboard.parts.frozen import Frozen
 from trainvitals_dashboard.parts.inside_body import SNIPPET, whole
 from trainvitals_dashboard.parts.inside_examples import examples_card
 from trainvitals_dashboard.parts.inside_layer import layer_blocks, newest_look
@@ -160,13 +162,14 @@ def test_rows_of_numbers_stand_together() -> None:
 def test_the_structure_has_shapes_and_parameters_and_marks_what_is_chosen() -> None:
     card = structure_card("r", ROWS, InsideView(looks=LOOKS, layer="stem"))
 
-    links = {link.to_plotly_json()["props"]["title"]: link.to_plotly_json()["props"] for link in found(card, html.A)}
-    assert links["stem"]["aria-current"] == "true"
-    assert links["stem"]["data-inside-layer"] == "stem"
-    assert "8 × 14 × 10" in texts(card)
-    assert "216" in texts(card)
-    assert links["blocks.0.attn"]["href"] == "?layer=blocks.0.attn"
-    unseen = next(props for title, props in links.items() if title.startswith("head: was not looked into"))
+    (tree,) = found(card, Frozen)
+    links = [dict(re.findall(r'([\w-]+)="([^"]*)"', link)) for link in re.findall(r"<a [^>]*>", tree.html)]
+    (stem,) = [link for link in links if link["title"] == "stem"]
+    assert (stem["aria-current"], stem["data-inside-layer"]) == ("true", "stem")
+    assert ">8 × 14 × 10<" in tree.html
+    assert ">216<" in tree.html
+    assert "?layer=blocks.0.attn" in [link["href"] for link in links]
+    (unseen,) = [link for link in links if link["title"].startswith("head: was not looked into")]
     assert unseen["href"] == "/runs/r/layers/head"
 
 

@@ -157,3 +157,30 @@ def test_odd_settings_cost_no_finding() -> None:
     odd["info"] = {"a": LayerInfo(name="a", kind="Linear", parameters=4, trainable=4, initial=initial)}
     causes = ("a weight decay too strong", "weights drawn too large", "second moments too slow (β₂)")
     assert weighed(*causes, **odd).causes == causes
+
+
+@pytest.mark.parametrize(
+    ("rate", "advice"),
+    [
+        (0.3, "Set the learning rate to at most 0.003, and warm it up."),
+        (1e-3, "Divide the learning rate by 10, and warm it up."),
+    ],
+)
+def test_advice_on_the_rate_goes_by_what_is_usual_where_it_is_far_beyond(rate: float, advice: str) -> None:
+    symptom = Symptom(
+        rule="some_rule", severity="warning", summary="", first_step=0, last_step=99,
+        causes=("a learning rate too high",),
+        advice=("Divide the learning rate by 10, and warm it up.", "Clip gradients."),
+    )  # fmt: skip
+
+    assert argued(symptom, Window(run_id="r", step=99, **trained_by("Adam", rate))).advice == (
+        advice,
+        "Clip gradients.",
+    )
+
+
+@pytest.mark.parametrize(("rate", "where"), [(0.1, "within"), (0.5, "within"), (1.0, "somewhat above")])
+def test_a_rate_just_beyond_what_is_usual_is_not_said_to_be_within_it(rate: float, where: str) -> None:
+    told = argument("a learning rate too high", **trained_by("SGD", rate))
+    assert told is not None
+    assert told.because == f"{rate:g} is {where} what is usual for SGD (0.001 to 0.5)"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -15,6 +16,7 @@ from tests.real_server import RealServer, serving, wait_until
 from trainvitals.command import main
 from trainvitals.wire.messages import Finding
 
+RECORDED = Path(__file__).parents[2] / "clinic" / "recorded"
 LOSSES = {"well": [2.0 / (1 + step / 20) for step in range(100)], "sick": [1.0, float("nan"), float("nan")]}
 
 
@@ -27,7 +29,10 @@ def spool_of(name: str, folder: Path) -> str:
     return str(spool)
 
 
-@pytest.mark.parametrize(("name", "status", "words"), [("well", 0, "Nothing found."), ("sick", 3, "non_finite_values")])
+@pytest.mark.parametrize(
+    ("name", "status", "words"),
+    [("well", 0, "Nothing found in 100 steps of "), ("sick", 3, "non_finite_values")],
+)
 def test_a_spool_is_judged_without_a_server(
     name: str, status: int, words: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -37,6 +42,16 @@ def test_a_spool_is_judged_without_a_server(
     assert main(["diagnose", spool]) == status
     assert words in capsys.readouterr().out
     assert Path(spool).read_bytes() == before
+
+
+def test_the_numbers_that_speak_for_a_finding_are_told(capsys: pytest.CaptureFixture[str]) -> None:
+    main(["diagnose", str(RECORDED / "updates_too_large-adam-0.run.zst")])
+
+    told = capsys.readouterr().out
+    assert re.search(
+        r"\(update ratio [\d.e+]+; loss before [\d.]+; loss now [\d.]+; threshold > [\d.]+; noticed at", told
+    )
+    assert "likely: a learning rate too high" in told
 
 
 def test_programs_are_told_in_json(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -13,6 +13,7 @@ from trainvitals_dashboard.pages.layer_series import layers_view
 from trainvitals_dashboard.pages.run_page import register_tab
 from trainvitals_dashboard.parts import layers_body
 from trainvitals_dashboard.parts.cards import Piece
+from trainvitals_dashboard.parts.frozen import drawn
 from trainvitals_dashboard.parts.layers_body import (
     heat_bar,
     heat_figure,
@@ -86,9 +87,9 @@ def _register_panels(app: Dash, api: Api) -> None:
         return heat_figure(view), heat_bar(view), stat_choices(detail)
 
     @app.callback(
-        Output("layers-strip", "children"),
+        Output("layers-strip", "html"),
         Output("layers-count", "children"),
-        Output("layers-tree", "children"),
+        Output("layers-tree", "html"),
         Input("layers-text", "value"),
         Input("layers-order", "value"),
         Input("live-findings", "data"),
@@ -97,11 +98,12 @@ def _register_panels(app: Dash, api: Api) -> None:
         prevent_initial_call=True,
     )
     async def redraw_lists(text: str, order: str, _found: Any, _reload: Any, live: Data) -> tuple[Piece, ...]:
-        return model_lists(await layers_view(api, await api.run(live["run"]), text=text, order=order))
+        strip, count, tree = model_lists(await layers_view(api, await api.run(live["run"]), text=text, order=order))
+        return drawn(strip), count, drawn(tree)
 
     @app.callback(
         Output("layers-step", "children"),
-        Output("layers-table", "children"),
+        Output("layers-table", "html"),
         Input("layers-text", "value"),
         Input("layers-order", "value"),
         Input("live-findings", "data"),
@@ -113,4 +115,5 @@ def _register_panels(app: Dash, api: Api) -> None:
     async def redraw_table(
         text: str, order: str, _found: Any, _checklist: Any, _reload: Any, live: Data
     ) -> tuple[Piece, ...]:
-        return newest_numbers(await layers_view(api, await api.run(live["run"]), text=text, order=order))
+        step, table = newest_numbers(await layers_view(api, await api.run(live["run"]), text=text, order=order))
+        return step, drawn(table)

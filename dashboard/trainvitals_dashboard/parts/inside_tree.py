@@ -11,6 +11,7 @@ from trainvitals.wire.answers import LookedAt
 from trainvitals_dashboard.inside_view import InsideView, layers_of
 from trainvitals_dashboard.parts.addresses import layer_path, layer_word
 from trainvitals_dashboard.parts.cards import Piece, card
+from trainvitals_dashboard.parts.frozen import frozen
 from trainvitals_dashboard.parts.inside_layer import size
 from trainvitals_dashboard.parts.layer_rows import LayerRow, count
 from trainvitals_dashboard.parts.model_tree import FEW, Node, tree_of
@@ -27,7 +28,7 @@ def structure_card(run_id: str, rows: Sequence[LayerRow], view: InsideView) -> h
     total = f"{len(rows)} layers · {count(parameters)} parameters" if parameters else f"{len(rows)} layers"
     is_open = len(whole) <= FEW
     nodes = [_node(run_id, node, seen, chosen=view.layer, is_open=is_open) for node in tree_of(whole)]
-    tree = html.Div(html.Div(nodes, className="tv-tree"), className="tv-tree-scroll", id="inside-tree")
+    tree = html.Div(frozen("inside-tree", html.Div(nodes, className="tv-tree")), className="tv-tree-scroll")
     return card("Structure", tree, sub=total, name="tv-treecard tv-in-tree")
 
 

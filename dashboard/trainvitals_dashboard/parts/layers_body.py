@@ -15,6 +15,7 @@ from trainvitals_dashboard.figures.heat import empty, heat, rows_of, scale
 from trainvitals_dashboard.parts import layer_rows
 from trainvitals_dashboard.parts.cards import Piece, card, graph
 from trainvitals_dashboard.parts.colorbar import colorbar
+from trainvitals_dashboard.parts.frozen import frozen
 from trainvitals_dashboard.parts.health import ENDED
 from trainvitals_dashboard.parts.layer_rows import ORDERS, LayerRow, Order, picked
 from trainvitals_dashboard.parts.model_strip import health_pills, model_strip
@@ -70,15 +71,17 @@ def body(view: LayersView) -> list[Piece]:
         return [card("Layers", html.Div(NO_LAYERS, className="tv-none"), name="tv-layersnone")]
     strip, count, tree = model_lists(view)
     step, table = newest_numbers(view)
-    scrolled = html.Div(table, id="layers-table", className="tv-snap-scroll", tabIndex=0)
+    scrolled = html.Div(frozen("layers-table", table), className="tv-snap-scroll", tabIndex=0)
     said = html.Span(count, id="layers-count")
-    left = card("Layers", html.Div(tree, id="layers-tree", className="tv-tree-scroll"), sub=said, name="tv-treecard")
+    left = card(
+        "Layers", html.Div(frozen("layers-tree", tree), className="tv-tree-scroll"), sub=said, name="tv-treecard"
+    )
     right = [
         _heat_card(view),
         card("Newest snapshot", scrolled, sub=html.Span(step, id="layers-step"), name="tv-snap"),
     ]
     return [
-        card("Model", html.Div(strip, id="layers-strip"), sub=_size(view), right=_controls(view), name="tv-model"),
+        card("Model", frozen("layers-strip", strip), sub=_size(view), right=_controls(view), name="tv-model"),
         html.Div([html.Div(left, className="tv-col"), html.Div(right, className="tv-col")], className="tv-lgrid"),
     ]
 

@@ -26,6 +26,7 @@ from trainvitals_server.cli.diagnosing import (
     defined,
     findings_of,
     is_sick,
+    looked_at,
     stages_as_text,
 )
 from trainvitals_server.cli.serving import CannotServe, serve_until_stopped
@@ -208,7 +209,9 @@ def diagnose(
         definitions = defined(loss=loss, validation_loss=validation_loss)
         findings = findings_of(what, server, mute=mute or (), options=options, definitions=definitions)
         stages = None if output == "json" else checklist_of(what, server)
-    typer.echo(as_json(findings) if output == "json" else as_text(findings))
+    typer.echo(
+        as_json(findings) if output == "json" else as_text(findings, looked_at="" if findings else looked_at(what))
+    )
     if stages is not None:
         typer.echo(f"\n{stages_as_text(stages)}")
     raise typer.Exit(SICK if is_sick(findings, at=fail_on) else 0)

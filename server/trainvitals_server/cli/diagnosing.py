@@ -121,6 +121,22 @@ def checklist_of(what: str, server: Server) -> Checklist | None:
     return None if Path(what).is_file() else _asked(what, "checklist", Checklist, server)
 
 
+def looked_at(what: str) -> str:
+    """How much a recorded run in a file has to judge: "300 steps of 5 layers and 4 metrics"; nothing of a run on a
+    server, whose checklist tells it."""
+    if not Path(what).is_file():
+        return ""
+    recording = unpack(Path(what).read_bytes())
+    stats = [message.layer_stats for message in recording.messages if isinstance(message, Frame)]
+    layers = {layer for one in stats if one is not None for layer in one.layers}
+    of = [
+        f"{len(found)} {word}{'s' * (len(found) != 1)}"
+        for found, word in ((layers, "layer"), (_metrics(recording), "metric"))
+        if found
+    ]
+    return f"{recording.steps:,} step{'s' * (recording.steps != 1)} of {' and '.join(of)}"
+
+
 def arranged(findings: Sequence[Finding]) -> list[Finding]:
     """Those that stand, the gravest first; what follows from another behind it."""
     standing = [finding for finding in findings if finding.state != "resolved"]
@@ -135,10 +151,10 @@ def is_sick(findings: Sequence[Finding], *, at: Severity) -> bool:
     return any(GRAVITY[one.severity] >= GRAVITY[at] for one in findings if one.state != "snoozed")
 
 
-def as_text(findings: Sequence[Finding]) -> str:
-    """For people."""
+def as_text(findings: Sequence[Finding], *, looked_at: str = "") -> str:
+    """For people; ``looked_at``: of what nothing was found, if so it is."""
     if not findings:
-        return "Nothing found."
+        return f"Nothing found{looked_at and f' in {looked_at}'}."
     known = {finding.finding_id for finding in findings}
     return "\n".join(line for finding in findings for line in _lines(finding, is_beneath=finding.cause_id in known))
 
@@ -177,10 +193,23 @@ def _lines(finding: Finding, *, is_beneath: bool) -> list[str]:
     dealt_with = "" if finding.state == "open" else f" ({finding.state})"
     head = f"{finding.severity}{dealt_with} since step {finding.first_step:,}: {finding.rule}{where}"
     if is_beneath:
-        return [f"  which brings {head}"]
+        return [f"  which brings {head}", f"    {finding.summary}"]
+    causes = [
+        f"  {one.likelihood}: {one.cause} ({one.because})" for one in finding.arguments if one.likelihood != "unlikely"
+    ]
     advice = [f"  → {line}" for line in finding.advice[:2]]
-    likely = [f"  likely: {one.cause} ({one.because})" for one in finding.arguments if one.likelihood == "likely"]
-    return [head, f"  {finding.summary}", *likely, *advice, f"  more: trainvitals rule {finding.rule}"]
+    more = f"  more: trainvitals rule {finding.rule}"
+    return [head, f"  {finding.summary}", *_numbers(finding), *causes, *advice, more]
+
+
+def _numbers(finding: Finding) -> list[str]:
+    """What was measured, in one line; none where there is nothing but a summary."""
+    told = {name: value for name, value in finding.evidence.numbers.items() if value is not None}
+    numbers = [f"{name} {value:.3g}" if isinstance(value, float) else f"{name} {value}" for name, value in told.items()]
+    limit = finding.evidence.threshold
+    numbers += [f"threshold {finding.evidence.comparison} {limit:.3g}"] if limit is not None and numbers else []
+    noticed = [f"noticed at step {finding.opened_step:,}"] if finding.opened_step > finding.first_step else []
+    return [f"  ({'; '.join([*numbers, *noticed])})"] if numbers or noticed else []
 
 
 def _asked(run_id: str, about: str, kind: type[T], server: Server) -> T:

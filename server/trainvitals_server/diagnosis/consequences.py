@@ -58,7 +58,7 @@ FOLLOWS_FROM: Final[dict[str, tuple[str, ...]]] = {
     "labels_shuffled": (*START, *DATA, *SETTINGS, "training_in_evaluation_mode", *DEPTH, *INSIDE),
     "layer_not_learning": (
         *(*START, "updates_lost", "schedule_ended", "schedule_not_started"),
-        *("non_finite_values", "dead_activations", "vanishing_gradients"),
+        *("non_finite_values", "dead_activations", "vanishing_gradients", "saturated_activations"),
     ),
     "learning_rate_too_high": ("accumulation_unscaled",),
     "learning_rate_too_low": ("schedule_not_started",),
@@ -88,7 +88,9 @@ FOLLOWS_FROM: Final[dict[str, tuple[str, ...]]] = {
         "loss_scale_collapsing",
     ),
     "overfitting": ("same_batch",),
-    "saturated_activations": ("inputs_not_normalised", "poor_initialisation", "learning_rate_too_high"),
+    "saturated_activations": (
+        *("inputs_not_normalised", "poor_initialisation", "learning_rate_too_high", "updates_too_large"),
+    ),
     "skipped_steps": (*TOO_MUCH, "exploding_gradients", "loss_diverging"),
     "underfitting": (
         *("inputs_not_normalised", "dropout_too_high", "weight_decay_too_strong", "regularisation_dominating"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import re
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import Final
 
@@ -42,6 +43,7 @@ CONSIDERED: Final[tuple[tuple[re.Pattern[str], Consideration], ...]] = tuple(
 VERDICTS: Final = frozenset(
     {"learning_rate_too_high", "learning_rate_too_low", "weight_decay_too_strong", "adam_rms_high"}
 )  # rules that have measured what their cause says: no setting speaks against them
+DIVIDED: Final = re.compile(r"^Divide the learning rate by \d+")
 log = logging.getLogger(__name__)
 
 
@@ -59,7 +61,13 @@ def argued(symptom: Symptom, window: Window) -> Symptom:
         for cause in causes
         if cause in said
     )
-    return replace(symptom, causes=tuple(causes), arguments=arguments)
+    return replace(symptom, causes=tuple(causes), arguments=arguments, advice=_fitted(symptom.advice, said.values()))
+
+
+def _fitted(advice: Sequence[str], said: Iterable[Said]) -> tuple[str, ...]:
+    """Where it is known how far the rate is from what is usual, to divide it by some other number would not do."""
+    remedy = next((one.remedy for one in said if one.remedy), "")
+    return tuple(DIVIDED.sub(remedy, line) if remedy else line for line in advice)
 
 
 def _said(cause: str, window: Window, symptom: Symptom) -> Said | None:

@@ -39,7 +39,8 @@ class _Rate:
 
     @property
     def stands(self) -> str:
-        return f"{self.peak:.3g} is within what is usual for {self.kind} ({self.low:g} to {self.high:g})"
+        where = "somewhat above" if self.peak > self.high * ROUNDING else "within"
+        return f"{self.peak:.3g} is {where} what is usual for {self.kind} ({self.low:g} to {self.high:g})"
 
     @property
     def is_high(self) -> bool:
@@ -56,7 +57,8 @@ def too_high(window: Window, symptom: Symptom) -> Said | None:
         return None
     if rate.is_high:
         most = f"the highest that is usual for {rate.kind} ({rate.high:g})"
-        return Said("likely", f"{rate.peak:.3g} is {times(rate.peak / rate.high)} {most}")
+        remedy = f"Set the learning rate to at most {rate.high:g}"
+        return Said("likely", f"{rate.peak:.3g} is {times(rate.peak / rate.high)} {most}", remedy=remedy)
     if rate.is_low and _update(window) < SOUND_UPDATE:
         return Said("unlikely", f"{rate.peak:.3g} is under what is usual for {rate.kind}, and steps are small")
     return None if rate.is_low else Said("possible", rate.stands)

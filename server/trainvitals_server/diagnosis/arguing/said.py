@@ -14,10 +14,12 @@ from trainvitals_server.diagnosis.window import Window
 
 @dataclass(frozen=True, slots=True)
 class Said:
-    """How likely a cause is, and why, in words with the run's numbers."""
+    """How likely a cause is, and why, in words with the run's numbers; and what that asks for, in words that stand in
+    place of advice to divide the learning rate by some number."""
 
     likelihood: Likelihood
     because: str
+    remedy: str = ""
 
 
 Consideration = Callable[[Window, Symptom], Said | None]  # None where the run tells nothing of it
