@@ -107,3 +107,25 @@ def test_a_shell_is_given_the_exit_status(tmp_path: Path) -> None:
 
     assert (judged.returncode, judged.stderr, helped.returncode) == (3, "", 0)
     assert "trainer_state.json" in helped.stdout
+
+
+def test_a_loss_by_another_name_is_named(tmp_path: Path) -> None:
+    path = tmp_path / "metrics.csv"
+    path.write_text("step,kl_per_word\n" + "".join(f"{step},{2.0 - step / 200}\n" for step in range(100)))
+    with serving(tmp_path) as server:
+        known = in_a_shell("import", path, "--loss", "kl_per_word", "--server-url", server.url)
+        run = server.only_run.summary
+        unknown = in_a_shell("import", path, "--loss", "kl", "--server-url", server.url)
+
+    assert (known.returncode, run.loss) == (0, "kl_per_word")
+    assert (unknown.returncode, "no metric 'kl', only kl_per_word" in unknown.stderr + unknown.stdout) == (1, True)
+
+
+def test_a_table_of_which_nothing_is_found_is_said_to_have_been_judged(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "metrics.csv"
+    path.write_text("step,loss\n" + "".join(f"{step},{2.0 / (1 + step / 20)}\n" for step in range(100)))
+
+    assert main(["diagnose", str(path)]) == 0
+    assert capsys.readouterr().out == "Nothing found in 100 steps of 1 metric.\n"

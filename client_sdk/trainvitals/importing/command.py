@@ -8,6 +8,7 @@ import tempfile
 import time
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from trainvitals.client import Client
@@ -19,7 +20,9 @@ from trainvitals.importing.sources import WHAT_IS_READ, read_run
 from trainvitals.settings import InvalidSetting, Settings, read_settings
 from trainvitals.spool import Spool
 from trainvitals.sync import patiently
+from trainvitals.wire.notes import MetricDefinition, Role
 
+MOST_NAMES = 8
 UNBOUNDED_BYTES = 2**63
 
 
@@ -31,6 +34,8 @@ def import_command(arguments: Sequence[str]) -> int:
     parser.add_argument("path", type=Path, help="a file, or a run's folder")
     parser.add_argument("--project", help="default: TRAINVITALS_PROJECT, else default")
     parser.add_argument("--name", help="default: the run's own, else the file's or the folder's")
+    parser.add_argument("--loss", help="the metric that is the training loss; default: by its usual names")
+    parser.add_argument("--validation-loss", help="the metric that is the validation's loss")
     parser.add_argument("--server-url", help="default: TRAINVITALS_SERVER_URL, else http://127.0.0.1:7360")
     parser.add_argument("--token", help="default: TRAINVITALS_TOKEN")
     options = parser.parse_args(arguments)
@@ -38,6 +43,9 @@ def import_command(arguments: Sequence[str]) -> int:
     try:
         settings = read_settings(server_url=options.server_url, token=options.token, project=options.project)
         run = read_for_import(options.path, console, project=settings.project, name=options.name)
+        run = replace(
+            run, definitions=defined(run, options.path, loss=options.loss, validation_loss=options.validation_loss)
+        )
         return _ship(run, options.path, settings, console)
     except InvalidSetting as error:
         console.say(str(error))
@@ -54,6 +62,20 @@ def read_for_import(path: Path, console: Console, *, project: str, name: str | N
         console.say(f"{path}: {remark}")
     source = str(path.resolve())
     return ready(imported, source=source, project=project, name=name, now=time.time(), say=console.say)
+
+
+def defined(
+    run: ImportedRun, path: Path, *, loss: str | None, validation_loss: str | None
+) -> dict[str, MetricDefinition]:
+    """What metrics of these names mean. Raises CannotImport if the run has none of a name."""
+    roles: tuple[tuple[str | None, Role], ...] = ((loss, "loss"), (validation_loss, "validation_loss"))
+    named = {name: MetricDefinition(role=role) for name, role in roles if name}
+    for name in named:
+        if name not in run.series:
+            raise CannotImport(
+                path, f"this run has no metric {name!r}, only {', '.join(sorted(run.series)[:MOST_NAMES])}"
+            )
+    return named
 
 
 def _ship(run: ImportedRun, path: Path, settings: Settings, console: Console) -> int:

@@ -7,7 +7,7 @@ import heapq
 from array import array
 from bisect import bisect_left
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import groupby
 from typing import Final
 
@@ -25,6 +25,7 @@ from trainvitals.wire import coding
 from trainvitals.wire.floats import Floats
 from trainvitals.wire.frame import Frame, MetricPoints, encode_frame
 from trainvitals.wire.messages import RunEnd, RunStart
+from trainvitals.wire.notes import MetricDefinition, Note
 
 FRAME_POINTS: Final = 4000  # of all metrics: fewer than a frame may have of one
 ID_LENGTH: Final = 14  # as the SDK's own
@@ -41,6 +42,7 @@ class ImportedRun:
     start: RunStart
     end: RunEnd
     series: Mapping[str, Series]
+    definitions: Mapping[str, MetricDefinition] = field(default_factory=dict)
 
     @property
     def points(self) -> int:
@@ -48,8 +50,10 @@ class ImportedRun:
         return sum(len(one.steps) for one in self.series.values())
 
     def records(self) -> Iterator[tuple[Kind, bytes]]:
-        """The start, frames in the order of their steps, the end."""
+        """The start, what metrics are, frames in the order of their steps, the end."""
         yield "start", coding.encode(self.start)
+        if self.definitions:
+            yield "note", coding.encode(Note(writer=self.writer, seq=0, metrics=dict(self.definitions)))
         for seq, metrics in enumerate(_parts(self.series)):
             frame = Frame(run_id=self.run_id, writer=self.writer, seq=seq, metrics=metrics)
             yield "frame", encode_frame(frame)
