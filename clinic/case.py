@@ -10,7 +10,10 @@ from clinic.bench import Bench
 
 SEEDS: Final = (0, 1)
 # Whole architectures are kept from whoever tunes a rule: what is reported of them is what strangers may expect.
-HELD_BACK: Final = frozenset({"convolutional", "recurrent", "autoencoder", "residual", "attention"})
+FIRST_HELD_BACK: Final = frozenset({"convolutional", "recurrent", "autoencoder", "residual", "attention"})
+# These came when all rules were finished: each of their ills was written down before anybody saw what is found.
+NEWER: Final = frozenset({"gated", "mixer", "depthwise", "temporal", "unet", "graph", "set", "two-tower"})
+HELD_BACK: Final = FIRST_HELD_BACK | NEWER
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
