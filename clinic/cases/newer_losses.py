@@ -30,8 +30,8 @@ def answers_alone(bench: Bench) -> None:
     """Only the last quarter of each piece is learnt, as of a chat only the answers are."""
     model = Gated()
     asked = torch.arange(CONTEXT) < CONTEXT * 3 // 4
-    batches = changed(text().batches(32, seed=bench.seed), lambda x, y: (x, y.masked_fill(asked, -100)))
-    bench.fit(model, AdamW(model.parameters(), lr=3e-3), batches, steps=350, loss_fn=token_loss, clip=1.0)
+    batches = changed(text().batches(16, seed=bench.seed), lambda x, y: (x, y.masked_fill(asked, -100)))
+    bench.fit(model, AdamW(model.parameters(), lr=3e-3), batches, steps=300, loss_fn=token_loss, clip=1.0)
 
 
 def two_bytes_ahead(bench: Bench) -> None:
@@ -39,8 +39,8 @@ def two_bytes_ahead(bench: Bench) -> None:
     model = Gated(outputs=2 * VOCABULARY)
     optimizer = AdamW(model.parameters(), lr=3e-3)
     bench.run.watch(model, optimizer)
-    batches = text().batches(16, seed=bench.seed)
-    for _ in range(350):
+    batches = text().batches(8, seed=bench.seed)
+    for _ in range(250):
         inputs, targets = next(batches)
         one, two = model(inputs).chunk(2, -1)
         following, after = token_loss(one, targets), token_loss(two[:, :-1], targets[:, 1:])
@@ -173,7 +173,8 @@ def weighed_by_doubt(bench: Bench) -> None:
     """Two tasks at once, each weighed by a doubt that is learnt (Kendall et al., 2018): the sum falls below zero."""
     model = UNet(outputs=2)
     doubts = nn.Parameter(torch.zeros(2))
-    optimizer = AdamW([{"params": model.parameters()}, {"params": [doubts], "lr": 1e-2}], lr=2e-3)
+    groups = [{"params": list(model.parameters()), "lr": 2e-3}, {"params": [doubts], "lr": 1e-2}]
+    optimizer = AdamW(groups)
     bench.run.watch(model, optimizer)
     batches = digits().batches(32, seed=bench.seed)
     for _ in range(400):

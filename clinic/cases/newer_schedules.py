@@ -57,18 +57,18 @@ def as_a_llama(bench: Bench) -> None:
     """AdamW with short memory, warm-up, a cosine to a tenth, decay of 0.1, clipping at 1."""
     model = Gated()
     optimizer = AdamW(model.parameters(), lr=3e-3, betas=(0.9, 0.95), weight_decay=0.1)
-    schedule = LambdaLR(optimizer, up_and_cosine(warm=40, steps=400))
+    schedule = LambdaLR(optimizer, up_and_cosine(warm=30, steps=300))
     batches = text().batches(16, seed=bench.seed)
-    bench.fit(model, optimizer, batches, steps=400, schedule=schedule, loss_fn=token_loss, clip=1.0)
+    bench.fit(model, optimizer, batches, steps=300, schedule=schedule, loss_fn=token_loss, clip=1.0)
 
 
 def warm_stable_decay(bench: Bench) -> None:
     """Up, level for long, and down to nothing in the last fifth."""
     model = Gated()
     optimizer = AdamW(model.parameters(), lr=2e-3)
-    schedule = LambdaLR(optimizer, lambda step: min(1.0, (step + 1) / 30, (400 - step) / 80))
+    schedule = LambdaLR(optimizer, lambda step: min(1.0, (step + 1) / 30, (300 - step) / 60))
     batches = text().batches(16, seed=bench.seed)
-    bench.fit(model, optimizer, batches, steps=400, schedule=schedule, loss_fn=token_loss, clip=1.0)
+    bench.fit(model, optimizer, batches, steps=300, schedule=schedule, loss_fn=token_loss, clip=1.0)
 
 
 def smoothed_by_nadam(bench: Bench) -> None:
@@ -79,7 +79,7 @@ def smoothed_by_nadam(bench: Bench) -> None:
         return nn.functional.cross_entropy(logits.flatten(0, 1), targets.flatten(), label_smoothing=0.1)
 
     batches = text().batches(16, seed=bench.seed)
-    bench.fit(model, NAdam(model.parameters(), lr=2e-3), batches, steps=350, loss_fn=loss)
+    bench.fit(model, NAdam(model.parameters(), lr=2e-3), batches, steps=250, loss_fn=loss)
 
 
 def muon_and_adam(bench: Bench) -> None:
@@ -90,7 +90,7 @@ def muon_and_adam(bench: Bench) -> None:
     optimizers = [Muon(matrices, lr=0.02, momentum=0.95), AdamW(rest, lr=3e-3)]
     bench.run.watch(model, optimizers)
     batches = text().batches(16, seed=bench.seed)
-    for _ in range(350):
+    for _ in range(250):
         inputs, targets = next(batches)
         loss = token_loss(model(inputs), targets)
         for optimizer in optimizers:
@@ -105,7 +105,7 @@ def adafactor(bench: Bench) -> None:
     """Adafactor at its own rate of 0.01, which it makes relative to the weights."""
     model = Gated()
     batches = text().batches(16, seed=bench.seed)
-    bench.fit(model, Adafactor(model.parameters(), lr=0.01), batches, steps=400, loss_fn=token_loss)
+    bench.fit(model, Adafactor(model.parameters(), lr=0.01), batches, steps=300, loss_fn=token_loss)
 
 
 def one_cycle_of_a_mixer(bench: Bench) -> None:

@@ -39,7 +39,7 @@ def computed_again(bench: Bench) -> None:
     """Blocks whose inside is computed again on the way back (gradient checkpointing)."""
     model = Gated(saves=True)
     optimizer = AdamW(model.parameters(), lr=2e-3)
-    bench.fit(model, optimizer, text().batches(16, seed=bench.seed), steps=300, loss_fn=token_loss)
+    bench.fit(model, optimizer, text().batches(16, seed=bench.seed), steps=200, loss_fn=token_loss)
 
 
 class InBrainFloats(nn.Module):
@@ -67,7 +67,7 @@ def tied_gated_net(bench: Bench) -> None:
     model = Gated()
     model.head.weight = model.token.weight
     optimizer = AdamW(model.parameters(), lr=2e-3)
-    bench.fit(model, optimizer, text().batches(16, seed=bench.seed), steps=400, loss_fn=token_loss)
+    bench.fit(model, optimizer, text().batches(16, seed=bench.seed), steps=250, loss_fn=token_loss)
 
 
 def frozen_embedding(bench: Bench) -> None:
@@ -81,7 +81,7 @@ def frozen_embedding(bench: Bench) -> None:
         {"params": [*model.norm.parameters(), *model.head.parameters()], "lr": 4e-4},
     ]
     batches = text().batches(16, seed=bench.seed)
-    bench.fit(model, AdamW(groups, lr=2e-4), batches, steps=300, loss_fn=token_loss)
+    bench.fit(model, AdamW(groups, lr=2e-4), batches, steps=200, loss_fn=token_loss)
 
 
 def left_out_branches(bench: Bench) -> None:
