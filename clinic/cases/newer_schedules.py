@@ -8,9 +8,8 @@ from collections.abc import Callable
 import torch
 from torch import Tensor, nn
 from torch.nn.utils.parametrizations import weight_norm
-from torch.optim import SGD, Adafactor, Adagrad, Adam, Adamax, AdamW, Muon, NAdam, RAdam, RMSprop
+from torch.optim import SGD, Adafactor, Adam, AdamW, Muon, NAdam, RMSprop
 from torch.optim.lr_scheduler import (
-    CosineAnnealingWarmRestarts,
     ExponentialLR,
     LambdaLR,
     OneCycleLR,
@@ -22,11 +21,11 @@ from torch.optim.swa_utils import SWALR, AveragedModel
 from clinic.bench import Bench
 from clinic.case import healthy
 from clinic.cases.generalisation import validation
-from clinic.cases.newer_steps import among_the_batch, noisy_pictures
+from clinic.cases.newer_steps import among_the_batch
 from clinic.cases.task import changed
 from clinic.made_material import graphs, shapes, spreads, waves
 from clinic.material import digits, text, token_loss
-from clinic.newer_networks import Gated, Mixer, OfGraphs, OfPoints, TwoTowers, UNet, depthwise, temporal, wavenet
+from clinic.newer_networks import Gated, Mixer, OfGraphs, OfPoints, TwoTowers, depthwise, temporal
 
 
 class EveryEpoch:
@@ -58,15 +57,6 @@ def as_a_llama(bench: Bench) -> None:
     model = Gated()
     optimizer = AdamW(model.parameters(), lr=3e-3, betas=(0.9, 0.95), weight_decay=0.1)
     schedule = LambdaLR(optimizer, up_and_cosine(warm=30, steps=300))
-    batches = text().batches(16, seed=bench.seed)
-    bench.fit(model, optimizer, batches, steps=300, schedule=schedule, loss_fn=token_loss, clip=1.0)
-
-
-def warm_stable_decay(bench: Bench) -> None:
-    """Up, level for long, and down to nothing in the last fifth."""
-    model = Gated()
-    optimizer = AdamW(model.parameters(), lr=2e-3)
-    schedule = LambdaLR(optimizer, lambda step: min(1.0, (step + 1) / 30, (300 - step) / 60))
     batches = text().batches(16, seed=bench.seed)
     bench.fit(model, optimizer, batches, steps=300, schedule=schedule, loss_fn=token_loss, clip=1.0)
 
@@ -116,21 +106,6 @@ def one_cycle_of_a_mixer(bench: Bench) -> None:
     bench.fit(model, optimizer, digits().batches(32, seed=bench.seed), steps=500, schedule=schedule)
 
 
-def restarts_of_a_mixer(bench: Bench) -> None:
-    """Nesterov's momentum, and a cosine that begins again, each time for twice as long."""
-    model = Mixer()
-    optimizer = SGD(model.parameters(), lr=0.1, momentum=0.9, nesterov=True, weight_decay=1e-4)
-    schedule = CosineAnnealingWarmRestarts(optimizer, 100, T_mult=2)
-    bench.fit(model, optimizer, digits().batches(32, seed=bench.seed), steps=700, schedule=schedule)
-
-
-def eight_passes(bench: Bench) -> None:
-    """Eight passes of eight pictures in a step, divided as they should be, under RAdam."""
-    model = Mixer()
-    batches = digits().batches(8, seed=bench.seed)
-    bench.fit(model, RAdam(model.parameters(), lr=3e-3), batches, steps=120, accumulate=8)
-
-
 def averaged_in_the_end(bench: Bench) -> None:
     """Stochastic weight averaging: from step 300 on the rate is held, and the weights are averaged."""
     model = Mixer()
@@ -167,13 +142,6 @@ def normed_weights(bench: Bench) -> None:
     bench.fit(model, optimizer, batches, steps=450, schedule=StepLR(optimizer, 180, 0.2), loss_fn=token_loss)
 
 
-def adagrad(bench: Bench) -> None:
-    """Adagrad, whose steps grow shorter by themselves."""
-    model = wavenet()
-    optimizer = Adagrad(model.parameters(), lr=0.03)
-    bench.fit(model, optimizer, text().batches(16, seed=bench.seed), steps=400, loss_fn=token_loss)
-
-
 def until_it_rests(bench: Bench) -> None:
     """Waves told a step ahead; the rate is halved whenever the validation loss rests."""
     model, data = temporal(stem=nn.Linear(1, 48), outputs=1), waves()
@@ -190,13 +158,6 @@ def until_it_rests(bench: Bench) -> None:
         model, optimizer, data.batches(32, seed=bench.seed), steps=600, loss_fn=nn.functional.huber_loss,
         validate=validate, validate_every=20,
     )  # fmt: skip
-
-
-def clipped_over_time(bench: Bench) -> None:
-    """SGD at a high rate, held by clipping nearly every step."""
-    model = wavenet()
-    optimizer = SGD(model.parameters(), lr=1.0, momentum=0.9)
-    bench.fit(model, optimizer, text().batches(16, seed=bench.seed), steps=450, loss_fn=token_loss, clip=0.25)
 
 
 def turned(points: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
@@ -227,13 +188,6 @@ def kinds_of_graphs(bench: Bench) -> None:
     bench.fit(model, RMSprop(model.parameters(), lr=1e-3), graphs().batches(32, seed=bench.seed), steps=500)
 
 
-def cleaned_by_adamax(bench: Bench) -> None:
-    """A U-Net that takes noise from pictures, by Adamax and an L1 loss."""
-    model = UNet()
-    batches = noisy_pictures(digits().batches(32, seed=bench.seed))
-    bench.fit(model, Adamax(model.parameters(), lr=4e-3), batches, steps=350, loss_fn=nn.functional.l1_loss)
-
-
 def long_warm_up_of_towers(bench: Bench) -> None:
     """Two towers, a warm-up for two fifths of the run, and down in a line."""
     model = TwoTowers()
@@ -245,22 +199,16 @@ def long_warm_up_of_towers(bench: Bench) -> None:
 
 CASES = [
     healthy("as-a-llama", "gated", as_a_llama),
-    healthy("warm-stable-decay", "gated", warm_stable_decay),
     healthy("smoothed-by-nadam", "gated", smoothed_by_nadam),
     healthy("muon-and-adam", "gated", muon_and_adam),
     healthy("adafactor", "gated", adafactor),
     healthy("one-cycle-of-a-mixer", "mixer", one_cycle_of_a_mixer),
-    healthy("restarts-of-a-mixer", "mixer", restarts_of_a_mixer),
-    healthy("eight-passes", "mixer", eight_passes),
     healthy("averaged-in-the-end", "mixer", averaged_in_the_end),
     healthy("as-a-mobile-net", "depthwise", as_a_mobile_net),
     healthy("normed-weights", "temporal", normed_weights),
-    healthy("adagrad", "temporal", adagrad),
     healthy("until-it-rests", "temporal", until_it_rests),
-    healthy("clipped-over-time", "temporal", clipped_over_time),
     healthy("turned-sets", "set", turned_sets),
     healthy("spread-of-sets", "set", spread_of_sets),
     healthy("kinds-of-graphs", "graph", kinds_of_graphs),
-    healthy("cleaned-by-adamax", "unet", cleaned_by_adamax),
     healthy("long-warm-up-of-towers", "two-tower", long_warm_up_of_towers),
 ]

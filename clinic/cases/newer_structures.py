@@ -8,13 +8,12 @@ import itertools
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
-from torch.optim import SGD, Adam, AdamW, RAdam
+from torch.optim import Adam, AdamW
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from clinic.bench import Batches, Bench, Loss
 from clinic.case import healthy
 from clinic.cases.generalisation import validation
-from clinic.cases.modes import validation as validation_in_mode
 from clinic.cases.newer_losses import stepped
 from clinic.cases.newer_steps import among_the_batch
 from clinic.cases.task import changed
@@ -22,7 +21,7 @@ from clinic.cases.uses import Experts, of_experts
 from clinic.made_material import kinship
 from clinic.material import digits, text, token_loss
 from clinic.networks import mlp
-from clinic.newer_networks import DepthwiseBlock, Gated, Mixer, OfNeighbours, TwoTowers, depthwise, temporal
+from clinic.newer_networks import DepthwiseBlock, Gated, Mixer, OfNeighbours, TwoTowers, depthwise
 
 TRAINED_ON = 300  # nodes of the graph; the others are for validation
 
@@ -33,13 +32,6 @@ def pretrain(model: nn.Module, batches: Batches, loss_fn: Loss, *, steps: int = 
     for _ in range(steps):
         inputs, targets = next(batches)
         stepped(optimizer, loss_fn(model(inputs), targets))
-
-
-def computed_again(bench: Bench) -> None:
-    """Blocks whose inside is computed again on the way back (gradient checkpointing)."""
-    model = Gated(saves=True)
-    optimizer = AdamW(model.parameters(), lr=2e-3)
-    bench.fit(model, optimizer, text().batches(16, seed=bench.seed), steps=200, loss_fn=token_loss)
 
 
 class InBrainFloats(nn.Module):
@@ -62,28 +54,6 @@ def brain_floats_of_a_gated_net(bench: Bench) -> None:
     bench.fit(model, optimizer, text().batches(16, seed=bench.seed), steps=150, loss_fn=token_loss, clip=1.0)
 
 
-def tied_gated_net(bench: Bench) -> None:
-    """The head is the embedding, as in small language models."""
-    model = Gated()
-    model.head.weight = model.token.weight
-    optimizer = AdamW(model.parameters(), lr=2e-3)
-    bench.fit(model, optimizer, text().batches(16, seed=bench.seed), steps=250, loss_fn=token_loss)
-
-
-def frozen_embedding(bench: Bench) -> None:
-    """A language model, trained a little, is trained on gently: the embedding frozen, the head faster than blocks."""
-    model = Gated()
-    pretrain(model, text().batches(16, seed=98), token_loss, steps=60)
-    model.token.requires_grad_(False)
-    groups = [
-        {"params": list(model.blocks[0].parameters()), "lr": 2e-4},
-        {"params": list(model.blocks[1].parameters()), "lr": 4e-4},
-        {"params": [*model.norm.parameters(), *model.head.parameters()], "lr": 8e-4},
-    ]
-    batches = text().batches(16, seed=bench.seed)
-    bench.fit(model, AdamW(groups, lr=4e-4), batches, steps=200, loss_fn=token_loss)
-
-
 def left_out_branches(bench: Bench) -> None:
     """Stochastic depth, and what is validated is an average of the weights that follows them."""
     model, data = Mixer(depth=4, skip=0.2), digits()
@@ -92,23 +62,6 @@ def left_out_branches(bench: Bench) -> None:
         model, AdamW(model.parameters(), lr=2e-3), data.batches(32, seed=bench.seed), steps=500,
         after_step=lambda step: follower.update_parameters(model),
         validate=validation(follower, data, functional.cross_entropy), validate_every=45,
-    )  # fmt: skip
-
-
-def shifted(inputs: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
-    """Pictures moved by up to one pixel, and a patch of each left out."""
-    moved = inputs.view(-1, 8, 8).roll(int(torch.randint(-1, 2, ())), 2)
-    row, column = (int(torch.randint(0, 6, ())) for _ in range(2))
-    moved[:, row : row + 2, column : column + 2] = 0.0
-    return moved.flatten(1), labels
-
-
-def augmented_mixer(bench: Bench) -> None:
-    """Augmented pictures, dropout, RAdam: the loss of what is validated lies under that of what is trained on."""
-    model, data = Mixer(drop=0.2), digits()
-    bench.fit(
-        model, RAdam(model.parameters(), lr=3e-3), changed(data.batches(32, seed=bench.seed), shifted), steps=600,
-        validate=validation(model, data, functional.cross_entropy), validate_every=45,
     )  # fmt: skip
 
 
@@ -128,14 +81,6 @@ def new_head(bench: Bench) -> None:
     head = nn.Linear(96, 10)
     model[-1] = head
     bench.fit(model, Adam(head.parameters(), lr=5e-3), digits().batches(32, seed=bench.seed), steps=400)
-
-
-def batch_norm_of_depthwise(bench: Bench) -> None:
-    """Batch norm over sixteen, SGD with momentum, evaluated as it should be."""
-    model, data = depthwise(batch_norm=True), digits()
-    check = validation_in_mode(model, data, before=False, after=True)
-    optimizer = SGD(model.parameters(), lr=0.03, momentum=0.9, weight_decay=5e-4)
-    bench.fit(model, optimizer, data.batches(16, seed=bench.seed), steps=600, validate=check, validate_every=90)
 
 
 def one_graph(bench: Bench) -> None:
@@ -206,18 +151,6 @@ def bootstrapped(bench: Bench) -> None:
         bench.run.log({"loss": loss})
 
 
-def growing_pieces(bench: Bench) -> None:
-    """A curriculum: eight bytes at a time, then sixteen, then all thirty-two."""
-
-    def batches() -> Batches:
-        for step, (inputs, targets) in enumerate(text().batches(16, seed=bench.seed)):
-            length = 8 << min(2, step // 150)
-            yield inputs[:, :length], targets[:, :length]
-
-    model = temporal()
-    bench.fit(model, AdamW(model.parameters(), lr=2e-3), batches(), steps=500, loss_fn=token_loss)
-
-
 def balanced_behind_depthwise(bench: Bench) -> None:
     """Four experts behind depthwise convolutions, and a loss that spreads the load."""
     stem = nn.Sequential(
@@ -228,18 +161,12 @@ def balanced_behind_depthwise(bench: Bench) -> None:
 
 
 CASES = [
-    healthy("computed-again", "gated", computed_again),
     healthy("brain-floats-of-a-gated-net", "gated", brain_floats_of_a_gated_net),
-    healthy("tied-gated-net", "gated", tied_gated_net),
-    healthy("frozen-embedding", "gated", frozen_embedding),
     healthy("left-out-branches", "mixer", left_out_branches),
-    healthy("augmented-mixer", "mixer", augmented_mixer),
     healthy("scaled-layers", "depthwise", scaled_layers),
     healthy("new-head", "depthwise", new_head),
-    healthy("batch-norm-of-depthwise", "depthwise", batch_norm_of_depthwise),
     healthy("balanced-behind-depthwise", "depthwise", balanced_behind_depthwise),
     healthy("one-graph", "graph", one_graph),
     healthy("locked-tower", "two-tower", locked_tower),
     healthy("bootstrapped", "two-tower", bootstrapped),
-    healthy("growing-pieces", "temporal", growing_pieces),
 ]

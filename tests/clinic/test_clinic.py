@@ -49,6 +49,13 @@ def test_an_ill_is_named_after_a_rule_and_shown_in_two_architectures_and_two_see
     assert all(len(case.seeds) >= 2 for case in cases)
 
 
+@pytest.mark.parametrize("is_sick", [True, False])
+def test_at_least_half_of_the_runs_are_held_back_from_tuning(is_sick: bool) -> None:
+    runs = [case for case in catalogue() if (case.diagnosis is not None) is is_sick for _ in case.seeds]
+
+    assert sum(case.is_held_back for case in runs) >= len(runs) / 2
+
+
 def test_consequences_are_named_after_rules() -> None:
     assert {rule for case in catalogue() for rule in case.follows} <= set(rules())
 
