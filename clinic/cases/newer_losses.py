@@ -5,7 +5,6 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
-from torch.nn.utils.parametrizations import spectral_norm
 from torch.optim import SGD, Adam, AdamW, Optimizer, SparseAdam
 
 from clinic.bench import Batches, Bench
@@ -89,27 +88,6 @@ def hardest_half(bench: Bench) -> None:
 
     optimizer = AdamW(model.parameters(), lr=2e-3)
     bench.fit(model, optimizer, digits().batches(32, seed=bench.seed), steps=400, loss_fn=loss)
-
-
-def spectral_game(bench: Bench) -> None:
-    """A generator against a critic of depthwise convolutions whose spectral norm is held, by hinges."""
-    generator = nn.Sequential(mlp((16, 64, 128, 64)), nn.Sigmoid())
-    critic = nn.Sequential(depthwise(depth=1), nn.LeakyReLU(0.2), nn.Linear(10, 1))
-    for part in critic.modules():
-        if isinstance(part, (nn.Conv2d, nn.Linear)):
-            spectral_norm(part)
-    optimizers = [Adam(critic.parameters(), lr=1e-3, betas=(0.0, 0.9)),
-                  Adam(generator.parameters(), lr=1e-3, betas=(0.0, 0.9))]  # fmt: skip
-    bench.run.watch({"generator": generator, "critic": critic}, optimizers)
-    batches = digits().batches(32, seed=bench.seed)
-    for _ in range(500):
-        real, _ = next(batches)
-        made = generator(torch.randn(len(real), 16))
-        judged = (1 - critic(real)).relu().mean() + (1 + critic(made.detach())).relu().mean()
-        stepped(optimizers[0], judged)
-        deceived = -critic(made).mean()
-        stepped(optimizers[1], deceived)
-        bench.run.log({"loss_critic": judged, "loss_generator": deceived})
 
 
 def rare_peaks(bench: Bench) -> None:
@@ -290,7 +268,6 @@ CASES = [
     healthy("mixed-up", "mixer", mixed_up),
     healthy("taught", "mixer", taught),
     healthy("hardest-half", "depthwise", hardest_half),
-    healthy("spectral-game", "depthwise", spectral_game),
     healthy("rare-peaks", "temporal", rare_peaks),
     healthy("quantiles", "temporal", quantiles),
     healthy("diffusion", "unet", diffusion),
