@@ -213,3 +213,21 @@ def test_a_loss_that_hovers_in_what_may_be_a_game_is_worth_knowing_at_most(optim
     (symptom,) = said("loss_not_decreasing", window(resting(1.38, 1.37), optimizers=optimizers))
 
     assert symptom.severity == severity
+
+
+@pytest.mark.parametrize("height", [3.0, 30.0, 3000.0])
+def test_a_jump_is_a_spike_however_slowly_the_last_of_it_goes(height: float) -> None:
+    loss = resting(2.3, 0.05)
+    loss[900] += height
+    loss[901:941] += 0.05 * height * np.exp(-np.arange(40) / 15)
+
+    (symptom,) = said("loss_spike", window(loss))
+
+    assert symptom.first_step == 900
+
+
+def test_a_new_level_is_no_spike() -> None:
+    loss = resting(2.3, 0.05)
+    loss[900:] += 1.0
+
+    assert said("loss_spike", window(loss)) == []

@@ -142,6 +142,10 @@ QUIET = {
         {"kinds": {"fc7": "Sigmoid"}, "loss": FLAT, "saturated_fraction": np.where(np.arange(8) == 7, 1.0, np.nan)},
     ),
     "residual branches that begin at zero": ("activations_shrinking", {"loss": FLAT, "activation_std": ZERO_BRANCHES}),
+    "outputs that come back from nothing": (
+        "activations_growing",
+        {"loss": FLAT, "activation_std": np.logspace(-9, -0.5, 8)},
+    ),
     "layers without outputs of their own": (
         "activations_shrinking",
         {"loss": FLAT, "activation_std": np.where(np.arange(8) > 3, np.nan, 1.0)},

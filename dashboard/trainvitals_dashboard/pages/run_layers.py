@@ -112,8 +112,6 @@ def _register_panels(app: Dash, api: Api) -> None:
         State("live-run", "data"),
         prevent_initial_call=True,
     )
-    async def redraw_table(
-        text: str, order: str, _found: Any, _checklist: Any, _reload: Any, live: Data
-    ) -> tuple[Piece, ...]:
+    async def redraw_table(text: str, order: str, _found: Any, _then: Any, _reload: Any, live: Data) -> tuple[Any, str]:
         step, table = newest_numbers(await layers_view(api, await api.run(live["run"]), text=text, order=order))
         return step, drawn(table)

@@ -10,7 +10,8 @@ from trainvitals_server.diagnosis.median import median, medians
 from trainvitals_server.diagnosis.reading import MAD_TO_SIGMA
 from trainvitals_server.diagnosis.window import Series
 
-LONGEST = 10  # points above the line in a row; more is a new level
+LONGEST = 10  # points in a row; more is a new level
+TAIL = 0.1  # of the peak's height above what was before: what is under it is on its way back
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,7 +33,8 @@ def find_spike(
     loss: Series | None, *, past: int, sigmas: float, outliers: float, share_of_start: float, recent: int
 ) -> Spike | None:
     """The highest spike among the newest points, against the ``past`` points before each; more than ten points in a row
-    are a new level and no spike."""
+    are a new level and no spike, but for those that are on their way back: after a jump of many times what was before,
+    the line that was drawn there is reached late."""
     finite = np.isfinite(loss.values) if loss is not None else np.empty(0, bool)
     if loss is None or finite.sum() <= past:
         return None
@@ -56,13 +58,17 @@ def find_spike(
     first = int(np.flatnonzero(~above[:top]).max(initial=-1)) + 1
     above[first:] = values[begin + first :] > line[first]
     last = top + int(np.flatnonzero(~above[top:]).min(initial=len(above) - top))
-    if last - first > LONGEST:
+    before = float(middle[first])
+    if (
+        np.count_nonzero(values[begin + first : begin + last] - before > TAIL * (values[begin + top] - before))
+        > LONGEST
+    ):
         return None
     return Spike(
         first_step=int(steps[begin + first]),
         last_step=int(steps[begin + last - 1]),
         length=last - first,
-        before=float(middle[first]),
+        before=before,
         peak=float(values[begin + top]),
         line=float(line[top]),
         noise=float(spread[first]),
