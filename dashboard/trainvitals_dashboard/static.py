@@ -40,9 +40,9 @@ def replacements() -> dict[tuple[str, str], Path]:
 
 @lru_cache
 def own(kind: str) -> tuple[str, bytes]:
-    """The address and the content of all assets that end in ``kind``, "js" or "css", in the order of their names. The
-    address changes with the content."""
-    files = sorted(ASSETS.rglob(f"*.{kind}"))
+    """The address and the content of all assets that end in ``kind``, "js" or "css": others' first, for ours stand on
+    them, then in the order of their names. The address changes with the content."""
+    files = sorted(ASSETS.rglob(f"*.{kind}"), key=lambda file: (file.parent == ASSETS, file))
     content = b"\n".join(file.read_bytes() for file in files)
     return f"/assets/all-{hashlib.sha256(content).hexdigest()[:16]}.{kind}", content
 
@@ -71,7 +71,8 @@ def bundles(dash_app: Callable[[], Dash]) -> APIRouter:
         if relative not in dash_app().registered_paths.get(package, ()):
             raise HTTPException(404)
         file = instead.get((package, relative)) or Path(str(sys.modules[package].__file__)).parent / relative
-        return await answer(file, request, immutable=fingerprinted)
+        # Dash's fingerprint tells of its own file, and nothing of what stands in its place
+        return await answer(file, request, immutable=fingerprinted and (package, relative) not in instead)
 
     for kind in ("js", "css"):
         router.add_api_route(own(kind)[0], _own_of(kind), include_in_schema=False)

@@ -13,8 +13,8 @@ SAME_MACHINE: Final = frozenset({"127.0.0.1", "::1", "localhost"})
 
 
 class CompressionMiddleware:
-    """gzip for browsers and clients elsewhere. On this machine bytes are cheaper than the time it takes, and a proxy in
-    front of the server compresses by itself. Pure ASGI."""
+    """gzip for browsers and clients elsewhere, as a proxy on this machine tells of them, too. On this machine bytes are
+    cheaper than the time it takes. Pure ASGI."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._plain = app

@@ -54,7 +54,7 @@ def test_the_memo_of_the_table_stands_above_the_notes_and_leads_to_where_it_is_w
     links = [one.href for one in html.Div(pieces)._traverse() if isinstance(one, dcc.Link)]
     assert "/?text=id%3Ar%20is%3Aall" in links
     none = body(RunDetail(summary=SUMMARY), Journal(run_id="r"))
-    assert "A memo of a line or two stands in the table of runs" in texts(none)
+    assert "A memo of a line or two can be written in the table of runs" in texts(none)
 
 
 def test_where_nobody_wrote_it_is_said_what_could_be_written() -> None:

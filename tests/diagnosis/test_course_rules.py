@@ -226,8 +226,10 @@ def test_a_jump_is_a_spike_however_slowly_the_last_of_it_goes(height: float) -> 
     assert symptom.first_step == 900
 
 
-def test_a_new_level_is_no_spike() -> None:
+@pytest.mark.parametrize("overshoot", [0.0, 10.0, 18.0])
+def test_a_new_level_is_no_spike(overshoot: float) -> None:
     loss = resting(2.3, 0.05)
     loss[900:] += 1.0
+    loss[900] += overshoot
 
     assert said("loss_spike", window(loss)) == []

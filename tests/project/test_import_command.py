@@ -12,6 +12,7 @@ import pytest
 
 from tests.real_server import serving
 from trainvitals.command import main
+from trainvitals_server.store.interface import RunQuery
 
 STEPS = 600
 
@@ -116,9 +117,12 @@ def test_a_loss_by_another_name_is_named(tmp_path: Path) -> None:
         known = in_a_shell("import", path, "--loss", "kl_per_word", "--server-url", server.url)
         run = server.only_run.summary
         unknown = in_a_shell("import", path, "--loss", "kl", "--server-url", server.url)
+        without = in_a_shell("import", path, "--server-url", server.url)
+        runs = {run.run_id: run.loss for run in server.store.runs(RunQuery()).runs}
 
     assert (known.returncode, run.loss) == (0, "kl_per_word")
     assert (unknown.returncode, "no metric 'kl', only kl_per_word" in unknown.stderr + unknown.stdout) == (1, True)
+    assert (without.returncode, set(runs.values())) == (0, {"kl_per_word", None})
 
 
 def test_a_table_of_which_nothing_is_found_is_said_to_have_been_judged(

@@ -8,7 +8,6 @@ import tempfile
 import time
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 
 from trainvitals.client import Client
@@ -43,9 +42,7 @@ def import_command(arguments: Sequence[str]) -> int:
     try:
         settings = read_settings(server_url=options.server_url, token=options.token, project=options.project)
         run = read_for_import(options.path, console, project=settings.project, name=options.name)
-        run = replace(
-            run, definitions=defined(run, options.path, loss=options.loss, validation_loss=options.validation_loss)
-        )
+        run = run.told(defined(run, options.path, loss=options.loss, validation_loss=options.validation_loss))
         return _ship(run, options.path, settings, console)
     except InvalidSetting as error:
         console.say(str(error))
@@ -70,11 +67,13 @@ def defined(
     """What metrics of these names mean. Raises CannotImport if the run has none of a name."""
     roles: tuple[tuple[str | None, Role], ...] = ((loss, "loss"), (validation_loss, "validation_loss"))
     named = {name: MetricDefinition(role=role) for name, role in roles if name}
+    if loss and loss == validation_loss:
+        raise CannotImport(path, f"{loss!r} cannot be the loss of the training and of the validation")
+    known = sorted(run.series)
     for name in named:
-        if name not in run.series:
-            raise CannotImport(
-                path, f"this run has no metric {name!r}, only {', '.join(sorted(run.series)[:MOST_NAMES])}"
-            )
+        if name not in known:
+            only = ", ".join(known[:MOST_NAMES]) + (", …" if len(known) > MOST_NAMES else "")
+            raise CannotImport(path, f"this run has no metric {name!r}, only {only}")
     return named
 
 

@@ -8,6 +8,7 @@ from array import array
 from bisect import bisect_left
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from dataclasses import replace as _replaced
 from itertools import groupby
 from typing import Final
 
@@ -43,6 +44,14 @@ class ImportedRun:
     end: RunEnd
     series: Mapping[str, Series]
     definitions: Mapping[str, MetricDefinition] = field(default_factory=dict)
+
+    def told(self, definitions: Mapping[str, MetricDefinition]) -> ImportedRun:
+        """The run whose metrics mean that. What they mean is part of a run as its points are: imported anew with other
+        words it is another one."""
+        words = [f"{definition.role}={name}" for name, definition in sorted(definitions.items())]
+        digest = _digest(self.series, self.start.project, self.start.name, *words)
+        run_id, writer = base36(digest, ID_LENGTH), digest % 2**WRITER_BITS
+        return _replaced(self, run_id=run_id, writer=writer, definitions=definitions)
 
     @property
     def points(self) -> int:

@@ -1,5 +1,5 @@
 // What people unfolded stays unfolded when a card is drawn anew: Dash mounts what a callback returns as new elements.
-(() => {
+window.tvFolds = (() => {
   const chosen = new Map();
   document.addEventListener('click', event => {
     const summary = event.target.closest?.('summary'), control = event.target.closest?.('a, button');
@@ -11,4 +11,5 @@
     const open = chosen.get(fold.dataset.fold);
     if (open !== undefined && fold.open !== open) fold.open = open;
   })).observe(document.documentElement, {childList: true, subtree: true});
+  return {chosen: fold => chosen.get(fold)};
 })();

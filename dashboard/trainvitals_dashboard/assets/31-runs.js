@@ -152,7 +152,8 @@ window.tvRuns = (() => {
   async function seekNow() { // most that come are of runs further down, for which no block of rows need be asked for anew
     if (!isThere()) return;
     const answer = await fetch(address(0, state.sort, 1)).catch(() => null);
-    if (!answer || !answer.ok || !isThere()) return;
+    if (!isThere()) return;
+    if (!answer || !answer.ok) { announced.clear(); return; } // news of them asks again
     const found = await answer.json(), top = grid.getDisplayedRowAtIndex(0);
     if (found.total !== total || (found.runs[0] && found.runs[0].run_id) !== (top && top.id)) refreshNow();
   }

@@ -159,7 +159,8 @@ window.tvCharts = (() => {
     if (!look()) watch.observe(document.documentElement, {childList: true, subtree: true});
   }
   function lead() {
-    const key = decodeURIComponent(location.hash.slice(1));
+    let key = '';
+    try { key = decodeURIComponent(location.hash.slice(1)); } catch { return; } // an address that was cut off leads to no chart
     if (key) awaited(key, chart => {
       const group = chart.closest('details');
       if (group) group.open = true;

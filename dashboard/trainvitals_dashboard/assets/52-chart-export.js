@@ -213,7 +213,7 @@ window.tvExport = (() => {
     const isSteps = traces.every(({x}) => { const every = Array.from(x || []); return every.every((value, at) => Number.isInteger(value) && (!at || value > every[at - 1])); }) && traces.some(({x}) => (x || []).length > 1) && !traces.some(({uid}) => /-point-/.test(uid || ''));
     if (!isSteps) {
       const x = plainly(axis('x')) || 'x', y = plainly(axis('y')) || 'y';
-      return lines([['name', named(x), named(y)], ...traces.flatMap((trace, which) => Array.from(trace.x || [], (value, at) => [named(called[which]), number(value), isMark[which] ? 'not finite' : number(trace.y[at])]))]);
+      return lines([['name', named(x), named(y)], ...traces.flatMap((trace, which) => Array.from(trace.x || [], (value, at) => [named(called[which]), typeof value === 'number' ? number(value) : named(String(value)), isMark[which] ? 'not finite' : number(trace.y[at])]))]);
     }
     const steps = new Map();
     traces.forEach(({x, y}, which) => Array.from(x || []).forEach((step, at) => {

@@ -45,6 +45,7 @@ def register(app: Dash, api: Api) -> None:
         Output("settings-count", "children"),
         Input("settings-text", "value"),
         *(Input(name, "children") for name in ("settings-config", "settings-optimizers", "settings-origins")),
+        Input("changes", "html"),
     )
 
 

@@ -158,7 +158,8 @@ def _item(finding: Finding, *, lead: bool, follows: Sequence[Finding]) -> html.L
     bullet = html.Span(icon(picture, 14), className=f"tv-tl-dot tv-{token}")
     beneath = [html.Div(["What follows from it: ", *_links(follows)], className="tv-tl-follows")] if follows else []
     text_and_more = html.Div([button, *beneath])
-    return html.Li([bullet, text_and_more], className="tv-tl tv-tl-closed" if resolved else "tv-tl")
+    looks = "tv-tl tv-tl-closed" if resolved else "tv-tl"
+    return html.Li([bullet, text_and_more], className=looks, **{"data-key": finding.finding_id})
 
 
 def _lead(finding: Finding) -> list[Piece]:

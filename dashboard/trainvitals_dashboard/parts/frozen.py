@@ -22,6 +22,8 @@ HTML_NAMES: Final = {
     "colSpan": "colspan",
     "rowSpan": "rowspan",
 }
+ADDRESSES: Final = ("href", "src")
+RUNNING: Final = ("javascript:", "data:", "vbscript:")
 VOID: Final = frozenset({"br", "col", "hr", "img", "input", "wbr"})
 WITHOUT_UNIT: Final = frozenset(
     {"flex", "flexGrow", "fontWeight", "gridColumn", "gridRow", "lineHeight", "opacity", "order", "zIndex"}
@@ -76,6 +78,10 @@ def drawn(piece: Piece) -> str:
 def _attribute(name: str, value: Any) -> str:
     if value is None or (value is False and not name.startswith(("aria-", "data-"))):
         return ""
+    if name == "n_clicks":
+        raise TypeError("callbacks do not hear of clicks within frozen HTML: keep the button outside of frozen()")
+    if name in ADDRESSES and str(value).strip().lower().startswith(RUNNING):
+        return ""  # what Dash would clean in the browser
     if name == "style":
         value = _style(value)
     elif isinstance(value, bool):

@@ -132,7 +132,7 @@ def _row(name: str, state: str, rule: str, ratio: float | None) -> html.Button:
         html.Span(rule.replace("_", " ").replace("-", " "), className=f"tv-lnote tv-{token}"),
         html.Span(words.number(ratio), className="tv-num tv-lval", title="newest update ratio"),
     ]
-    return html.Button(parts, className="tv-lrow", **{"data-layer": name})
+    return html.Button(parts, className="tv-lrow", **{"data-layer": name, "data-key": f"row {name}"})
 
 
 def _ratios(detail: RunDetail, snapshot: Snapshot | None) -> dict[str, float]:

@@ -50,7 +50,7 @@ def _memo(detail: RunDetail) -> html.P:
     memo, row = detail.summary.memo.strip(), f"/?text={quote(f'id:{detail.summary.run_id} is:all')}"
     table = dcc.Link("the table of runs", href=row, title="To this run's row, where the memo is written")
     if not memo:
-        return html.P(["A memo of a line or two stands in ", table, "."], className="tv-sub tv-notes-memo")
+        return html.P(["A memo of a line or two can be written in ", table, "."], className="tv-sub tv-notes-memo")
     told = [html.B("Memo "), memo, html.Span([" · of ", table], className="tv-sub")]
     return html.P(told, className="tv-notes-memo")
 

@@ -11,7 +11,7 @@ from trainvitals_server.diagnosis.reading import MAD_TO_SIGMA
 from trainvitals_server.diagnosis.window import Series
 
 LONGEST = 10  # points in a row; more is a new level
-TAIL = 0.1  # of the peak's height above what was before: what is under it is on its way back
+TAIL = 0.1  # of the peak's height above what was before: under it most is gone
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,8 +33,8 @@ def find_spike(
     loss: Series | None, *, past: int, sigmas: float, outliers: float, share_of_start: float, recent: int
 ) -> Spike | None:
     """The highest spike among the newest points, against the ``past`` points before each; more than ten points in a row
-    are a new level and no spike, but for those that are on their way back: after a jump of many times what was before,
-    the line that was drawn there is reached late."""
+    are a new level and no spike, unless they have come back and most of the height was gone within ten: after a jump of
+    many times what was before, the line that was drawn there is reached late."""
     finite = np.isfinite(loss.values) if loss is not None else np.empty(0, bool)
     if loss is None or finite.sum() <= past:
         return None
@@ -59,10 +59,9 @@ def find_spike(
     above[first:] = values[begin + first :] > line[first]
     last = top + int(np.flatnonzero(~above[top:]).min(initial=len(above) - top))
     before = float(middle[first])
-    if (
-        np.count_nonzero(values[begin + first : begin + last] - before > TAIL * (values[begin + top] - before))
-        > LONGEST
-    ):
+    heights, recovered = values[begin + first : begin + last] - before, not above[-1]
+    high = np.count_nonzero(heights > TAIL * (values[begin + top] - before)) if recovered else len(heights)
+    if high > LONGEST:
         return None
     return Spike(
         first_step=int(steps[begin + first]),
@@ -72,5 +71,5 @@ def find_spike(
         peak=float(values[begin + top]),
         line=float(line[top]),
         noise=float(spread[first]),
-        recovered=not above[-1],
+        recovered=bool(recovered),
     )

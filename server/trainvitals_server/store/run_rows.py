@@ -83,8 +83,8 @@ def _sorted_by(name: str) -> tuple[sa.Select[Any], list[sa.ColumnElement[Any]]]:
         of_run = sa.and_(finding.c.run_id == run.c.id, finding.c.state == "open")
         return chosen, [sa.select(sa.func.count()).where(of_run).scalar_subquery()]
     columns: dict[str, sa.ColumnElement[Any]] = {  # Any: as above
-        "name": sa.func.lower(run.c.name),
-        "project": sa.func.lower(run.c.project),
+        "name": sa.func.folded(run.c.name),
+        "project": sa.func.folded(run.c.project),
         "status": run.c.status,
         "health": run.c.health,
         "heartbeat": run.c.heartbeat_at,

@@ -31,7 +31,8 @@ def loss_spike(
 ) -> Iterator[Symptom]:
     """A point among the newest ``recent`` that lies ``sigmas`` robust deviations and ``share_of_start`` of the starting
     loss above the median of the ``past`` points before it, and ``outliers`` times as far above it as the highest of
-    them, with at most ten such points in a row.
+    them, with at most ten such points in a row; or more, if all have come back and at most ten were above a tenth of
+    the highest.
 
     The newest point is never part of its own past. Source: Wortsman et al., 2023 ("stable and low-precision training")
     for spikes as deviations from a running mean; median and MAD in place of mean and deviation.
