@@ -184,3 +184,20 @@ def test_a_rate_just_beyond_what_is_usual_is_not_said_to_be_within_it(rate: floa
     told = argument("a learning rate too high", **trained_by("SGD", rate))
     assert told is not None
     assert told.because == f"{rate:g} is {where} what is usual for SGD (0.001 to 0.5)"
+
+
+def test_units_that_were_dead_before_any_step_were_not_killed_by_one() -> None:
+    steps, info = np.arange(0, 100, 10), {"relu": LayerInfo(name="relu", kind="ReLU")}
+    dead = np.full((10, 1), 1.0, np.float32)
+    born, killed = (
+        next(
+            rules()["dead_activations"](
+                Window(run_id="r", step=90, layers=("relu",), steps=steps, info=info, stats={"zero_fraction": zeros})
+            )
+        )
+        for zeros in (dead, np.where(steps[:, None] < 30, np.float32(0.5), dead))
+    )
+
+    assert argued(born, Window(run_id="r", step=90)).arguments[0].likelihood == "likely"
+    assert ("from the start" in born.causes[0], "zeros_(layer.bias)" in born.advice[0]) == (True, True)
+    assert ("an update so large" in killed.causes[0], "learning rate" in killed.advice[0]) == (True, True)

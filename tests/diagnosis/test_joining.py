@@ -87,6 +87,21 @@ def test_a_consequence_costs_no_health_unless_it_is_graver_than_its_cause() -> N
     assert health([mild, follows]) < health([mild])
 
 
+@pytest.mark.parametrize(
+    ("state", "by", "whole"),
+    [("open", None, 30), ("snoozed", None, 100), ("resolved", "Ada", 100), ("resolved", None, 75)],
+)
+def test_what_follows_goes_with_a_cause_that_a_person_deals_with(
+    state: FindingState, by: str | None, whole: int
+) -> None:
+    cause = msgspec.structs.replace(finding("dead_activations", severity="critical", state=state), closed_by=by)
+    follows = finding("loss_not_decreasing")
+    joined = causes([cause, follows], lambda rule: ["dead_activations"] if rule == follows.rule else [])
+
+    assert joined == ({} if whole == 75 else {"loss_not_decreasing": "dead_activations"})
+    assert health([cause, msgspec.structs.replace(follows, cause_id=joined.get(follows.finding_id))]) == whole
+
+
 def test_a_layer_has_the_health_of_the_findings_that_name_it() -> None:
     grave = msgspec.structs.replace(finding("a", severity="critical"), layers=["one", "two"])
     mild = msgspec.structs.replace(finding("b"), layers=["two"])

@@ -13,15 +13,19 @@ def causes(findings: Iterable[Finding], follows_from: Callable[[str], Sequence[s
     """Of each standing finding that follows from another one: its id → the other's id.
 
     ``follows_from`` tells of a rule from which rules' ills its own may follow, the likeliest first. A finding follows
-    from the first of these that stands and did not begin after it was last seen; never, by whatever way, from itself.
+    from the first of these that stands, or that a person has resolved, and did not begin after it was last seen; never,
+    by whatever way, from itself.
     """
-    standing = [finding for finding in findings if finding.state in STANDING]
+    every = list(findings)
+    standing = [finding for finding in every if finding.state in STANDING]
+    # who has resolved a cause has not found each of its consequences to stand for itself
+    leading = [finding for finding in every if finding.state in STANDING or finding.closed_by is not None]
     found: dict[str, str] = {}
     for finding in standing:
         wanted = list(follows_from(finding.rule))
         candidates = [
             other
-            for other in standing
+            for other in leading
             if other.rule in wanted and other is not finding and other.first_step <= finding.last_step
         ]
         for other in sorted(candidates, key=lambda one: (wanted.index(one.rule), one.first_step, one.finding_id)):

@@ -33,6 +33,11 @@ def nothing_normalises(window: Window, _: Symptom) -> Said | None:
     return Said("likely" if not norms and depth >= DEEP else "possible", told)
 
 
+def dead_from_the_start(_: Window, symptom: Symptom) -> Said:
+    """The rule names this cause only where it is so."""
+    return Said("likely", f"they gave nothing but zeros at step {symptom.first_step}, before any update")
+
+
 def drawn_too_large(window: Window, symptom: Symptom) -> Said | None:
     """The widest first weights of the layers that are concerned."""
     if not (gains := _gains(window, symptom)):

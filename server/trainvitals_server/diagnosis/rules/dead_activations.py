@@ -14,6 +14,21 @@ from trainvitals_server.diagnosis.symptom import Symptom
 from trainvitals_server.diagnosis.window import Floats32, Window
 
 RECTIFIERS = frozenset({"ReLU", "ReLU6", "Threshold"})
+KILLED = (
+    "an update so large that it pushed the biases far below zero",
+    "a learning rate too high",
+    "inputs far from zero mean",
+)
+BORN = ("weights or biases with which no unit fires from the start", "inputs far from zero mean")
+LOOK_AT_BIASES = (
+    "Look at the weights and biases that the layers before them begin with; if biases are far below zero: "
+    "torch.nn.init.zeros_(layer.bias)."
+)
+LOWER_THE_RATE = "Lower the learning rate (÷ 10) and start again: dead units do not come back by themselves."
+REVIVE = (
+    "Use torch.nn.LeakyReLU(0.01) or GELU; put a normalisation before the activation.",
+    "Initialise for ReLU: torch.nn.init.kaiming_normal_(layer.weight, nonlinearity='relu').",
+)
 OF_MODULES, OF_FUNCTIONS = "zero_fraction", "relu_zero_fraction"
 
 
@@ -38,35 +53,25 @@ def dead_activations(window: Window, *, zeros: float = 0.995, samples: int = 5) 
     shut, worst = np.intersect1d(dead, called), median(fractions[-samples:, dead])
     stat, shown = (OF_FUNCTIONS, shut) if len(shut) == len(dead) else (OF_MODULES, np.setdiff1d(dead, shut))
     begun = since(window, (fractions[:, dead] > zeros).all(axis=1))
+    before_all_steps = begun == int(window.steps[0]) == 0
     yield Symptom(
         rule="dead_activations",
         severity="critical" if 2 * len(dead) >= len(judged) or worst == 1.0 else "warning",
         summary=f"{len(dead)} of {len(judged)} rectifier layers{NAMED if len(shut) else ''} give {worst:.1%} zeros: "
         "nothing passes, nothing learns behind them",
-        first_step=begun,
-        last_step=window.step,
-        layers=tuple(window.layers[column] for column in dead),
+        first_step=begun, last_step=window.step, layers=tuple(window.layers[column] for column in dead),
         evidence=Evidence(
             stat=stat,
             layers=[window.layers[column] for column in shown],
             value=worst,
             threshold=zeros,
             comparison=">",
-            first_step=begun,
-            last_step=window.step,
+            first_step=begun, last_step=window.step,
             numbers={"zeros": f"{worst:.1%}", "dead layers": len(dead), "rectifier layers": len(judged)},
         ),
-        causes=(
-            "an update so large that it pushed the biases far below zero",
-            "a learning rate too high",
-            "inputs far from zero mean",
-        ),
-        advice=(
-            "Lower the learning rate (÷ 10) and start again: dead units do not come back by themselves.",
-            "Use torch.nn.LeakyReLU(0.01) or GELU; put a normalisation before the activation.",
-            "Initialise for ReLU: torch.nn.init.kaiming_normal_(layer.weight, nonlinearity='relu').",
-        ),
-    )
+        causes=BORN if before_all_steps else KILLED,
+        advice=((LOOK_AT_BIASES, *REVIVE[::-1]) if before_all_steps else (LOWER_THE_RATE, *REVIVE)),
+    )  # fmt: skip
 
 
 def _any_dead(known: list[Floats32], zeros: float) -> bool:
