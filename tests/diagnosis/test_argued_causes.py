@@ -201,3 +201,11 @@ def test_units_that_were_dead_before_any_step_were_not_killed_by_one() -> None:
     assert argued(born, Window(run_id="r", step=90)).arguments[0].likelihood == "likely"
     assert ("from the start" in born.causes[0], "zeros_(layer.bias)" in born.advice[0]) == (True, True)
     assert ("an update so large" in killed.causes[0], "learning rate" in killed.advice[0]) == (True, True)
+
+
+@pytest.mark.parametrize(("kind", "likelihood"), [("Sigmoid", "likely"), ("Tanh", "possible"), ("ReLU", None)])
+def test_sigmoids_one_behind_the_other_are_a_likely_cause_of_what_fades(kind: str, likelihood: str | None) -> None:
+    info = {f"layer{n}": LayerInfo(name=f"layer{n}", kind=kind) for n in range(4)}
+    told = argument("saturating activations (sigmoid, tanh) multiplied over many layers", info=info)
+
+    assert (told.likelihood if told else None) == likelihood

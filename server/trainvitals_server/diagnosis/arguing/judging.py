@@ -24,6 +24,7 @@ CONSIDERED: Final[tuple[tuple[re.Pattern[str], Consideration], ...]] = tuple(
         (r"no warm-?up", rates.no_warm_up),
         (r"schedule that rises", rates.rises_by_mistake),
         (r"not clipped|no gradient clipping", steps.not_clipped),
+        (r"saturating activations", networks.saturating),
         (r"no unit fires from the start", networks.dead_from_the_start),
         (r"an update so large|step too long", steps.blow),
         (r"an update too large just before", steps.outsize),

@@ -18,6 +18,9 @@ DEEP: Final = 8  # layers with weights that nothing normalises
 OFTEN: Final = 0.25  # of the layers with weights: as many norms leave no stretch without
 # times 1 ∕ √inputs, as far as first weights spread: PyTorch's own 0.58, He's 1.41 (2015), Glorot's 1 (2010)
 LARGE, SMALL = 2.0, 0.3
+SIGMOIDS: Final = ("Sigmoid", "Hardsigmoid")
+TANHS: Final = ("Tanh", "Hardtanh", "Softsign")
+SEVERAL: Final = 3  # fewer do not make a gradient vanish
 DRAWN: Final = ("Linear", "Conv")  # kinds whose first weights are matrices with inputs to a unit
 NORMS: Final = ("BatchNorm", "LayerNorm", "GroupNorm", "RMSNorm", "InstanceNorm", "LocalResponseNorm")
 
@@ -31,6 +34,17 @@ def nothing_normalises(window: Window, _: Symptom) -> Said | None:
     if norms >= OFTEN * depth:
         return Said("unlikely", told)
     return Said("likely" if not norms and depth >= DEEP else "possible", told)
+
+
+def saturating(window: Window, _: Symptom) -> Said | None:
+    """How many layers are sigmoids or tanh: a sigmoid's slope is a quarter at most, that of tanh 1 at most."""
+    kinds = [layer.kind for layer in window.info.values()]
+    sigmoids, tanhs = (sum(kind in known for kind in kinds) for known in (SIGMOIDS, TANHS))
+    if sigmoids >= SEVERAL:
+        return Said("likely", f"{sigmoids} sigmoid layers, each of which passes a quarter of a gradient at most")
+    if tanhs >= SEVERAL:
+        return Said("possible", f"{tanhs} tanh layers, which pass little where they saturate")
+    return None
 
 
 def dead_from_the_start(_: Window, symptom: Symptom) -> Said:
@@ -54,7 +68,8 @@ def drawn_too_small(window: Window, symptom: Symptom) -> Said | None:
     if not (gains := _gains(window, symptom)):
         return None
     gain = median(np.array([*gains.values()]))
-    told = f"half of the layers began with weights spread by {gain:.2g} ∕ √inputs or less (He's initialisation: 1.41)"
+    usual = "Glorot's initialisation: 1" if saturating(window, symptom) else "He's initialisation: 1.41"
+    told = f"half of the layers began with weights spread by {gain:.2g} ∕ √inputs or less ({usual})"
     return Said("likely" if gain < SMALL else "unlikely" if gain > 1 else "possible", told)
 
 

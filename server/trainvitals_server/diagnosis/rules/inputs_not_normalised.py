@@ -34,7 +34,13 @@ def inputs_not_normalised(
     far_off, lost = begins_far_off(window), nothing_learnt(window, after_steps=after_steps)
     scale = f"the batch has numbers of size {size:.3g}" if not small <= size <= large else "columns are of unequal size"
     apart = f", spreads that differ {ratio:,.0f} times" if is_uneven else ""
-    harm = "nothing is learnt" if lost else "the first loss is far off" if far_off else "no harm is seen"
+    harm = (
+        "the loss is no better than that of knowing nothing"
+        if lost
+        else "the first loss is far off"
+        if far_off
+        else "no harm is seen"
+    )
     yield Symptom(
         rule="inputs_not_normalised",
         severity="warning" if far_off or lost else "info",

@@ -34,11 +34,12 @@ def poor_initialisation(
     if not (far_off or lost):
         return
     worst = max(names, key=lambda name: abs(math.log(max(gains[name], 1e-9))))
+    harm = "the loss is no better than that of knowing nothing" if lost else "the first loss is far off"
     yield Symptom(
         rule="poor_initialisation",
         severity="warning",
         summary=f"The first weights of {len(names)} of {len(layers)} layers are {kind} ({gains[worst]:.2g} ∕ √inputs "
-        f"in {worst}), and {'nothing is learnt' if lost else 'the first loss is far off'}",
+        f"in {worst}), and {harm}",
         first_step=0,
         last_step=window.step,
         layers=tuple(names),
