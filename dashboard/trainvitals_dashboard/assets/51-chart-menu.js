@@ -143,11 +143,11 @@ window.tvCharts = (() => {
   const LISTENED = [['keydown', press], ['scroll', () => stand()], ['resize', () => stand()], ['popstate', () => close()],
     ['pointerdown', event => menu.contains(event.target) || opener.contains(event.target) || close()]];
   document.addEventListener('click', event => {
-    const button = event.target.closest?.('[data-menu]');
+    const button = event.target.closest?.('button[data-menu]');
     if (button) button === opener ? close(true) : open(button);
   });
   document.addEventListener('keydown', event => {
-    const button = event.key === 'ArrowDown' && event.target.closest?.('[data-menu]');
+    const button = event.key === 'ArrowDown' && event.target.closest?.('button[data-menu]');
     if (button && button !== opener) { event.preventDefault(); open(button); }
   });
 
