@@ -96,6 +96,13 @@ def has_learnt(window: Window, start: float) -> bool:
     return chance is not None and classifies(window) and start < LEARNT * chance
 
 
+def harm_of(*, lost: bool, far_off: bool) -> str:
+    """What an ill of the beginning has done, in words."""
+    if lost:
+        return "the loss is no better than that of knowing nothing"
+    return "the first loss is far off" if far_off else "no harm is seen"
+
+
 def begins_far_off(window: Window) -> bool:
     """Whether the first loss is far above chance; of a regression, whether its first guesses are all over the place."""
     known = first_loss_and_chance(window)

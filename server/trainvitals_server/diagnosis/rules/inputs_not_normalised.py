@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from trainvitals.wire.messages import Evidence
-from trainvitals_server.diagnosis.facts import ADAPTS, begins_far_off, fact, middle, nothing_learnt
+from trainvitals_server.diagnosis.facts import ADAPTS, begins_far_off, fact, harm_of, middle, nothing_learnt
 from trainvitals_server.diagnosis.reading import word
 from trainvitals_server.diagnosis.symptom import Symptom
 from trainvitals_server.diagnosis.window import Window
@@ -34,17 +34,10 @@ def inputs_not_normalised(
     far_off, lost = begins_far_off(window), nothing_learnt(window, after_steps=after_steps)
     scale = f"the batch has numbers of size {size:.3g}" if not small <= size <= large else "columns are of unequal size"
     apart = f", spreads that differ {ratio:,.0f} times" if is_uneven else ""
-    harm = (
-        "the loss is no better than that of knowing nothing"
-        if lost
-        else "the first loss is far off"
-        if far_off
-        else "no harm is seen"
-    )
     yield Symptom(
         rule="inputs_not_normalised",
         severity="warning" if far_off or lost else "info",
-        summary=f"Inputs are not normalised: {scale}{apart}; {harm}",
+        summary=f"Inputs are not normalised: {scale}{apart}; {harm_of(lost=lost, far_off=far_off)}",
         first_step=int(means.steps[0]),
         last_step=window.step,
         layers=(carrying[0].name,),

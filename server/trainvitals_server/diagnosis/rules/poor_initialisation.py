@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterator
 
 from trainvitals.wire.messages import Evidence, LayerInfo
-from trainvitals_server.diagnosis.facts import begins_far_off, is_stuck, matrices, middle, nothing_learnt
+from trainvitals_server.diagnosis.facts import begins_far_off, harm_of, is_stuck, matrices, middle, nothing_learnt
 from trainvitals_server.diagnosis.symptom import Symptom
 from trainvitals_server.diagnosis.window import Window
 
@@ -34,12 +34,11 @@ def poor_initialisation(
     if not (far_off or lost):
         return
     worst = max(names, key=lambda name: abs(math.log(max(gains[name], 1e-9))))
-    harm = "the loss is no better than that of knowing nothing" if lost else "the first loss is far off"
     yield Symptom(
         rule="poor_initialisation",
         severity="warning",
         summary=f"The first weights of {len(names)} of {len(layers)} layers are {kind} ({gains[worst]:.2g} ∕ √inputs "
-        f"in {worst}), and {harm}",
+        f"in {worst}), and {harm_of(lost=lost, far_off=far_off)}",
         first_step=0,
         last_step=window.step,
         layers=tuple(names),
