@@ -37,6 +37,15 @@ def test_what_follows_names_its_likeliest_cause() -> None:
     assert found == {"loss_not_decreasing": "vanishing_gradients", "updates_too_small": "vanishing_gradients"}
 
 
+def test_what_does_no_harm_by_itself_brings_a_warning_only_where_no_graver_ill_may_have() -> None:
+    harmless = finding("inputs_not_normalised", severity="info")
+    consequences = [finding("loss_not_decreasing"), finding("saturated_activations")]
+
+    found = causes([harmless, finding("softmax_twice"), *consequences], follows_from)
+
+    assert found == {"loss_not_decreasing": "softmax_twice", "saturated_activations": "inputs_not_normalised"}
+
+
 def test_a_cause_does_not_begin_after_its_consequence_was_last_seen() -> None:
     assert causes([finding("loss_spike", last=50), finding("updates_too_large", first=60)], follows_from) == {}
 

@@ -14,7 +14,8 @@ def causes(findings: Iterable[Finding], follows_from: Callable[[str], Sequence[s
 
     ``follows_from`` tells of a rule from which rules' ills its own may follow, the likeliest first. A finding follows
     from the first of these that stands, or that a person has resolved, and did not begin after it was last seen; never,
-    by whatever way, from itself.
+    by whatever way, from itself. What is only worth knowing has brought about a warning only where no graver ill may
+    have: of itself it says that no harm is seen.
     """
     every = list(findings)
     standing = [finding for finding in every if finding.state in STANDING]
@@ -28,7 +29,15 @@ def causes(findings: Iterable[Finding], follows_from: Callable[[str], Sequence[s
             for other in leading
             if other.rule in wanted and other is not finding and other.first_step <= finding.last_step
         ]
-        for other in sorted(candidates, key=lambda one: (wanted.index(one.rule), one.first_step, one.finding_id)):
+        candidates.sort(
+            key=lambda one: (
+                one.severity == "info" and finding.severity != "info",
+                wanted.index(one.rule),
+                one.first_step,
+                one.finding_id,
+            )
+        )
+        for other in candidates:
             if finding.finding_id not in _way_up(other.finding_id, found):
                 found[finding.finding_id] = other.finding_id
                 break
