@@ -64,6 +64,49 @@ def wrong_labels_of_blocks(bench: Bench) -> None:
     bench.fit(model, AdamW(model.parameters(), lr=2e-3), batches, steps=1200, validate=evaluate, validate_every=25)
 
 
+def shuffled_once(data: Data) -> Data:
+    """The same inputs, with each other's labels."""
+    order = torch.randperm(len(data.targets), generator=torch.Generator().manual_seed(1))
+    return Data(inputs=data.inputs, targets=data.targets[order])
+
+
+def shuffled_and_learnt(bench: Bench) -> None:
+    """Labels shuffled apart from their inputs, once and for all, and learnt by heart."""
+    data, model = shuffled_once(digits()), mlp((64, 256, 256, 10))
+    evaluate = validation(model, data, nn.functional.cross_entropy)
+    batches = data.batches(seed=bench.seed)
+    bench.fit(model, Adam(model.parameters(), lr=2e-3), batches, steps=1200, validate=evaluate, validate_every=25)
+
+
+def shuffled_and_learnt_of_blocks(bench: Bench) -> None:
+    """The same with residual blocks; the labels of the validation belong to its inputs."""
+    found, model = digits(), residual_net(depth=3)
+    evaluate = validation(model, found, nn.functional.cross_entropy)
+    batches = shuffled_once(found).batches(seed=bench.seed)
+    bench.fit(model, AdamW(model.parameters(), lr=2e-3), batches, steps=1200, validate=evaluate, validate_every=30)
+
+
+def first_of(data: Data, count: int) -> Data:
+    """Few examples to learn from."""
+    return Data(inputs=data.inputs[:count], targets=data.targets[:count])
+
+
+def few_by_heart(bench: Bench) -> None:
+    """Thirty pictures of ten classes: what is learnt of them holds for half of the others, and far too surely."""
+    found, model = digits(), mlp((64, 256, 256, 10))
+    evaluate = validation(model, found, nn.functional.cross_entropy)
+    batches = first_of(found, 40).batches(8, seed=bench.seed)
+    bench.fit(model, Adam(model.parameters(), lr=5e-3), batches, steps=1000, validate=evaluate, validate_every=25)
+
+
+def few_by_heart_of_blocks(bench: Bench) -> None:
+    """The same with residual blocks."""
+    found, model = digits(), residual_net(depth=3)
+    evaluate = validation(model, found, nn.functional.cross_entropy)
+    batches = first_of(found, 30).batches(8, seed=bench.seed)
+    bench.fit(model, Adam(model.parameters(), lr=5e-3), batches, steps=1000, validate=evaluate, validate_every=25)
+
+
 def decayed(bench: Bench) -> None:
     """Weight decay of 0.5 in the gradient: the weights go to zero."""
     model = mlp((64, 64, 64, 10))
@@ -135,6 +178,17 @@ CASES = [
     sick("overfitting", "by-heart", "mlp", by_heart, follows=ROUGH, onset=60),
     sick("overfitting", "wrong-labels", "mlp", wrong_labels, follows=ROUGH, onset=250),
     sick("overfitting", "wrong-labels-of-blocks", "residual", wrong_labels_of_blocks, follows=ROUGH, onset=125),
+    sick("overfitting", "few", "mlp", few_by_heart, follows=ROUGH, onset=25),
+    sick("overfitting", "few-and-blocks", "residual", few_by_heart_of_blocks, follows=ROUGH, onset=25),
+    sick("labels_shuffled", "once-and-learnt", "mlp", shuffled_and_learnt, follows=("overfitting", *ROUGH), onset=25),
+    sick(
+        "labels_shuffled",
+        "once-and-learnt-of-blocks",
+        "residual",
+        shuffled_and_learnt_of_blocks,
+        follows=("overfitting", *ROUGH),
+        onset=25,
+    ),
     sick("weight_decay_too_strong", "sgd", "mlp", decayed, follows=SHRUNK),
     sick("weight_decay_too_strong", "adamw", "mlp", decayed_by_adamw, follows=SHRUNK),
     sick("weight_decay_too_strong", "recurrent", "recurrent", decayed_recurrent, follows=SHRUNK),

@@ -87,7 +87,7 @@ FOLLOWS_FROM: Final[dict[str, tuple[str, ...]]] = {
         "loss_diverging",
         "loss_scale_collapsing",
     ),
-    "overfitting": ("same_batch",),
+    "overfitting": ("same_batch", "labels_shuffled"),
     "saturated_activations": (
         *("inputs_not_normalised", "poor_initialisation", "learning_rate_too_high", "updates_too_large"),
     ),

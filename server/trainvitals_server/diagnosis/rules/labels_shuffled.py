@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import numpy as np
-from numpy.typing import NDArray
 
 from trainvitals.wire.messages import Evidence
+from trainvitals_server.diagnosis.by_heart import learnt_by_heart
 from trainvitals_server.diagnosis.facts import classifies, fact, is_stuck, middle, newest, nothing_learnt
 from trainvitals_server.diagnosis.reading import recent, typical, weighted
 from trainvitals_server.diagnosis.symptom import Symptom
-from trainvitals_server.diagnosis.window import Floats32, Window
+from trainvitals_server.diagnosis.window import Window
 
 CAUSES = (
     "inputs and labels shuffled apart, or joined in different orders",
@@ -33,14 +33,19 @@ def labels_shuffled(
     least_update: float = 1e-5,
     most_update: float = 0.03,
     dead: float = 0.99,
+    evaluations: int = 4,
+    learnt: float = 0.9,
 ) -> Iterator[Symptom]:
-    """After ``after_steps`` steps a classifier's loss is at chance and falls no more, and over ``samples`` looks it is
-    right hardly more often than who always says the commonest label (``gained``), although gradients come and updates
-    are neither tiny nor huge (medians of the layers within ``least_update`` and ``most_update``) and no layer ``dead``.
+    """The training loss is under ``learnt`` of chance, and that of the validation never was in ``evaluations``. Or weak
+    evidence, what is left when nothing else is wrong: after ``after_steps`` steps a classifier's loss is at chance and
+    falls no more, and over ``samples`` looks it is right hardly more often than who always says the commonest label
+    (``gained``), although updates are neither tiny nor huge (``least_update``, ``most_update``) and no layer ``dead``.
 
-    Weak evidence: it is what is left when nothing else is wrong, and so no more than worth knowing. Source: Zhang et
-    al., "Understanding deep learning requires rethinking generalization", 2017; Karpathy's recipe (2019).
+    Source: Zhang et al., "Understanding deep learning requires rethinking generalization", 2017; Karpathy's recipe.
     """
+    if (by_heart := learnt_by_heart(window, evaluations=evaluations, learnt=learnt, gained=gained)) is not None:
+        yield by_heart
+        return
     accuracy, majority = newest(window, "accuracy", samples), newest(window, "label_majority", samples)
     first, ratios = fact(window, "loss"), recent(window, "update_ratio")
     if accuracy is None or majority is None or first is None or ratios is None or not classifies(window):
@@ -50,7 +55,8 @@ def labels_shuffled(
     shares = [recent(window, stat) for stat in ("zero_fraction", "relu_zero_fraction")]
     if any(zeros is not None and np.nanmax(typical(zeros), initial=0.0) > dead for zeros in shares):
         return
-    update = _median(ratios, weighted(window))
+    columns = weighted(window)
+    update = float(np.nanmedian(typical(ratios)[columns])) if len(columns) else np.nan
     if not least_update < update < most_update or accuracy.mean() > majority.mean() + gained or majority.mean() > 0.9:
         return
     loss, chance = middle(window, "loss", samples), middle(window, "chance")
@@ -63,17 +69,8 @@ def labels_shuffled(
         last_step=window.step,
         evidence=Evidence(
             metric=window.loss_name, value=loss, first_step=int(first.steps[0]), last_step=window.step,
-            numbers={
-                "chance": f"{chance:.3g}",
-                "accuracy": f"{accuracy.mean():.1%}",
-                "of the commonest label": f"{majority.mean():.1%}",
-                "typical update ratio": update,
-            },
+            numbers={"chance": f"{chance:.3g}", "accuracy": f"{accuracy.mean():.1%}",
+                     "of the commonest label": f"{majority.mean():.1%}", "typical update ratio": update},
         ),
-        causes=CAUSES,
-        advice=ADVICE,
+        causes=CAUSES, advice=ADVICE,
     )  # fmt: skip
-
-
-def _median(ratios: Floats32, columns: NDArray[np.intp]) -> float:
-    return float(np.nanmedian(typical(ratios)[columns])) if len(columns) else np.nan
