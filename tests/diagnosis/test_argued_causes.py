@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -177,6 +178,23 @@ def test_advice_on_the_rate_goes_by_what_is_usual_where_it_is_far_beyond(rate: f
         advice,
         "Clip gradients.",
     )
+
+
+@pytest.mark.parametrize("case", ["sgd-0", "adam-0", "gpt-0"])
+def test_where_steps_are_too_short_a_rate_is_advised_by_which_they_would_not_be(case: str) -> None:
+    finding = found(f"learning_rate_too_low-{case}", "learning_rate_too_low")
+    said = re.match(r"Try (\S+), (\d+) times the learning rate, .* by about (\S+) of", finding.advice[0])
+    assert said is not None
+    rate, times, update = float(said[1]), int(said[2]), float(said[3])
+
+    assert rate > 0
+    assert update == pytest.approx(times * float(finding.evidence.value or 0), rel=0.1)
+    assert update == pytest.approx(1e-3, rel=0.15)
+
+
+def test_where_the_rate_is_far_under_what_is_usual_the_least_of_that_is_advised() -> None:
+    finding = found("updates_too_small-adam-0", "updates_too_small")
+    assert finding.advice[0] == "Set the learning rate to at least 1e-05 and compare."
 
 
 @pytest.mark.parametrize(("rate", "where"), [(0.1, "within"), (0.5, "within"), (1.0, "somewhat above")])

@@ -25,6 +25,8 @@ BLOWN_UP: Final = 1 / 3
 DEPTH: Final = 4  # fewer layers have no depth for gradients to fade over
 FADED: Final = 1e-3  # the line of vanishing_gradients
 SIGNS: Final = 0.05
+HEALTHY_UPDATE: Final = 1e-3  # of the weights' size, in a step (CS231n notes)
+MOST_AT_ONCE: Final = 100.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -221,6 +223,23 @@ def rests_at(series: Series, begun: int, *, within: float) -> float | None:
 def learning_rate(window: Window) -> Series | None:
     """The learning rate of the first parameter group."""
     return window.metrics.get(LEARNING_RATE)
+
+
+def faster(window: Window, update: float) -> str:
+    """Advice for steps that change the weights by too little, ``update`` of their size: a rate by which it would be a
+    healthy share, for steps of all usual optimizers grow with their rate; no more than a hundredfold at once."""
+    times, rate = float(_rounded(min(MOST_AT_ONCE, HEALTHY_UPDATE / update))), learning_rate(window)
+    is_known = rate is not None and len(rate.values) and rate.values[-1] > 0
+    first = (
+        f"Try {_rounded(times * float(rate.values[-1]))}, {times:.0f} times the learning rate, for a hundred steps"
+        if is_known and rate is not None
+        else f"Multiply the learning rate by {times:.0f} for a hundred steps"
+    )
+    return f"{first}: one would change the weights by about {_rounded(times * update)} of their size."
+
+
+def _rounded(value: float) -> str:
+    return f"{float(f'{value:.1g}'):g}"
 
 
 def word(value: float) -> float | str:

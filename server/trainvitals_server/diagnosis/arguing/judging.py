@@ -45,7 +45,7 @@ CONSIDERED: Final[tuple[tuple[re.Pattern[str], Consideration], ...]] = tuple(
 VERDICTS: Final = frozenset(
     {"learning_rate_too_high", "learning_rate_too_low", "weight_decay_too_strong", "adam_rms_high"}
 )  # rules that have measured what their cause says: no setting speaks against them
-DIVIDED: Final = re.compile(r"^Divide the learning rate by \d+")
+BY_SOME_NUMBER: Final = re.compile(r"^(Divide|Multiply) the learning rate by \d+")
 log = logging.getLogger(__name__)
 
 
@@ -67,9 +67,9 @@ def argued(symptom: Symptom, window: Window) -> Symptom:
 
 
 def _fitted(advice: Sequence[str], said: Iterable[Said]) -> tuple[str, ...]:
-    """Where it is known how far the rate is from what is usual, to divide it by some other number would not do."""
+    """Where it is known how far the rate is from what is usual, some other number would not do."""
     remedy = next((one.remedy for one in said if one.remedy), "")
-    return tuple(DIVIDED.sub(remedy, line) if remedy else line for line in advice)
+    return tuple(BY_SOME_NUMBER.sub(remedy, line) if remedy else line for line in advice)
 
 
 def _said(cause: str, window: Window, symptom: Symptom) -> Said | None:

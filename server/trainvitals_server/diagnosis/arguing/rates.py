@@ -8,7 +8,7 @@ from typing import Final
 import numpy as np
 
 from trainvitals_server.diagnosis.arguing.said import Said, groups, times
-from trainvitals_server.diagnosis.reading import learning_rate, typical, weighted
+from trainvitals_server.diagnosis.reading import HEALTHY_UPDATE, learning_rate, typical, weighted
 from trainvitals_server.diagnosis.symptom import Symptom
 from trainvitals_server.diagnosis.window import Series, Window
 
@@ -23,7 +23,6 @@ USUAL: Final = {
 }  # fmt: skip
 BEYOND: Final = 3.0  # times the ends of the range
 ROUNDING: Final = 1.001  # rates are kept as float32
-SOUND_UPDATE: Final = 1e-3  # of the weights' size a step ("Babysitting the learning process", CS231n)
 WARMED_UP, AT_ONCE = (
     0.5,
     0.99,
@@ -59,7 +58,7 @@ def too_high(window: Window, symptom: Symptom) -> Said | None:
         most = f"the highest that is usual for {rate.kind} ({rate.high:g})"
         remedy = f"Set the learning rate to at most {rate.high:g}"
         return Said("likely", f"{rate.peak:.3g} is {times(rate.peak / rate.high)} {most}", remedy=remedy)
-    if rate.is_low and _update(window) < SOUND_UPDATE:
+    if rate.is_low and _update(window) < HEALTHY_UPDATE:
         return Said("unlikely", f"{rate.peak:.3g} is under what is usual for {rate.kind}, and steps are small")
     return None if rate.is_low else Said("possible", rate.stands)
 
@@ -70,7 +69,8 @@ def too_low(window: Window, symptom: Symptom) -> Said | None:
         return None
     if rate.is_low:
         least = f"the lowest that is usual for {rate.kind} ({rate.low:g})"
-        return Said("likely", f"{rate.peak:.3g} is {times(rate.low / rate.peak)} less than {least}")
+        remedy = f"Set the learning rate to at least {rate.low:g}"
+        return Said("likely", f"{rate.peak:.3g} is {times(rate.low / rate.peak)} less than {least}", remedy=remedy)
     if rate.is_high:
         return Said("unlikely", f"{rate.peak:.3g} is more than is usual for {rate.kind}")
     return Said("possible", rate.stands)

@@ -9,7 +9,15 @@ import numpy as np
 from trainvitals.wire.messages import Evidence
 from trainvitals_server.diagnosis.facts import has_learnt
 from trainvitals_server.diagnosis.median import median
-from trainvitals_server.diagnosis.reading import is_warming_up, learning_rate, loss_trend, recent, typical, weighted
+from trainvitals_server.diagnosis.reading import (
+    faster,
+    is_warming_up,
+    learning_rate,
+    loss_trend,
+    recent,
+    typical,
+    weighted,
+)
 from trainvitals_server.diagnosis.symptom import Symptom
 from trainvitals_server.diagnosis.window import Series, Window
 
@@ -57,11 +65,7 @@ def learning_rate_too_low(
             numbers={"update ratio": middle, "healthy": "≈ 1e-3", "loss": trend.course},
         ),
         causes=("a learning rate too low", "a loss or gradient scaled down by mistake"),
-        advice=(
-            f"Try {10 * float(rate.values[-1]):.1g}, ten times the learning rate, for a hundred steps."
-            if rate is not None and len(rate.values)
-            else "Multiply the learning rate by 10 for a hundred steps.",
-        ),
+        advice=(faster(window, middle),),
     )
 
 

@@ -8,7 +8,15 @@ import numpy as np
 
 from trainvitals.wire.messages import Evidence
 from trainvitals_server.diagnosis.median import median, medians
-from trainvitals_server.diagnosis.reading import fades, is_scheduled, loss_trend, recent, since, typical, weighted
+from trainvitals_server.diagnosis.reading import (
+    fades,
+    is_scheduled,
+    loss_trend,
+    recent,
+    since,
+    typical,
+    weighted,
+)
 from trainvitals_server.diagnosis.symptom import Symptom
 from trainvitals_server.diagnosis.window import Window
 
