@@ -76,6 +76,7 @@ def test_a_run_is_told_as_its_server_judged_it(tmp_path: Path) -> None:
 
     assert (known.returncode, "trainvitals rule non_finite_values" in known.stdout) == (3, True)
     assert "✗ check the inside: 1 failed (non_finite_values)" in known.stdout
+    assert re.search(r"\n\d rules could not look: no loss function .* was seen at work\.\n  → Have the", known.stdout)
     assert (unknown.returncode, "nobody" in unknown.stderr) == (1, True)
     assert (snoozed.returncode, "critical (snoozed) since step" in snoozed.stdout) == (0, True)
 

@@ -160,8 +160,21 @@ def as_text(findings: Sequence[Finding], *, looked_at: str = "") -> str:
 
 
 def stages_as_text(found: Checklist) -> str:
-    """The five stages in short, for people."""
-    return "\n".join(["checklist:", *(f"  {MARKS[one.status]} {one.stage}: {_counted(one)}" for one in found.stages)])
+    """The five stages in short, for people; beneath them what it is that several rules could not look for want of."""
+    stages = [f"  {MARKS[one.status]} {one.stage}: {_counted(one)}" for one in found.stages]
+    return "\n".join(["checklist:", *stages, *_wanting(found)])
+
+
+def _wanting(found: Checklist) -> list[str]:
+    waiting: dict[tuple[str, str], list[str]] = {}
+    for line in (line for stage in found.stages for line in stage.lines if line.source == "rule"):
+        if line.status == "unknown" and line.finding_id is None and line.advice:
+            waiting.setdefault((line.summary, line.advice[0]), []).append(line.name)
+    return [
+        f"{len(names)} rules could not look: {summary}.\n  → {advice}"
+        for (summary, advice), names in waiting.items()
+        if len(names) > 1
+    ]
 
 
 def _counted(outcome: StageOutcome) -> str:

@@ -87,7 +87,8 @@ RATE: Final = Need(is_met=has_metric(LEARNING_RATE), missing="the learning rate 
 CALL: Final = Need(
     is_met=lambda window: loss_function(window) is not None,
     missing="no loss function of torch.nn.functional was seen at work",
-    how="Have the training call nn.CrossEntropyLoss, nn.MSELoss or one of their kin, and watch the model.",
+    how="Have the training call nn.CrossEntropyLoss, F.mse_loss or one of their kin, and watch the model. A function "
+    "that is kept in a place of one's own, self.loss = F.cross_entropy, is heard if that comes after run.watch.",
 )
 BATCH: Final = Need(
     is_met=lambda window: fact(window, "input_checksum") is not None,
