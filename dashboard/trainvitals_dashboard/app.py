@@ -17,6 +17,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from trainvitals_dashboard import theme, words
 from trainvitals_dashboard.api import Api, ApiError
+from trainvitals_dashboard.index import Index
 from trainvitals_dashboard.pages import (
     compare,
     not_found,
@@ -88,7 +89,7 @@ class LogDashErrors:
 
 
 def _dash_on(api: FastAPI) -> Dash:
-    app = Dash(
+    app = Index(
         "trainvitals_dashboard",
         backend="fastapi",
         server=api,

@@ -24,18 +24,37 @@ ASSETS: Final = Path(__file__).parent / "assets"
 VENDOR: Final = Path(__file__).parent / "vendor"
 # What browsers of ten years ago lacked is a fifth of a first second; of it Dash's own bundles need one piece alone.
 POLYFILL: Final = ("dash", "deps/polyfill@7.12.1.min.js")
-UNUSED: Final = ("dash", "dash_table/bundle.js")  # a table that no page has, loaded on every page
+PLOTLY: Final = ("plotly", "package_data/plotly.min.js")
 VENDORED_PLOTLY: Final = "4.1.1"
+# Browsers skip over functions and read them once more as they are called, while the page waits for them. By this line
+# Chromium compiles all of them at once, beside the page: of most bundles a first picture calls enough for that.
+ALL_AT_ONCE: Final = b"//# allFunctionsCalledOnLoad\n"
+BARELY_USED: Final = frozenset({"dash_ag_grid"})
 A_YEAR: Final = "public, max-age=31536000, immutable"
 LARGE_BYTES: Final = 400_000  # above this brotli's highest level takes seconds
 
 
 def replacements() -> dict[tuple[str, str], Path]:
     """(package, path) → the file served instead. Plotly stays itself if plotly.py wants another version than this."""
-    always = {POLYFILL: VENDOR / "regenerator-runtime.js", UNUSED: VENDOR / "nothing.js"}
+    always = {POLYFILL: VENDOR / "regenerator-runtime.js"}
     if get_plotlyjs_version() != VENDORED_PLOTLY:
         return always
-    return {**always, ("plotly", "package_data/plotly.min.js"): VENDOR / "plotly-cartesian.min.js"}
+    return {**always, PLOTLY: VENDOR / "plotly-cartesian.min.js"}
+
+
+def marked(package: str, path: str) -> str:
+    """The address of a package's file that changes with what is served there: Dash's tell of its own files alone, and
+    Plotly's of nothing, so that browsers would ask each time, and compile anew what they had compiled."""
+    return f"/_dash-component-suites/{package}/{path}?{_mark(_served(package, path))}"
+
+
+def _served(package: str, path: str) -> Path:
+    return replacements().get((package, path)) or Path(str(sys.modules[package].__file__)).parent / path
+
+
+@lru_cache
+def _mark(file: Path) -> str:
+    return hashlib.sha256(file.read_bytes()).hexdigest()[:16]
 
 
 @lru_cache
@@ -50,7 +69,9 @@ def own(kind: str) -> tuple[str, bytes]:
 @lru_cache(maxsize=256)
 def load(file: Path, modified: int, encoding: str) -> bytes:
     """The file's bytes in that encoding. ``modified`` (ns) is there for the cache."""
-    return packed(file.read_bytes(), encoding)
+    content = file.read_bytes()
+    is_hinted = file.suffix == ".js" and file.parent.name not in BARELY_USED
+    return packed(ALL_AT_ONCE + content if is_hinted else content, encoding)
 
 
 def packed(data: bytes, encoding: str) -> bytes:
@@ -63,16 +84,16 @@ def packed(data: bytes, encoding: str) -> bytes:
 def bundles(dash_app: Callable[[], Dash]) -> APIRouter:
     """The routes of Dash's bundles. Include them before Dash is created: the first route that matches answers."""
     router = APIRouter()
-    instead = replacements()
 
     @router.get("/_dash-component-suites/{package}/{path:path}", include_in_schema=False)
     async def bundle(package: str, path: str, request: Request) -> Response:
         relative, fingerprinted = check_fingerprint(path)
         if relative not in dash_app().registered_paths.get(package, ()):
             raise HTTPException(404)
-        file = instead.get((package, relative)) or Path(str(sys.modules[package].__file__)).parent / relative
+        file = _served(package, relative)
         # Dash's fingerprint tells of its own file, and nothing of what stands in its place
-        return await answer(file, request, immutable=fingerprinted and (package, relative) not in instead)
+        is_own = fingerprinted and (package, relative) not in replacements()
+        return await answer(file, request, immutable=is_own or request.url.query == _mark(file))
 
     for kind in ("js", "css"):
         router.add_api_route(own(kind)[0], _own_of(kind), include_in_schema=False)

@@ -192,7 +192,7 @@ def test_what_a_run_did_while_its_page_was_on_its_way_is_shown(page: Page, addre
     training.train(30)
     held: list[Route] = []
     page.route("**/plotly.min*.js*", lambda route: held.append(route))
-    page.goto(f"{address}/runs/fleeting")
+    page.goto(f"{address}/runs/fleeting", wait_until="commit")
     expect(page.locator(".tv-meta")).to_contain_text("running for")
     training.train(30)
     training.end()
