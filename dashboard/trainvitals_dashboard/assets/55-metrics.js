@@ -5,7 +5,7 @@
   const USUAL = {text: '', smooth: 'off', y: 'linear', x: 'step'}, CONFIG = {displaylogo: false, responsive: true, doubleClick: 'autosize', displayModeBar: false};
   const set = (id, props) => window.dash_clientside.set_props(id, props);
   const places = () => [...document.querySelectorAll('.tv-mc')], plotOf = place => place.querySelector('.js-plotly-plot');
-  const folded = new WeakMap(), drawn = new WeakMap(), nearby = new Set(), waiting = new Map();
+  const folded = new WeakMap(), drawn = new WeakMap(), nearby = new Set(), beyond = new WeakSet(), waiting = new Map();
   let look = {...USUAL}, version = 0, heard = 0, askedAt = 0, asked = [], drawing = false, shownIn = null;
 
   // ---- what is there
@@ -48,10 +48,16 @@
 
   // ---- what is drawn
   const near = new IntersectionObserver(entries => {
-    entries.forEach(({isIntersecting, target}) => nearby[isIntersecting ? 'add' : 'delete'](target));
+    entries.forEach(({isIntersecting, target}) => { nearby[isIntersecting ? 'add' : 'delete'](target); settle(target); });
     ask();
   }, {rootMargin: NEAR});
-  const far = new IntersectionObserver(entries => entries.forEach(({isIntersecting, target}) => isIntersecting || nearby.has(target) || giveUp(target)), {rootMargin: FAR}); // what came back meanwhile stays
+  const far = new IntersectionObserver(entries => entries.forEach(({isIntersecting, target}) => {
+    beyond[isIntersecting ? 'delete' : 'add'](target);
+    settle(target);
+  }), {rootMargin: FAR});
+  function settle(place) { // of what is near and what is far the browser tells in no order: what came back meanwhile stays
+    if (beyond.has(place) && !nearby.has(place)) giveUp(place);
+  }
   function ask() { // one question at a time: of two Dash would drop the first one's answer
     for (const place of nearby) if (!place.isConnected) nearby.delete(place);
     if (askedAt && performance.now() - askedAt < ANSWERED_WITHIN_MS) return;
@@ -78,7 +84,7 @@
   }
   function draw() { // a chart a frame: one can scroll meanwhile
     if (drawing || !waiting.size) return;
-    if (!window.Plotly) { setTimeout(draw, 50); return; }
+    if (!window.Plotly?.react) { setTimeout(draw, 50); return; } // early.js: it may be a promise of itself
     drawing = true;
     requestAnimationFrame(() => {
       drawing = false;
