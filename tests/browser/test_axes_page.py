@@ -63,6 +63,29 @@ def test_the_heatmap_ends_where_the_loss_does_whichever_goes_on(page: Page, addr
     page.wait_for_function(TOGETHER, arg=119)
 
 
+def test_a_heatmap_that_is_newer_than_the_loss_takes_it_along(page: Page, address: str) -> None:
+    training = Training(address, "newer")
+    training.train(60)
+    page.route_web_socket("**/api/v1/runs/newer/live*", lambda socket: socket.close())
+    page.goto(f"{address}/runs/newer")
+    page.wait_for_selector(DRAWN)
+    page.wait_for_function(TOGETHER, arg=59)
+    training.train(20)
+    page.locator("#heat-stat").get_by_text("Gradient norm").click()
+    page.wait_for_function(TOGETHER, arg=79)
+
+
+def test_the_charts_of_a_run_that_has_ended_begin_where_the_first_of_them_does(page: Page, address: str) -> None:
+    training = Training(address, "late")
+    training.train(20, watched=False)
+    training.train(40)
+    training.end()
+    page.goto(f"{address}/runs/late")
+    page.wait_for_selector(DRAWN)
+    page.wait_for_selector("#g-heat .heatmaplayer image")
+    page.wait_for_function(TOGETHER, arg=59)
+
+
 def test_a_chart_of_nothing_says_so_until_the_first_point_comes(page: Page, address: str, artefacts: Path) -> None:
     training = Training(address, "bare")
     page.goto(f"{address}/runs/bare")

@@ -65,22 +65,24 @@ window.tvLive = (() => {
   }
   function feed(parts) {
     let missing = false;
+    const drawnAnew = [];
     while (recent.length && recent[0].now < performance.now() - REPLAYED_MS) recent.shift();
     for (const plot of plots()) {
       if (!known.has(plot)) { known.add(plot); onScreen.add(plot); seen.observe(plot); }
       const live = plot.layout.meta.live;
       // a figure from the server is as old as its way was long: what came meanwhile is drawn on it once more
       const isNew = plot._tvFigure !== live;
-      if (isNew) { plot._tvFigure = live; pending.delete(plot); }
+      if (isNew) { plot._tvFigure = live; pending.delete(plot); drawnAnew.push(plot); }
       for (const part of isNew ? recent.map(one => one.update) : parts) {
         if (live.lines) takeLines(plot, live, live.layer === undefined ? part.metrics || {} : statsOf(part, live.layer));
         else missing = !takeHeat(plot, live, part) || missing;
       }
     }
+    drawnAnew.forEach(plot => ends(plot));
     if (missing) reload();
-    kick();
+    if (pending.size) kick();
   }
-  setInterval(() => recent.length && feed([]), LATE_FIGURES_EVERY_MS); // one that was still being drawn when it came
+  setInterval(() => feed([]), LATE_FIGURES_EVERY_MS); // one that was still being drawn when it came, or that nothing comes after
   function statsOf(update, layer) { // as metrics are sent
     const names = update.layers || [], steps = update.layer_steps || [], at = names.indexOf(layer);
     if (at < 0) return {};
@@ -225,7 +227,7 @@ window.tvLive = (() => {
       xs.push(x); ys.push(y); traces.push(line.trace);
       longest = Math.max(longest, shown.x.length + x.length);
     });
-    if (!traces.length) return;
+    if (!traces.length) { isBehind(plot) && Plotly.redraw(plot); return; } // all of it was in the server's figure
     const newest = Math.max(...xs.flat());
     ends(plot, Math.min(...xs.flat()), newest);
     if ((plot.layout.annotations || []).some(isEmpty)) begin(plot);
@@ -241,20 +243,24 @@ window.tvLive = (() => {
     plot.layout.annotations = plot.layout.annotations.filter(annotation => !isEmpty(annotation));
     for (const axis of ['xaxis', 'yaxis']) plot.layout[axis].showticklabels = true;
   }
-  // plots end at the run's last step, not where the width of marks would have them end; the loss and the heatmap below it together
-  function ends(plot, from, to) {
-    const group = ['#g-loss, #g-heat', '#layer-charts'].find(group => plot.closest(group));
-    const both = group ? plots().filter(one => one.closest(group)) : [plot];
-    const spans = both.map(one => one.layout.xaxis.autorangeoptions || {}).filter(span => span.clipmax !== undefined);
+  // plots end at the run's last step, not where the width of marks would have them end; the loss and the heatmap below it together.
+  // Without steps that came, the plot is a new figure, which may be older or newer than those beside it.
+  function ends(plot, from = Infinity, to = -Infinity) {
+    const group = ['#g-loss, #g-heat', '#layer-charts'].find(group => plot.closest(group)), hasCome = to >= from;
+    const all = group ? plots().filter(one => one.closest(group)) : [plot];
+    const spanned = all.filter(one => (one.layout.xaxis.autorangeoptions || {}).clipmax !== undefined), spans = spanned.map(one => one.layout.xaxis.autorangeoptions);
+    if (!hasCome && !spans.length) return;
     const first = Math.min(from, ...spans.map(span => Math.ceil(span.clipmin))), last = Math.max(to, ...spans.map(span => Math.floor(span.clipmax)));
     const [low, high] = last > first ? [first, last] : [first - .5, first + .5];  // figures/steps.py
-    for (const one of both) {
+    for (const one of hasCome ? all : spanned) {
       const axis = one.layout.xaxis, before = axis.autorangeoptions || {};
       if (before.clipmin === low && before.clipmax === high) continue;
       Object.assign(axis, {autorangeoptions: {clipmin: low, clipmax: high, include: [low, high]}, nticks: Math.min(one.layout.meta.live.ticks, high - low + 1)});
-      if (one !== plot && !pending.has(one) && group !== '#layer-charts') Plotly.redraw(one); // of a layer's many each is drawn soon
+      const isDrawnSoon = one === plot || pending.has(one) || group === '#layer-charts'; // of a layer's many all have news together
+      if (!hasCome || !isDrawnSoon) Plotly.redraw(one);
     }
   }
+  const isBehind = plot => (plot._fullLayout.xaxis.autorangeoptions || {}).clipmax !== (plot.layout.xaxis.autorangeoptions || {}).clipmax;
   function apart(line, shown, fresh, most) { // crosses enough to see, too few to hide a curve
     let last = shown.x.length ? shown.x[shown.x.length - 1] : -Infinity;
     const newest = fresh.x[fresh.x.length - 1], between = (newest - (line.x.length ? line.x[0] : 0)) / most;
