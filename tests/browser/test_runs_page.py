@@ -75,7 +75,23 @@ def test_a_tag_with_a_comma_stays_one(page: Page, swept: str) -> None:
     page.keyboard.press("End")
     page.keyboard.type(", best")
     page.keyboard.press("Enter")
-    expect(cell(page, "r1", "tags").locator(".tv-tag")).to_have_text(["lr 0,1", 'so "called"', "best"])
+    expect(cell(page, "r1", "tags").locator(".tv-cell-tags")).to_have_attribute(
+        "title", '"lr 0,1", "so \\"called\\"", best'
+    )
+
+
+def test_tags_that_do_not_fit_are_counted_and_all_are_said(page: Page, swept: str) -> None:
+    tags = ["baseline of the year", "best", *(f"sweep {number}" for number in range(12))]
+    httpx2.patch(f"{swept}/api/v1/runs", json={"run_ids": ["r1"], "tag": tags}).raise_for_status()
+    httpx2.patch(f"{swept}/api/v1/runs", json={"run_ids": ["r2"], "tag": ["best"]}).raise_for_status()
+    page.goto(swept)
+    many = cell(page, "r1", "tags").locator(".tv-cell-tags")
+    expect(many).to_be_visible()
+    shown = many.locator(".tv-tag").count()
+    expect(many.locator("small")).to_have_text(f"+{len(tags) - shown}")
+    assert all(tag in (many.get_attribute("title") or "") for tag in tags)
+    assert many.evaluate("at => at.scrollWidth <= at.clientWidth")
+    expect(cell(page, "r2", "tags").locator(".tv-cell-tags")).to_have_text("best")
 
 
 def test_an_address_that_sorts_by_a_setting_shows_it(page: Page, swept: str) -> None:

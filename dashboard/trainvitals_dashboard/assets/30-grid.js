@@ -7,6 +7,7 @@
   const STATUS = {running: ['ok', 'activity-heartbeat'], finished: ['info', 'circle-check'], stopped: ['dim', 'player-stop'], failed: ['crit', 'circle-x'], lost: ['warn', 'plug-off']};
   const GRAVITY = {critical: ['crit', 'alert-octagon'], warning: ['warn', 'alert-triangle'], info: ['info', 'info-circle']};
   const MARK_PX = 17, DIGIT_PX = 8, MARKS_APART_PX = 6, CELL_EDGES_PX = 24; // of the column of findings
+  const TAG_EDGES_PX = 16, TAG_MOST_PX = 140, TAGS_APART_PX = 4, TAG_TEXT_PX = 11.5; // as 19-runs.css has them
   const WORDS = {Infinity: '∞', '-Infinity': '−∞'};
 
   functions.tvNumber = value => {
@@ -70,10 +71,23 @@
     return h('span', {className: 'tv-cell-run'}, h('i', {className: dot, 'data-quiet': quietOf(run), ref: clock}),
       h('span', {}, h('a', {href, onClick: go}, run.name), h('small', {}, [run.project, run.group, run.archived && 'archived'].filter(Boolean).join(' · '))));
   };
+  const widths = new Map(), brush = document.createElement('canvas').getContext('2d');
+  function tagWidth(tag) {
+    if (!widths.has(tag)) {
+      brush.font = `${TAG_TEXT_PX}px ${getComputedStyle(document.body).fontFamily}`;
+      widths.set(tag, Math.min(TAG_MOST_PX, Math.ceil(brush.measureText(tag).width) + TAG_EDGES_PX));
+    }
+    return widths.get(tag);
+  }
   cells.TvTags = props => {
     const tags = props.data ? props.data.tags : [];
     if (!tags.length) return props.data ? h('span', {className: 'tv-cell-add', 'data-word': 'Add tags'}) : null;
-    return h('span', {className: 'tv-cell-tags', title: tags.join(', ')}, tags.map(tag => h('span', {key: tag, className: 'tv-tag'}, tag)));
+    const all = tags.map(written).join(', '), room = props.column.getActualWidth() - CELL_EDGES_PX, taken = many => tags.slice(0, many).reduce((before, tag) => before + tagWidth(tag) + TAGS_APART_PX, -TAGS_APART_PX);
+    let many = tags.length;
+    const more = () => many < tags.length ? TAGS_APART_PX + DIGIT_PX * `+${tags.length - many}`.length : 0;
+    while (many > 1 && taken(many) + more() > room) many -= 1; // the last of them is cut, with an ellipsis, rather than none shown
+    return h('span', {className: 'tv-cell-tags', role: 'img', 'aria-label': all, title: all}, tags.slice(0, many).map(tag => h('span', {key: tag, className: 'tv-tag'}, tag)),
+      many < tags.length ? h('small', {}, `+${tags.length - many}`) : null);
   };
   cells.TvMemo = props => props.value ? h('span', {className: 'tv-cell-memo', title: props.value}, props.value) : props.data ? h('span', {className: 'tv-cell-add', 'data-word': 'Add a memo'}) : null;
   cells.TvStatus = props => {

@@ -90,7 +90,7 @@ window.tvRuns = (() => {
     const wide = grid.getColumns().map(column => column.getColId()).filter(name => !NARROW.includes(name) && !name.startsWith('ag-Grid'));
     grid.setColumnsVisible(wide, !narrow.matches);
   }
-  const marks = ({finished}) => { if (finished && isThere()) grid.refreshCells({columns: ['findings'], force: true}); }; // as many as fit
+  const marks = ({finished}) => { if (finished && isThere()) grid.refreshCells({columns: ['findings', 'tags'], force: true}); }; // as many as fit
   narrow.addEventListener('change', fit);
 
   // ---- searching
