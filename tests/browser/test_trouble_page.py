@@ -66,6 +66,21 @@ def test_a_page_says_that_the_server_s_disk_is_full_and_when_that_is_over(
     expect(tab.locator("[data-live=step]")).to_have_text("119", timeout=PATIENCE_MS)
 
 
+def test_who_goes_on_while_the_server_is_away_gets_there_when_it_is_back(tab: Page, server: Server) -> None:
+    server.start()
+    Training(server.url, "moved").train(60)
+    tab.goto(f"{server.url}/runs/moved")
+    tab.wait_for_selector(DRAWN)
+    server.kill()
+    tab.locator(".tv-tabs a", has_text="Settings").click()
+    expect(tab.locator("#banner")).to_contain_text("does not answer", timeout=PATIENCE_MS)
+    expect(tab).to_have_url(f"{server.url}/runs/moved/settings")
+
+    server.start()
+    expect(tab.locator(".tv-tabs a[aria-current=page]")).to_have_text("Settings", timeout=PATIENCE_MS)
+    expect(tab.locator("#banner")).to_be_empty(timeout=PATIENCE_MS)
+
+
 def test_a_page_opened_while_postgresql_is_away_says_so_and_fills_itself_when_it_is_back(
     tab: Page, server: Server, postgres: Postgres, artefacts: Path
 ) -> None:

@@ -3,7 +3,7 @@ window.tvConnection = (() => {
   const HEALTH_EVERY_MS = 5000, HEALTH_WITHIN_MS = 10000, LONGEST_WAIT_MS = 15000;
   const SILENT_AFTER_MS = 50000; // the server pings every 20 s, and waits for an answer for 15
   const WORDS = {on: 'Live', waiting: 'Waiting', off: 'Reconnecting', ended: 'Ended', none: ''};
-  let socket = null, feed = null, steady = 'on', retry = 0, timer = 0, heardAt = 0, asking = false;
+  let socket = null, feed = null, steady = 'on', retry = 0, timer = 0, heardAt = 0, asking = false, downSince = 0, wentAt = 0;
 
   // feed: {path, since(), take(update)}; null follows nothing. `word` is what the badge says while all is well
   function follow(wanted, word) {
@@ -67,11 +67,15 @@ window.tvConnection = (() => {
       if (answer.status !== 'ok') said = `The server has trouble (${answer.detail || answer.database || answer.status}). What the page shows may be old; nothing that was sent is lost.`;
     } catch { answers = false; said = 'The server does not answer. The page shows what it had; it goes on by itself when the server is back.'; }
     asking = false;
-    if (!said && document.querySelector('[data-again]')) location.reload(); // opened while there was nothing to show
+    if (!said && (document.querySelector('[data-again]') || isElsewhere())) location.reload(); // opened while there was nothing to show
+    downSince = answers ? 0 : downSince || Date.now();
     const banner = document.getElementById('banner');
     if (banner && banner.textContent !== said) window.dash_clientside.set_props('banner', {children: said});
     return answers;
   }
+  // whoever went on while no server answered, or shortly before that was noticed, sees the page that was left
+  const isElsewhere = () => downSince && wentAt > downSince - HEALTH_EVERY_MS;
+  for (const name of ['_dashprivate_pushstate', 'popstate']) window.addEventListener(name, () => { wentAt = Date.now(); });
   async function look() {
     if (socket && Date.now() - heardAt > SILENT_AFTER_MS) lost(); // a network that went away closes nothing
     if (document.hidden || !await checkHealth()) return;

@@ -15,6 +15,7 @@ from trainvitals.wire.messages import Argument, Evidence, Finding, LayerInfo, Op
 from trainvitals_dashboard import words
 from trainvitals_dashboard.gathering import RunView
 from trainvitals_dashboard.parts.cards import Piece, card, pill
+from trainvitals_dashboard.parts.health import BY_GRAVITY
 from trainvitals_dashboard.parts.icons import icon
 from trainvitals_dashboard.parts.prose import with_code
 from trainvitals_dashboard.parts.source import concerned, made_at
@@ -36,6 +37,7 @@ def findings_card(
     path = f"/rules?project={quote(project, safe='')}"
     right = dcc.Link("Rules", href=path, className="tv-sub", title=f"Rules of {project}") if project else None
     ordered = [finding for finding in arranged(findings) if finding.cause_id is None]
+    ordered.sort(key=lambda one: (one.state == "resolved", _gravest((one, *following(one, findings)))))
     opened = sum(finding.state != "resolved" for finding in findings)
     sub = f"{opened} open · {len(findings) - opened} resolved" if findings else None
     if not findings:
@@ -50,6 +52,11 @@ def findings_card(
     beneath = [one for cause in ordered[shown:] for one in (cause, *following(cause, findings))]
     timeline = [html.Ol(items[:shown], className="tv-timeline"), *_folded(items[shown:], beneath)]
     return card("Findings", [*timeline, *_mutes(muted or {})], sub=sub, right=right, name="tv-findings")
+
+
+def _gravest(findings: Sequence[Finding]) -> int:
+    """As a place, 0 for critical: what is grave leads, though it follows from a lesser one."""
+    return min(BY_GRAVITY.index(one.severity) for one in findings)
 
 
 def _folded(items: Sequence[html.Li], findings: Sequence[Finding]) -> list[Piece]:

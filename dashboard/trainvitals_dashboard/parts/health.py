@@ -12,6 +12,7 @@ from trainvitals.wire.answers import RunSummary
 SICK_BELOW: Final = 50
 WATCHED_BELOW: Final = 80
 FULL: Final = 100
+BY_GRAVITY: Final = ("critical", "warning", "info")
 ENDED: Final = ("finished", "stopped", "failed")
 BROKEN: Final[dict[str, str]] = {"failed": "It failed", "lost": "It was lost"}  # the word in health's place
 
@@ -69,7 +70,7 @@ def _unknown(summary: RunSummary) -> str:
 def _open(summary: RunSummary) -> str:
     counts = [
         f"{count} {severity}{'s' if severity == 'warning' and count > 1 else ''}"
-        for severity, count in summary.open_findings.items()
+        for severity, count in ((severity, summary.open_findings.get(severity, 0)) for severity in BY_GRAVITY)
         if count
     ]
     if counts:
