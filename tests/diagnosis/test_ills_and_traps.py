@@ -378,13 +378,6 @@ def test_layers_that_differ_in_a_number_are_named_together() -> None:
     assert group_layers(["a", "b", "c", "d", "e"]) == "a, b, c and 2 more"
 
 
-def test_nan_in_the_loss_before_the_layers_were_looked_at_is_told_first() -> None:
-    (symptom,) = rules()["non_finite_values"](
-        window(grad_norm=with_nan(40, 5), loss=[*falling()[:30], *[np.nan] * (len(falling()) - 30)])
-    )
-    assert symptom.summary.startswith("The loss is not finite since step ")
-
-
 def test_where_no_gradient_comes_back_small_updates_are_not_the_ill() -> None:
     dead = np.full((SNAPSHOTS, len(LAYERS)), 1e-9)
     dead[:, 1:] = 0.0

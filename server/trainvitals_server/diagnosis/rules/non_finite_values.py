@@ -7,18 +7,12 @@ from collections.abc import Iterator
 import numpy as np
 
 from trainvitals.wire.messages import Evidence
+from trainvitals_server.diagnosis.non_finite import CAUSES, STATS, causes_before, first_loss, first_place
 from trainvitals_server.diagnosis.ranks import loss_in_words
 from trainvitals_server.diagnosis.reading import finite_before, word
 from trainvitals_server.diagnosis.symptom import Symptom
 from trainvitals_server.diagnosis.window import Window
 
-STATS = {"activation": "activation_nonfinite", "gradient": "grad_norm", "weight": "weight_norm"}  # as an ill spreads
-CAUSES = {
-    "activation": ("a non-finite input or weight", "overflow, in float16 above all", "log, sqrt or division at zero"),
-    "gradient": ("the loss overflowed or divides by zero", "sqrt, norm or log differentiated at zero", "explosion"),
-    "weight": ("the update before was non-finite", "a learning rate at which the updates exploded"),
-    "loss": ("the loss function itself: log of zero, division by zero", "NaN in the targets"),
-}
 ADVICE = (
     "Stop: from here on every step is lost. Go back to the last checkpoint before the first step named here.",
     "Run that step under torch.autograd.set_detect_anomaly(True) to see the operation.",
@@ -31,10 +25,8 @@ def non_finite_values(window: Window) -> Iterator[Symptom]:
 
     Exact. Source: DeepLocalize (Wardat et al., ICSE 2021), which reports the first such layer likewise.
     """
-    found = [place for kind in STATS if (place := _first(window, kind)) is not None]
-    loss = window.loss
-    bad = np.flatnonzero(~np.isfinite(loss.values)) if loss is not None else np.empty(0, np.intp)
-    loss_step = int(loss.steps[bad[0]]) if loss is not None and len(bad) else None
+    found = [place for kind in STATS if (place := first_place(window, kind)) is not None]
+    loss_step = first_loss(window)
     if not found and loss_step is None:
         return
     step, kind, column = min(found, key=lambda place: place[0]) if found else (loss_step or 0, "loss", 0)
@@ -44,7 +36,9 @@ def non_finite_values(window: Window) -> Iterator[Symptom]:
     begun = step if loss_step is None else min(step, loss_step)
     # metrics come at every step and snapshots at some: the layer that is seen first need not be the origin
     said = loss_in_words(window, step=loss_step)
-    lead = f"{said} is not finite since step {loss_step:,}; " if loss_step is not None and loss_step < step else ""
+    is_late = loss_step is not None and loss_step < step
+    lead = f"{said} is not finite since step {loss_step:,}; " if is_late else ""
+    seen = f"{kind} of {first}"
     yield Symptom(
         rule="non_finite_values",
         severity="critical",
@@ -63,18 +57,12 @@ def non_finite_values(window: Window) -> Iterator[Symptom]:
             comparison="=",
             first_step=step,
             last_step=window.step,
-            numbers={"first in": f"{kind} of {first}" if found else "loss", **finite_before(window, step=begun)},
+            numbers={
+                "first in": seen if found and not is_late else "loss",
+                **({"seen next in": f"{seen}, at step {step:,}"} if is_late else {}),
+                **finite_before(window, step=begun),
+            },
         ),
-        causes=CAUSES[kind],
+        causes=causes_before(window, step=begun) if is_late else CAUSES[kind],
         advice=ADVICE,
     )
-
-
-def _first(window: Window, kind: str) -> tuple[int, str, int] | None:
-    """Step, kind and column of the first such value; backward, the last layer was ill first."""
-    where = window.nonfinite.get(kind)
-    if where is None or not where.any():
-        return None
-    row = int(np.flatnonzero(where.any(axis=1))[0])
-    columns = np.flatnonzero(where[row])
-    return int(window.steps[row]), kind, int(columns[-1] if kind == "gradient" else columns[0])
