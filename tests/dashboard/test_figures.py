@@ -121,6 +121,15 @@ def test_an_open_finding_reaches_to_the_last_step_and_a_resolved_one_ends() -> N
     assert ends == [599, 40]
 
 
+def test_no_finding_is_drawn_over_by_a_lesser_one() -> None:
+    grave = replace(finding(), finding_id="grave", severity="critical")
+    lesser = [replace(finding(), finding_id=f"lesser{index}", severity="warning") for index in range(4)]
+    drawn = loss(curve([2.0, 1.0]), findings=[grave, *lesser]).data
+    lanes = {trace.uid: trace.y[0] for trace in drawn if "-lane-" in (trace.uid or "")}
+
+    assert lanes.pop("crit-lane-grave") > max(lanes.values())
+
+
 def test_a_chart_without_live_does_not_ask_for_updates() -> None:
     assert "live" not in loss(curve([1.0]), live=False).layout.meta
     assert "live" not in single(curve([1.0]), name="x", live=False).layout.meta

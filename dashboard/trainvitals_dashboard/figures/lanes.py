@@ -10,18 +10,19 @@ import plotly.graph_objects as go
 from trainvitals.wire.messages import Finding
 from trainvitals_dashboard.theme import TOKENS
 
-LANES: Final = 3
 PLOT_DOMAIN: Final = [0, 0.86]
 LANES_DOMAIN: Final = [0.88, 1]
+LANES: Final = ("critical", "warning", "info")  # from above; a lane for each, that none is drawn over by a lesser one
 SYMBOLS: Final = {"critical": ("crit", "diamond"), "warning": ("warn", "triangle-up"), "info": ("info", "circle")}
 
 
 def add_lanes(figure: go.Figure, findings: Sequence[Finding], *, last_step: int) -> None:
-    """A bar from a finding's first step to its last (or to now, while it is open), and a stem down to the curve."""
-    for index, finding in enumerate(sorted(findings, key=lambda finding: finding.first_step)):
+    """A bar from a finding's first step to its last (or to now, while it is open), in the lane of its gravity, and a
+    stem down to the curve; the gravest above all others."""
+    for finding in sorted(findings, key=lambda finding: (-LANES.index(finding.severity), finding.first_step)):
         token, symbol = SYMBOLS[finding.severity]
         colour = TOKENS[token][0]
-        height = 1 - (index % LANES + 0.5) / LANES
+        height = 1 - (LANES.index(finding.severity) + 0.5) / len(LANES)
         is_open = finding.state != "resolved"
         end = max(last_step, finding.last_step) if is_open else finding.last_step
         figure.add_scatter(
