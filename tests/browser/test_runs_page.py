@@ -120,6 +120,14 @@ def with_findings(route: Route, found: dict[str, int]) -> None:
     route.fulfill(response=answer, json={**told, "runs": [{**row, "open_findings": found} for row in told["runs"]]})
 
 
+def test_that_no_run_matches_is_said_once(page: Page, swept: str) -> None:
+    page.goto(swept)
+    page.get_by_label("Search", exact=True).fill("no such run")
+    expect(page.locator("#runs-none")).to_have_text("No run matches.")
+    expect(page.locator(".ag-row")).to_have_count(0)
+    expect(page.locator(".ag-overlay-no-rows-center")).to_have_count(0)
+
+
 def test_a_search_that_is_not_understood_is_told_with_its_place(page: Page, swept: str) -> None:
     other = page.context.new_page()  # the browser itself counts the refusal as an error of the console
     other.goto(swept)

@@ -70,6 +70,7 @@ def runs_grid(look: RunsLook) -> dag.AgGrid:
             "selectionColumnDef": {"width": 44, "maxWidth": 44, "minWidth": 44},
             "rowBuffer": 5,
             "animateRows": False,
+            "suppressNoRowsOverlay": True,  # the page says it, and why
             "stopEditingWhenCellsLoseFocus": True,
             "singleClickEdit": True,
         },
