@@ -113,9 +113,12 @@ class Api(Door):
         """A stat of one layer, thinned."""
         return await self._ask(f"{_run_path(run_id)}/curve", Curve, stat=stat, layer=layer, points=points)
 
-    async def heatmap(self, run_id: str, stat: str, *, buckets: int = 400) -> Heatmap:
-        """A stat of all layers over the run."""
-        return await self._ask(f"{_run_path(run_id)}/heatmap", Heatmap, stat=stat, buckets=buckets)
+    async def heatmap(
+        self, run_id: str, stat: str, *, first: int | None = None, last: int | None = None, buckets: int = 400
+    ) -> Heatmap:
+        """A stat of all layers between two steps, thinned to about ``buckets`` columns."""
+        path = f"{_run_path(run_id)}/heatmap"
+        return await self._ask(path, Heatmap, stat=stat, first=first, last=last, buckets=buckets)
 
     async def histograms(self, run_id: str, kind: ValueKind, layer: str, *, columns: int = 100) -> LayerHistograms:
         """The histograms of one layer over the run, thinned."""

@@ -90,7 +90,7 @@ async def gather_run(api: Api, run_id: str, *, stat: str, follow: bool = False) 
     loop = [name for name in LOOP_METRICS if name in detail.metrics] + _of_gpus(detail.metrics)
     found = await asyncio.gather(
         api.findings(run_id),
-        _or_none(api.heatmap(run_id, stat)),
+        heatmap_or_none(api, run_id, stat),
         _or_none(api.snapshot(run_id)),
         _or_none(api.rules(detail.summary.project, versions=1)),
         *(_or_none(api.metric_curve(run_id, name)) for name in wanted),
@@ -117,6 +117,14 @@ async def gather_run(api: Api, run_id: str, *, stat: str, follow: bool = False) 
 def _muted(detail: RunDetail, rules: ProjectRules | None) -> dict[str, str]:
     in_project = dict.fromkeys(rules.settings.muted, f"in the project by {rules.settings.by}") if rules else {}
     return {**in_project, **dict.fromkeys(detail.muted, "by the script")}
+
+
+async def heatmap_or_none(
+    api: Api, run_id: str, stat: str, *, first: int | None = None, last: int | None = None
+) -> Heatmap | None:
+    """A stat of all layers between two steps; None where it has no values."""
+    found: Heatmap | None = await _or_none(api.heatmap(run_id, stat, first=first, last=last))
+    return found
 
 
 async def _or_none(question: Any) -> Any:  # Any: an awaitable of any answer

@@ -61,7 +61,12 @@ class Server:
         environment = {**os.environ, "TRAINVITALS_DIR": str(self.data / "spool-of-the-server"), **self.settings}
         with (self.data / "server.log").open("ab") as log:
             self.process = subprocess.Popen(command, stdout=log, stderr=log, env=environment)
-        wait_until(self.answers, what="the server to answer")
+        wait_until(self._answers_or_ended, what="the server to answer")
+        assert self.process.poll() is None, f"the server ended: {self.terminal}"
+
+    def _answers_or_ended(self) -> bool:  # on its port, another one may answer
+        assert self.process is not None
+        return self.process.poll() is not None or self.answers()
 
     def answers(self) -> bool:
         try:

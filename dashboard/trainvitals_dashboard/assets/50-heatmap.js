@@ -3,9 +3,9 @@
   const isHeat = point => point.data.type === 'heatmap' && point.data.meta;
   // plotly writes its own text at every move of the pointer
   function sayValues(plot, layer) {
-    const [cell] = plot._hoverdata || [], {live} = plot.layout.meta || {};
+    const [cell] = plot._hoverdata || [], {tv, power} = cell ? plot.data[cell.curveNumber].meta || {} : {};
     const lines = layer.querySelectorAll('.hovertext text.nums tspan.line'), last = lines[lines.length - 1];
-    if (!cell || !last || !live || !live.log || plot.data[cell.curveNumber].meta.tv === 'nonfinite') return;
+    if (!cell || !last || power !== 10 || tv === 'nonfinite') return;
     const said = cell.z <= -38 ? '0' : window.dashAgGridFunctions.tvNumber(10 ** cell.z);
     if (last.textContent !== said) last.textContent = said;
   }

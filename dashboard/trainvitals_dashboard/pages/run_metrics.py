@@ -32,7 +32,7 @@ def register(app: Dash, api: Api) -> None:
             dcc.Store(id="metrics-asked"),
             dcc.Store(id="metrics-drawn"),
             metric_controls(detail.metrics, query),
-            html.Div(id="metrics-places", className="tv-col"),
+            html.Div(id="metrics-places", className="tv-col tv-linked"),
             html.P("No metric is called so.", id="metrics-none", className="tv-none", hidden=True),
             html.Div(no_metrics(), id="metrics-empty", hidden=bool(detail.metrics)),
             html.Div(dcc.Graph(), hidden=True),  # for plotly, which Dash loads with the first graph

@@ -43,7 +43,7 @@ def register(app: Dash, api: Api) -> None:
     """The page and its callbacks."""
 
     async def body(detail: RunDetail, query: dict[str, str]) -> list[Piece]:
-        times = html.Div(await cards(api, detail), id="system", className="tv-col")
+        times = html.Div(await cards(api, detail), id="system", className="tv-col tv-linked")
         right = html.Div(environment_card(detail), className="tv-col")
         return [html.Div([html.Div([times, ranks_card(detail)], className="tv-col"), right], className="tv-grid")]
 

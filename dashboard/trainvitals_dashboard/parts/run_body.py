@@ -39,7 +39,7 @@ def body(view: RunView, *, stat: str) -> list[Piece]:
     ]
     metrics = html.Div(small_charts(view), id="metrics", className="tv-col")
     left = [*left_column(view, stat=stat), ranks_card(view.detail), metrics]
-    columns = [html.Div(left, className="tv-col"), html.Div(right, className="tv-col")]
+    columns = [html.Div(left, className="tv-col tv-linked"), html.Div(right, className="tv-col")]
     top = [html.Div(head(view), id="run-head", className="tv-runhead"), capture(view.detail, now=time.time())]
     return [
         html.Div(top, className="tv-runtop"),

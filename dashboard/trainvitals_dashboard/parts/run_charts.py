@@ -9,7 +9,7 @@ import dash_mantine_components as dmc
 import plotly.graph_objects as go
 from dash import html
 
-from trainvitals.wire.answers import Curve, RunDetail
+from trainvitals.wire.answers import Curve, Heatmap, RunDetail
 from trainvitals_dashboard import words
 from trainvitals_dashboard.figures.heat import empty, heat, scale
 from trainvitals_dashboard.figures.lines import loss, single
@@ -35,8 +35,10 @@ def left_column(view: RunView, *, stat: str) -> list[Piece]:
     norm_plot = graph("g-norm", small_figure(view, "grad_norm"), height=150, label="Gradient norm over steps")
     heat_plot = graph("g-heat", heat_figure(view), height=height, label="Layers over steps")
     bar = html.Div(heat_bar(view), id="heat-bar")
+    key = html.Div(loss_key(view), id="loss-key")
+    zoomed = html.Button(id="zoomed", className="tv-zoomed", type="button", hidden=True)  # 43-zoom.js
     return [
-        card(words.metric(view.loss), loss_plot, right=html.Div(loss_key(view), id="loss-key"), title_id="loss-title"),
+        card(words.metric(view.loss), loss_plot, right=[zoomed, key], title_id="loss-title"),
         card("Layers over time", heat_plot, right=[bar, control], name="tv-heatcard"),
         html.Div(
             [card("Learning rate", lr_plot), card("Gradient norm", norm_plot, sub="global L2")], className="tv-two"
@@ -69,18 +71,29 @@ def validation_beside(view: RunView) -> Curve | None:
 
 def small_figure(view: RunView, metric: str) -> go.Figure:
     """Learning rate or gradient norm."""
-    colour = "s3" if metric == "grad_norm" else "fg-2"
-    return single(view.curve(metric), colour=colour, log=metric == "grad_norm", name=words.metric(metric))
+    return small_of(metric, view.curve(metric))
+
+
+def small_of(metric: str, curve: Curve, *, live: bool = True) -> go.Figure:
+    """One of the two small charts below the heatmap."""
+    is_norm = metric == "grad_norm"
+    return single(curve, colour="s3" if is_norm else "fg-2", log=is_norm, name=words.metric(metric), live=live)
 
 
 def heat_figure(view: RunView) -> go.Figure:
-    """The heatmap of the view; empty if the stat has no values yet."""
-    if view.heatmap is None:
-        return heat(empty(view.stat))
-    summary = view.detail.summary
+    """The heatmap of the view."""
+    return heat_of(view.detail, view.stat, view.heatmap)
+
+
+def heat_of(detail: RunDetail, stat: str, heatmap: Heatmap | None, *, live: bool = True) -> go.Figure:
+    """A heatmap of the run's layers; empty if the stat has no values yet."""
+    if heatmap is None:
+        return heat(empty(stat))
+    summary = detail.summary
     return heat(
-        view.heatmap,
-        applicable=_with_parameters(view.detail),
+        heatmap,
+        applicable=_with_parameters(detail),
+        live=live,
         last_step=summary.last_step,
         ended=summary.status in ENDED,
     )
