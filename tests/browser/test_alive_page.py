@@ -145,3 +145,16 @@ def test_a_connection_on_which_nothing_is_heard_any_more_is_made_anew(page: Page
     page.clock.fast_forward(60_000)
     expect(page.locator("[data-live=step]")).to_have_text("59")
     expect(page.locator("#live-word")).to_have_text("Live")
+
+
+def test_what_was_told_of_a_run_before_the_table_was_there_is_in_the_table(page: Page, address: str) -> None:
+    training = Training(address, "early")
+    training.train(30)
+    page.route("**/dash_ag_grid/**", lambda route: None)
+    page.goto(address, wait_until="commit")
+    page.wait_for_function("() => window.tvConnection?.isUp() && tvLive.stats().seq")
+    known = page.evaluate("() => tvLive.stats().seq")
+    training.end()
+    page.wait_for_function(f"() => tvLive.stats().seq > {known}")
+    page.unroute("**/dash_ag_grid/**")  # which lets go of those that were held
+    expect(page.locator(".ag-row", has_text="net early").locator(".tv-cell-status")).to_contain_text("finished")

@@ -1,10 +1,11 @@
 // The table of runs: its rows are asked for as they come into view and kept fresh by the live feed. How it is looked at is
 // in the page's address: text, columns, sort, group and of. Menus and what is done with chosen runs: 32-runs-menus.js.
 window.tvRuns = (() => {
-  const AT_ONCE = 100, SETTLES_MS = 220, REFRESH_EVERY_MS = 2000, SEARCHED_ANEW_EVERY_MS = 10000, NEWEST = '-created';
+  const AT_ONCE = 100, SETTLES_MS = 220, REFRESH_EVERY_MS = 2000, SEARCHED_ANEW_EVERY_MS = 10000, HEARD_FOR_MS = 20000, NEWEST = '-created';
   const NARROW = ['name', 'health', 'loss']; // a phone shows what one came for
   const narrow = matchMedia('(max-width: 767px)');
   let grid = null, come = null, begun = false, state = {}, first = null, total = 0, asked = 0, timer = 0;
+  const heardOf = new Map(); // run → the last news of it, and when
   const announced = new Map(); // run → whether it was archived: what has come and is not among the rows, which were asked for anew
   const at = id => document.getElementById(id);
   const set = (id, props) => window.dash_clientside.set_props(id, props);
@@ -45,13 +46,18 @@ window.tvRuns = (() => {
     if (sort !== state.sort) turn('sort', sort);
     const known = first;
     first = null;
-    if (known && params.startRow === 0 && known.text === state.text && known.sort === sort) return params.successCallback(known.runs, told(known.total));
-    const {text} = state;
+    if (known && params.startRow === 0 && known.text === state.text && known.sort === sort) return params.successCallback(fresh(known.runs, 0), told(known.total));
+    const {text} = state, began = performance.now();
     const answer = await fetch(address(params.startRow, sort)).catch(() => null); // the banner says what is wrong
     if (text !== state.text || !answer || !answer.ok) return params.failCallback();
     const found = await answer.json();
-    params.successCallback(found.runs, told(found.total));
+    params.successCallback(fresh(found.runs, began), told(found.total));
   }});
+  // rows are as old as their way was long: what was told of them meanwhile is newer
+  const fresh = (rows, since) => rows.map(row => {
+    const {row: news, heard} = heardOf.get(row.run_id) || {};
+    return news && heard >= since && !news.deleted && news.archived === row.archived ? {...news, settings: {...row.settings, ...news.settings}} : row;
+  });
   function told(count) {
     total = count;
     const runs = count === 1 ? '1 run' : `${count.toLocaleString('en')} runs`;
@@ -133,6 +139,9 @@ window.tvRuns = (() => {
 
   // ---- what comes while one looks
   function take(rows) {
+    const heard = performance.now();
+    heardOf.forEach((news, run) => { if (news.heard < heard - HEARD_FOR_MS) heardOf.delete(run); });
+    rows.forEach(row => heardOf.set(row.run_id, {row, heard}));
     if (!isThere()) return;
     for (const row of rows) {
       const node = grid.getRowNode(row.run_id), before = node && node.data;
@@ -187,7 +196,7 @@ window.tvRuns = (() => {
     search: text => { search(text); return window.dash_clientside.no_update; },
   };
   return {
-    take, refresh, change, write, turn, showColumns, runOf, state: () => state, total: () => total,
+    take, forget: () => heardOf.clear(), refresh, change, write, turn, showColumns, runOf, state: () => state, total: () => total,
     focusRows: () => { if (isThere()) grid.setFocusedCell(grid.getFirstDisplayedRowIndex(), 'name'); },
     chooseNone: () => { if (isThere()) grid.deselectAll(); },
   };

@@ -20,6 +20,7 @@ window.tvLive = (() => {
     window.tvClocks.set(page.now);
     window.tvTitle.of(page);
     before = page.shown ? JSON.stringify([page.run, ...page.shown]) : '';
+    window.tvRuns.forget();
     pending.clear(); shownFindings.clear(); elapsed.length = 0; recent.length = 0; written.clear();
     const path = page.run ? `runs/${encodeURIComponent(page.run)}/live` : 'live';
     window.tvConnection.follow(page.run || page.all ? {path, since: () => seq, take: update => page.run ? take(update) : takeRows(update)} : null, badge(page.status));
@@ -178,7 +179,7 @@ window.tvLive = (() => {
     }
     const rows = update.runs || [];
     if (page.compare) { if (rows.some(row => page.compare.includes(row.run_id))) redrawCompared(); return; }
-    if (!document.getElementById('runs-grid')) { if (rows.length && document.querySelector('.tv-empty')) location.reload(); return; }
+    if (rows.length && document.querySelector('.tv-empty')) return location.reload();
     window.tvRuns.take(rows);
   }
 
