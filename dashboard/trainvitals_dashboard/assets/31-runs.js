@@ -46,7 +46,7 @@ window.tvRuns = (() => {
     if (sort !== state.sort) turn('sort', sort);
     const known = first;
     first = null;
-    if (known && params.startRow === 0 && known.text === state.text && known.sort === sort) return params.successCallback(fresh(known.runs, 0), told(known.total));
+    if (known && params.startRow === 0 && known.text === state.text && known.sort === sort) return params.successCallback(fresh(known.runs, known.began || 0), told(known.total));
     const {text} = state, began = performance.now();
     const answer = await fetch(address(params.startRow, sort)).catch(() => null); // the banner says what is wrong
     if (text !== state.text || !answer || !answer.ok) return params.failCallback();
@@ -108,14 +108,14 @@ window.tvRuns = (() => {
     timer = setTimeout(ask, SETTLES_MS);
   }
   async function ask() {
-    const mine = ++asked, {text, sort} = state;
+    const mine = ++asked, {text, sort} = state, began = performance.now();
     const answer = await fetch(address(0, sort)).catch(() => null);
     if (mine !== asked || text !== state.text || !answer || !isThere()) return;
     const found = await answer.json().catch(() => null);
     if (answer.status === 422) return say(found, text);
     if (!answer.ok) return;
     say(null);
-    first = {...found, text, sort};
+    first = {...found, text, sort, began};
     grid.setGridOption('datasource', source());
     document.dispatchEvent(new CustomEvent('tv-runs-searched'));
   }
