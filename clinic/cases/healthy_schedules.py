@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import torch
 from torch import nn
 from torch.optim import SGD, Adam, AdamW, Optimizer
-from torch.optim.lr_scheduler import CosineAnnealingLR, CosineAnnealingWarmRestarts, LambdaLR, OneCycleLR, StepLR
+from torch.optim.lr_scheduler import (
+    CosineAnnealingLR,
+    CosineAnnealingWarmRestarts,
+    CyclicLR,
+    LambdaLR,
+    OneCycleLR,
+    StepLR,
+)
 
 from clinic.bench import Bench
 from clinic.case import healthy
@@ -45,6 +53,27 @@ def restarts(bench: Bench) -> None:
     model = mlp((64, 96, 96, 10))
     optimizer = SGD(model.parameters(), lr=0.3, momentum=0.9)
     schedule = CosineAnnealingWarmRestarts(optimizer, 150)
+    bench.fit(model, optimizer, digits().batches(seed=bench.seed), steps=700, schedule=schedule)
+
+
+def cyclical(bench: Bench) -> None:
+    """A rate that rises and falls in triangles, from next to nothing, on purpose (Smith, 2017)."""
+    model = mlp((64, 96, 10))
+    optimizer = SGD(model.parameters(), lr=0.1, momentum=0.9)
+    schedule = CyclicLR(optimizer, base_lr=1e-3, max_lr=0.1, step_size_up=80)
+    bench.fit(model, optimizer, digits().batches(seed=bench.seed), steps=700, schedule=schedule)
+
+
+def warmed_up_twice(bench: Bench) -> None:
+    """Two cosines, each after a warm-up of its own."""
+    model = residual_net(depth=2)
+    optimizer = AdamW(model.parameters(), lr=2e-3)
+
+    def share(step: int) -> float:
+        at = step % 350
+        return (at + 1) / 60 if at < 60 else 0.5 * (1 + math.cos(math.pi * (at - 60) / 290))
+
+    schedule = LambdaLR(optimizer, share)
     bench.fit(model, optimizer, digits().batches(seed=bench.seed), steps=700, schedule=schedule)
 
 
@@ -138,6 +167,8 @@ CASES = [
     healthy("warm-up-from-zero", "residual", warm_up_from_zero),
     healthy("cosine-to-zero", "mlp", cosine_to_zero),
     healthy("restarts", "mlp", restarts),
+    healthy("cyclical", "mlp", cyclical),
+    healthy("warmed-up-twice", "residual", warmed_up_twice),
     healthy("one-cycle", "convolutional", one_cycle),
     healthy("step-decay", "mlp", step_decay),
     healthy("accumulation", "mlp", accumulation),

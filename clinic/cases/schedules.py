@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from torch import nn
 from torch.optim import SGD, Adam, AdamW
-from torch.optim.lr_scheduler import CosineAnnealingLR, ExponentialLR, LambdaLR
+from torch.optim.lr_scheduler import CosineAnnealingLR, ExponentialLR, LambdaLR, StepLR
 
 from clinic.bench import Bench
 from clinic.case import sick
 from clinic.material import cancer, digits, text, token_loss
-from clinic.networks import GPT, cnn, mlp
+from clinic.networks import GPT, RNN, cnn, mlp, residual_net
 
 WILD = (
     *("loss_spike", "loss_diverging", "updates_too_large", "exploding_gradients", "non_finite_values"),
@@ -25,6 +25,7 @@ WILD = (
     ),
 )
 CRAWLS = ("loss_not_decreasing", "class_collapse")
+SWINGS = ("loss_oscillating", "loss_spike")
 STOPPED = ("loss_not_decreasing", "updates_too_small", "layer_not_learning")
 
 
@@ -102,6 +103,37 @@ def epochs_for_batches_of_convolutions(bench: Bench) -> None:
     bench.fit(model, optimizer, digits().batches(32, seed=bench.seed), steps=900, schedule=schedule)
 
 
+def decay_of_every_batch(bench: Bench) -> None:
+    """A decay by a tenth meant for epochs, made after each batch: the rate is gone before the loss has fallen."""
+    model = mlp((64, 64, 64, 10))
+    optimizer = Adam(model.parameters(), lr=1e-3)
+    bench.fit(model, optimizer, digits().batches(seed=bench.seed), steps=900, schedule=ExponentialLR(optimizer, 0.9))
+
+
+def decay_of_every_batch_of_text(bench: Bench) -> None:
+    """The same with a GRU that reads text."""
+    model = RNN(nn.GRU)
+    optimizer = AdamW(model.parameters(), lr=3e-3)
+    batches, schedule = text().batches(16, seed=bench.seed), StepLR(optimizer, 10, 0.1)
+    bench.fit(model, optimizer, batches, steps=400, loss_fn=token_loss, schedule=schedule)
+
+
+def cosine_of_epochs(bench: Bench) -> None:
+    """T_max is the number of epochs, 40, and the schedule is stepped once a batch."""
+    model = mlp((64, 64, 64, 10))
+    optimizer = SGD(model.parameters(), lr=0.1, momentum=0.9)
+    bench.fit(model, optimizer, digits().batches(seed=bench.seed), steps=900, schedule=CosineAnnealingLR(optimizer, 40))
+
+
+def cosine_of_half_a_run(bench: Bench) -> None:
+    """T_max is half of the run's steps: what was annealed is undone."""
+    model = residual_net(depth=2)
+    optimizer = AdamW(model.parameters(), lr=2e-3)
+    bench.fit(
+        model, optimizer, digits().batches(seed=bench.seed), steps=600, schedule=CosineAnnealingLR(optimizer, 300)
+    )
+
+
 CASES = [
     sick("learning_rate_too_high", "peak", "mlp", peak_too_high, follows=WILD, onset=100),
     sick("learning_rate_too_high", "jump", "mlp", jump_too_high, follows=WILD, onset=300),
@@ -114,4 +146,8 @@ CASES = [
     sick(
         "schedule_ended", "convolutions", "convolutional", epochs_for_batches_of_convolutions, follows=STOPPED, onset=95
     ),
+    sick("schedule_ended", "every-batch", "mlp", decay_of_every_batch, follows=STOPPED, onset=66),
+    sick("schedule_ended", "every-batch-of-text", "recurrent", decay_of_every_batch_of_text, follows=STOPPED, onset=30),
+    sick("schedule_overrun", "epochs", "mlp", cosine_of_epochs, follows=SWINGS, onset=40),
+    sick("schedule_overrun", "half-a-run", "residual", cosine_of_half_a_run, follows=SWINGS, onset=300),
 ]

@@ -16,7 +16,7 @@ from trainvitals_server.diagnosis.window import Series, Window
 
 STEPS = 1000
 CHANCE = math.log(10)
-RULES = ("loss_plateau", "loss_oscillating", "validation_degenerate", "schedule_not_started")
+RULES = ("loss_plateau", "loss_oscillating", "validation_degenerate", "schedule_not_started", "schedule_overrun")
 CLASSES = {"facts/loss_function": [0], "facts/classes": [10], "facts/chance": [CHANCE], "facts/loss_calls": [1]}
 REGRESSION = {"facts/loss_function": [4], "facts/target_std": [1.0]}
 
@@ -50,7 +50,10 @@ def window(
         step=STEPS - 1,
         layers=("head",),
         info={"head": head},
-        metrics={name: series(values) for name, values in ({"loss": loss} | metrics).items()},
+        metrics={
+            name: values if isinstance(values, Series) else series(values)
+            for name, values in ({"loss": loss} | metrics).items()
+        },
         optimizers=(found,) * optimizers,
         planned_steps=planned,
     )
@@ -69,6 +72,17 @@ AT_A_TENTH = np.full(EVALUATIONS, 0.1)
 WAITING = ({"lr": 0.0, "initial_lr": 0.1},)
 PLANNED = ({"lr": 0.1, "initial_lr": 0.1},)
 RISING = np.linspace(0, 1e-4, 80)
+EARLY_AND_SELDOM = np.array([*range(10), *range(24, STEPS, 24)])  # steps at which a rate is recorded
+
+
+def cosine(length: float, *, warm_up: int = 0, lowest: float = 0.0, at: Any = EARLY_AND_SELDOM) -> Series:
+    """CosineAnnealingLR with that T_max, behind a linear warm-up, however long it is stepped."""
+    steps = np.asarray(at, np.float64)
+    fall = lowest + (1 - lowest) * (1 + np.cos(np.pi * (steps - warm_up) / length)) / 2
+    share = np.where(steps < warm_up, (steps + 1) / max(1, warm_up), fall)
+    return Series(steps=np.asarray(at, np.int64), values=(0.1 * share).astype(np.float32))
+
+
 ILLS: dict[str, tuple[str, str, Window]] = {
     "a loss that rests at chance": ("loss_plateau", "warning", window(resting(2.8, CHANCE), **CLASSES)),
     "a regression that rests at the variance": (
@@ -87,6 +101,14 @@ ILLS: dict[str, tuple[str, str, Window]] = {
     ),
     "a rate that stays at a thousandth": (
         "schedule_not_started", "warning", window(FALLING, lr=np.full(80, 1e-4), groups=PLANNED),
+    ),
+    "a cosine of forty epochs, stepped once a batch": (
+        "schedule_overrun", "warning", window(FALLING, lr=cosine(40)),
+    ),
+    "and of ten": ("schedule_overrun", "warning", window(FALLING, lr=cosine(10))),
+    "a cosine for two thirds of the run": ("schedule_overrun", "warning", window(FALLING, lr=cosine(650))),
+    "and behind a warm-up, over a rate that it keeps": (
+        "schedule_overrun", "warning", window(FALLING, lr=cosine(400, warm_up=100, lowest=0.02)),
     ),
     "a warm-up longer than the plan": (
         "schedule_not_started", "warning", window(FALLING, lr=RISING, groups=PLANNED, planned=20_000),
@@ -119,7 +141,19 @@ def test_a_rule_is_silent_on_a_healthy_run(rule: str, name: str) -> None:
 
 AT_CHANCE = resting(2.8, CHANCE)
 TWO_GROUPS = (*PLANNED, {"lr": 0.0, "initial_lr": 0.1})
+PHASE = EARLY_AND_SELDOM % 200 / 200
 TRAPS: dict[str, tuple[str, Window]] = {
+    "a cosine that ends with the run": ("schedule_overrun", window(FALLING, lr=cosine(STEPS))),
+    "a cosine that turned just now": ("schedule_overrun", window(FALLING, lr=cosine(900))),
+    "cosines that restart": (
+        "schedule_overrun",
+        window(FALLING, lr=Series(steps=EARLY_AND_SELDOM, values=np.float32(1 + np.cos(np.pi * PHASE)))),
+    ),
+    "triangles": (
+        "schedule_overrun",
+        window(FALLING, lr=Series(steps=EARLY_AND_SELDOM, values=np.float32(np.abs(2 * PHASE - 1)))),
+    ),
+    "a rate that swings high above zero": ("schedule_overrun", window(FALLING, lr=cosine(40, lowest=0.5))),
     "a loss that never left its start, which another rule tells of": (
         "loss_plateau", window(resting(2.31, 2.3), **CLASSES),
     ),

@@ -178,6 +178,10 @@ QUIET = {
         "schedule_ended",
         {"planned": POINTS, "metrics": {"lr": 1 + np.cos(np.linspace(0, np.pi, SNAPSHOTS))}},
     ),
+    "a fine last phase of planned steps": (
+        "schedule_ended",
+        {"planned": POINTS, "loss": FLAT, "metrics": {"lr": np.where(np.arange(SNAPSHOTS) < 34, 0.1, 1e-6)}},
+    ),
     "a rate lowered on a plateau": ("schedule_ended", {"loss": FLAT, "metrics": {"lr": ENDED}}),
     "one bad evaluation": ("overfitting", {"metrics": {"val_loss": [2.0, 1.5, 1.2, 1.0, 1.5, 1.0, 0.9, 1.4]}}),
     "a validation loss that rises with the training loss": (
@@ -199,6 +203,20 @@ def test_no_rule_cries_wolf(trap: str) -> None:
     told: dict[str, Any] = dict(seen)
 
     assert found(rule, window(**told)) == []
+
+
+def test_a_rate_that_was_gone_before_anything_was_learnt_is_told_whatever_the_loss_did() -> None:
+    gone = np.where(np.arange(SNAPSHOTS) < 4, 0.1, 0.0)
+
+    (symptom,) = found("schedule_ended", window(loss=FLAT, metrics={"lr": gone}))
+
+    assert "the learning rate is zero while the training goes on" in symptom.summary
+
+
+def test_a_rate_that_ran_out_is_told_as_long_as_the_run_goes_on() -> None:
+    (symptom,) = found("schedule_ended", window(planned=int(1.05 * POINTS), metrics={"lr": ENDED}))
+
+    assert symptom.severity == "warning"
 
 
 @pytest.mark.parametrize("ended", [0.2, 1e-7])

@@ -17,6 +17,7 @@ MOST_LINKS: Final = 3
 OF_THE_OPTIMIZER: Final = frozenset({  # rules whose findings are mended where the optimizer is made
     "adam_rms_high", "clipping_always", "epsilon_dominating", "learning_rate_too_high", "learning_rate_too_low",
     "layer_not_learning", "loss_diverging", "loss_oscillating", "schedule_ended", "schedule_not_started",
+    "schedule_overrun",
     "updates_lost", "updates_too_large", "updates_too_small", "weight_decay_too_strong",
 })  # fmt: skip
 

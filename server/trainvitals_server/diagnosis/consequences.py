@@ -70,7 +70,13 @@ FOLLOWS_FROM: Final[dict[str, tuple[str, ...]]] = {
         *(*START, *DATA, *SETTINGS, "labels_constant", *DEPTH, *INSIDE, "class_collapse"),
         *("attention_logits_growing", "attention_entropy_collapse"),
     ),
-    "loss_oscillating": ("data_not_shuffled", *TOO_MUCH, "updates_too_large", "exploding_gradients"),
+    "loss_oscillating": (
+        "data_not_shuffled",
+        "schedule_overrun",
+        *TOO_MUCH,
+        "updates_too_large",
+        "exploding_gradients",
+    ),
     "loss_plateau": (
         *(*START, *DATA, *SETTINGS, "labels_constant", "labels_shuffled", "training_in_evaluation_mode"),
         *(*DEPTH, *INSIDE, "class_collapse", "loss_not_decreasing", "loss_oscillating"),
@@ -78,7 +84,7 @@ FOLLOWS_FROM: Final[dict[str, tuple[str, ...]]] = {
     "loss_scale_collapsing": ("skipped_steps", *TOO_MUCH, "exploding_gradients", "loss_diverging"),
     "loss_spike": (
         *("data_not_shuffled", *TOO_MUCH, "exploding_gradients", "updates_too_large", "adam_rms_high"),
-        "attention_logits_growing",
+        *("attention_logits_growing", "schedule_overrun", "schedule_ended"),
     ),
     "non_finite_values": (
         *TOO_MUCH,

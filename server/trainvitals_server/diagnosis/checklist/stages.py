@@ -174,6 +174,7 @@ RULES: Final[dict[str, Place]] = {
     "loss_spike": _settings(needs=(LOSS,), steps=65),
     "loss_diverging": _settings(needs=(LOSS,), steps=64),
     "schedule_ended": _settings(needs=(LOSS, RATE), steps=40),
+    "schedule_overrun": _settings(needs=(RATE,), steps=40),
     "clipping_always": _settings(needs=(LOSS, CLIPPED_NORM), steps=20, concerns=has_metric("clipped_fraction")),
     "weight_decay_too_strong": _settings(needs=(LOSS, UPDATES), steps=20, concerns=_decays),
     "dropout_too_high": _settings(concerns=has_layer("Dropout")),

@@ -13,6 +13,8 @@ from trainvitals_server.diagnosis.symptom import Symptom
 from trainvitals_server.diagnosis.window import Window
 
 ZERO = "their gradient is zero"
+RAN_OUT = "the learning rate has run out"
+LEFT = 1e-3  # of the rate's peak: steps so much smaller may be rounded away
 PASSED_BY = "what is watched of it did not come up"
 WATCHED = 16_384  # values of a parameter at the most: steps may pass by those of a large table
 REASONS = {
@@ -20,6 +22,7 @@ REASONS = {
     "no gradient reaches them": "Look for .detach(), torch.no_grad() or .data behind them, and whether they are used.",
     ZERO: "Look for saturated or dead activations behind them, or a zero factor in the loss.",
     "the learning rate is zero": "Look at the schedule, and at the parameter group of these layers.",
+    RAN_OUT: "Look at the schedule: it has ended, or counts epochs and is stepped once a batch.",
     "the update is lost": "Look for weights restored after the step, or for low precision that rounds it away.",
 }
 MEANT = "If this is meant, say so: parameter.requires_grad_(False)."
@@ -54,8 +57,7 @@ def layer_not_learning(window: Window, *, samples: int = 10) -> Iterator[Symptom
             severity="critical" if is_cause and 2 * len(layers) >= judged else "warning",
             summary=f"{len(layers)} of {judged} trainable layers "
             f"{f'stopped moving at step {begun:,}' if moved else 'have not moved at all'}: {reason}",
-            first_step=begun, last_step=window.step,
-            layers=tuple(layers),
+            first_step=begun, last_step=window.step, layers=tuple(layers),
             evidence=Evidence(
                 stat="update_ratio", layers=layers[:5], value=0.0, comparison="=", first_step=begun,
                 last_step=window.step, numbers={"snapshots without a change": int((window.steps >= begun).sum())},
@@ -73,6 +75,6 @@ def _reason(window: Window, column: int, samples: int, layer: LayerInfo) -> str:
     if (gradients[-samples:, column] == 0).all():
         return ZERO
     rate = learning_rate(window)
-    if rate is not None and len(rate.values) and not rate.values[-samples:].any():
-        return "the learning rate is zero"
+    if rate is not None and len(rate.values) and (newest := rate.values[-samples:].max()) <= LEFT * rate.values.max():
+        return "the learning rate is zero" if newest == 0 else RAN_OUT
     return PASSED_BY if "Embedding" in layer.kind and layer.parameters > WATCHED else "the update is lost"
