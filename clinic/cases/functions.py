@@ -134,7 +134,13 @@ def large_quick_gelu(bench: Bench) -> None:
 
 CASES = [
     sick("dead_activations", "called-with-low-biases", "mlp", biases_far_below_zero, follows=KILLED),
-    sick("dead_activations", "called-in-huge-steps", "convolutional", huge_steps, follows=KILLED),
+    sick(
+        "dead_activations",
+        "called-in-huge-steps",
+        "convolutional",
+        huge_steps,
+        follows=(*KILLED, "learning_rate_too_high"),
+    ),
     sick("saturated_activations", "called-tanh", "mlp", wide_tanh, follows=(*STUCK, *LARGE)),
     sick("saturated_activations", "called-convolutions", "convolutional", wide_convolutions, follows=(*STUCK, *LARGE)),
     healthy("called-relu", "convolutional", rectified_pictures),

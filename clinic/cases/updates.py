@@ -166,6 +166,7 @@ def noise_into_convolutions(bench: Bench) -> None:
     bench.fit(model, Adam(model.parameters(), lr=1e-3), pairs, steps=1200)
 
 
+RATE = "learning_rate_too_high"  # the setting behind steps that are huge; another name for the same ill
 KILLED = (
     "class_collapse",
     "layer_not_learning",
@@ -191,12 +192,12 @@ LONG = (
 SHORT = ("loss_not_decreasing", "learning_rate_too_low", "class_collapse")
 
 CASES = [
-    sick("dead_activations", "huge-steps", "mlp", huge_steps, follows=KILLED),
+    sick("dead_activations", "huge-steps", "mlp", huge_steps, follows=(*KILLED, RATE)),
     sick("dead_activations", "biases", "mlp", biases_far_below_zero, follows=KILLED),
     sick("dead_activations", "shut-by-one-step", "convolutional", shut_by_one_step, follows=KILLED, onset=SHUT_AT),
-    sick("updates_too_large", "adam", "mlp", too_long, follows=LONG),
+    sick("updates_too_large", "adam", "mlp", too_long, follows=(*LONG, RATE)),
     sick("updates_too_large", "sum-for-mean", "mlp", too_long_on_measures, follows=LONG),
-    sick("updates_too_large", "gpt", "attention", too_long_in_a_gpt, follows=LONG),
+    sick("updates_too_large", "gpt", "attention", too_long_in_a_gpt, follows=(*LONG, RATE)),
     sick("updates_too_small", "adam", "mlp", too_short, follows=SHORT),
     sick("updates_too_small", "scaled-loss", "mlp", scaled_down, follows=SHORT),
     sick("updates_too_small", "gpt", "attention", too_short_in_a_gpt, follows=SHORT),

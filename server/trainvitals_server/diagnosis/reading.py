@@ -225,6 +225,11 @@ def learning_rate(window: Window) -> Series | None:
     return window.metrics.get(LEARNING_RATE)
 
 
+def value_at(series: Series, step: int) -> float:
+    """What was recorded last at or before a step, or first of all: never a value between two."""
+    return float(series.values[max(0, int(np.searchsorted(series.steps, step, side="right")) - 1)])
+
+
 def faster(window: Window, update: float) -> str:
     """Advice for steps that change the weights by too little, ``update`` of their size: a rate by which it would be a
     healthy share, for steps of all usual optimizers grow with their rate; no more than a hundredfold at once."""
@@ -316,3 +321,10 @@ def steepest_fall(sizes: NDArray[np.float64]) -> tuple[int, int, float]:
     fallen = logs - logs[begins]
     end = int(np.argmin(fallen))
     return int(begins[end]), end, float(np.exp(fallen[end]))
+
+
+def shut_since(fractions: Floats32, zeros: float, samples: int, revived: float) -> NDArray[np.bool_]:
+    """Of each column, whether it was shut in ``samples`` snapshots on end since it last let something through."""
+    stays_shut = (np.cumsum(~(fractions > revived)[::-1], axis=0) == 0)[::-1]  # [snapshots, columns]
+    shut = np.vstack([np.zeros((1, fractions.shape[1]), np.int64), np.cumsum((fractions > zeros) & stays_shut, axis=0)])
+    return np.asarray((shut[samples:] - shut[:-samples] == samples).any(axis=0))

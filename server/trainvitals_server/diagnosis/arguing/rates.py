@@ -10,23 +10,12 @@ import numpy as np
 from trainvitals_server.diagnosis.arguing.said import Said, groups, times
 from trainvitals_server.diagnosis.reading import HEALTHY_UPDATE, learning_rate, typical, weighted
 from trainvitals_server.diagnosis.symptom import Symptom
+from trainvitals_server.diagnosis.usual_rates import ROUNDING, USUAL
 from trainvitals_server.diagnosis.window import Series, Window
 
-# From fine-tuning to training small networks. Adam: BERT is tuned at 2e-5 to 5e-5 (Devlin et al., 2019), 1e-3 is the
-# default (Kingma & Ba, 2015), and 3e-3 what small vision transformers take. SGD: from 1e-3 (tuning) to 0.5 (Goyal et
-# al., 2017, without their large batches). Lion: a tenth of Adam's (Chen et al., arXiv:2302.06675).
-ADAM: Final = (1e-5, 3e-3)
-USUAL: Final = {
-    "Adam": ADAM, "AdamW": ADAM, "NAdam": ADAM, "RAdam": ADAM, "Adamax": ADAM, "FusedAdam": ADAM, "Adam8bit": ADAM,
-    "AdamW8bit": ADAM, "PagedAdamW": ADAM, "PagedAdamW8bit": ADAM, "SGD": (1e-3, 0.5), "RMSprop": (1e-5, 1e-2),
-    "Adagrad": (1e-3, 0.1), "Lion": (1e-6, 3e-4),
-}  # fmt: skip
 BEYOND: Final = 3.0  # times the ends of the range
-ROUNDING: Final = 1.001  # rates are kept as float32
-WARMED_UP, AT_ONCE = (
-    0.5,
-    0.99,
-)  # of the peak, from under which a rate began that was warmed up, or over which it was not
+WARMED_UP: Final = 0.5  # of the peak: a rate that began under it was warmed up
+AT_ONCE: Final = 0.99  # of the peak: one that began over it was not
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ import numpy as np
 from trainvitals.wire.messages import Evidence
 from trainvitals_server.diagnosis.called import NAMED, called_behind
 from trainvitals_server.diagnosis.median import median
-from trainvitals_server.diagnosis.reading import since
+from trainvitals_server.diagnosis.reading import shut_since, since
 from trainvitals_server.diagnosis.symptom import Symptom
 from trainvitals_server.diagnosis.window import Floats32, Window
 
@@ -32,27 +32,29 @@ REVIVE = (
 OF_MODULES, OF_FUNCTIONS = "zero_fraction", "relu_zero_fraction"
 
 
-def dead_activations(window: Window, *, zeros: float = 0.995, samples: int = 5) -> Iterator[Symptom]:
+def dead_activations(
+    window: Window, *, zeros: float = 0.995, samples: int = 5, revived: float = 0.98
+) -> Iterator[Symptom]:
     """A rectifier, a layer or a function that is called behind one, whose outputs are zero in more than ``zeros`` of
-    all places in each of the newest ``samples`` snapshots. 50 to 90 % of zeros are healthy, and only rectifiers are
-    judged: dropout and pooling have zeros by design.
+    all places in ``samples`` snapshots on end, and have not fallen under ``revived`` since. 50 to 90 % of zeros are
+    healthy, and only rectifiers are judged: dropout and pooling have zeros by design.
 
     Source: Lu et al., "Dying ReLU and Initialization", 2019; Glorot, Bordes & Bengio, AISTATS 2011 (healthy sparsity).
     """
     known = [window.stats[stat][-samples:] for stat in (OF_MODULES, OF_FUNCTIONS) if stat in window.stats]
-    if OF_MODULES not in window.stats or len(window.steps) < samples or not _any_dead(known, zeros):
+    if OF_MODULES not in window.stats or len(window.steps) < samples or not _any_dead(known, revived):
         return
     kinds = [window.info[name].kind if name in window.info else "" for name in window.layers]
     called = called_behind(window, OF_FUNCTIONS)
     judged = np.union1d(np.flatnonzero([kind in RECTIFIERS for kind in kinds]), called)
     fractions = window.stats[OF_MODULES].copy()
     fractions[:, called] = window.stats[OF_FUNCTIONS][:, called] if len(called) else 0
-    dead = judged[(fractions[-samples:, judged] > zeros).all(axis=0)]
+    dead = judged[shut_since(fractions[:, judged], zeros, samples, revived)]
     if not len(dead):
         return
     shut, worst = np.intersect1d(dead, called), median(fractions[-samples:, dead])
     stat, shown = (OF_FUNCTIONS, shut) if len(shut) == len(dead) else (OF_MODULES, np.setdiff1d(dead, shut))
-    begun = since(window, (fractions[:, dead] > zeros).all(axis=1))
+    begun = since(window, (fractions[:, dead] > revived).all(axis=1))
     before_all_steps = begun == int(window.steps[0]) == 0
     yield Symptom(
         rule="dead_activations",
@@ -74,5 +76,5 @@ def dead_activations(window: Window, *, zeros: float = 0.995, samples: int = 5) 
     )  # fmt: skip
 
 
-def _any_dead(known: list[Floats32], zeros: float) -> bool:
-    return any((newest > zeros).all(axis=0).any() for newest in known)
+def _any_dead(known: list[Floats32], revived: float) -> bool:
+    return any((newest > revived).all(axis=0).any() for newest in known)

@@ -11,6 +11,7 @@ from trainvitals_server.diagnosis.by_heart import learnt_by_heart
 from trainvitals_server.diagnosis.facts import classifies, fact, is_stuck, middle, newest, nothing_learnt
 from trainvitals_server.diagnosis.reading import recent, typical, weighted
 from trainvitals_server.diagnosis.symptom import Symptom
+from trainvitals_server.diagnosis.usual_rates import FAR, far_beyond
 from trainvitals_server.diagnosis.window import Window
 
 CAUSES = (
@@ -55,9 +56,9 @@ def labels_shuffled(
     shares = [recent(window, stat) for stat in ("zero_fraction", "relu_zero_fraction")]
     if any(zeros is not None and np.nanmax(typical(zeros), initial=0.0) > dead for zeros in shares):
         return
-    columns = weighted(window)
-    update = float(np.nanmedian(typical(ratios)[columns])) if len(columns) else np.nan
-    if not least_update < update < most_update or accuracy.mean() > majority.mean() + gained or majority.mean() > 0.9:
+    update = float(np.nanmedian(typical(ratios)[columns])) if len(columns := weighted(window)) else np.nan
+    are_sound = least_update < update < most_update and not far_beyond(window, times=FAR)
+    if not are_sound or accuracy.mean() > majority.mean() + gained or majority.mean() > 0.9:
         return
     loss, chance = middle(window, "loss", samples), middle(window, "chance")
     yield Symptom(
