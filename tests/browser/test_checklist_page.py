@@ -93,3 +93,11 @@ def test_what_was_too_early_to_tell_is_told_while_one_looks(page: Page, address:
     training.train(600)
     expect(card.get_by_text("too early to tell")).to_have_count(0, timeout=PATIENCE_MS)
     expect(card.locator(".tv-cl-chip", has_text="Loss spike")).to_be_visible()
+
+
+def test_that_many_rules_cannot_look_is_told_without_a_click(page: Page, address: str) -> None:
+    Training(address, "unheard").train(60)
+    page.goto(f"{address}/runs/unheard")
+    told = page.locator(".tv-cl-blind", has_text="no loss function of torch.nn.functional was seen at work")
+    expect(told).to_contain_text("rules cannot look")
+    expect(told).to_contain_text("run.watch")

@@ -49,9 +49,9 @@ def test_the_numbers_that_speak_for_a_finding_are_told(capsys: pytest.CaptureFix
 
     told = capsys.readouterr().out
     assert re.search(
-        r"\(update ratio [\d.e+]+; loss before [\d.]+; loss now [\d.]+; threshold > [\d.]+; noticed at", told
+        r"\(best [\d.]+; rate then [\d.]+; rate now [\d.]+; threshold > [\d.]+; noticed at step \d+\)", told
     )
-    assert "likely: a learning rate too high" in told
+    assert "likely: the learning rate's peak is beyond what this network bears (0.3 is 100 times" in told
 
 
 def test_programs_are_told_in_json(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

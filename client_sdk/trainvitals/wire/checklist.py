@@ -19,7 +19,8 @@ STAGE_NAMES: Final[tuple[StageName, ...]] = get_args(StageName)
 
 class ChecklistLine(msgspec.Struct, frozen=True, kw_only=True):
     """What a rule, a check of the preflight, or the record of the run has to say. ``unknown``: it is not known yet, or
-    only worth knowing, and ``advice`` says how to find out. ``finding_id``: the finding that says it."""
+    only worth knowing, and ``advice`` says how to find out. ``finding_id``: the finding that says it. ``lacking``: a
+    rule cannot look, however long the training goes on, unless it is given what ``summary`` says is missing."""
 
     name: str
     source: LineSource
@@ -27,6 +28,7 @@ class ChecklistLine(msgspec.Struct, frozen=True, kw_only=True):
     summary: str
     advice: list[str] = []  # sentences, or code
     finding_id: str | None = None
+    lacking: bool = False
 
 
 class StageOutcome(msgspec.Struct, frozen=True, kw_only=True):
@@ -42,6 +44,13 @@ class Checklist(msgspec.Struct, frozen=True, kw_only=True):
 
     run_id: str
     stages: list[StageOutcome]
+
+    def blind(self) -> list[list[ChecklistLine]]:
+        """The lines of rules that cannot look, those together that lack the same; most first."""
+        by_want: dict[str, list[ChecklistLine]] = {}
+        for line in (line for stage in self.stages for line in stage.lines if line.lacking):
+            by_want.setdefault(line.summary, []).append(line)
+        return sorted(by_want.values(), key=len, reverse=True)
 
 
 class Change(msgspec.Struct, frozen=True, kw_only=True):

@@ -23,6 +23,7 @@ LOOKED: Final[dict[LineSource, str]] = {  # rules bear the names of ills
     "record": "Kept:",
 }
 MOST_NAMED: Final = 3
+BLIND_FROM: Final = 4  # rules that lack the same: then their silence has to be told
 
 
 def checklist_card(found: Checklist) -> html.Section:
@@ -34,7 +35,8 @@ def checklist_card(found: Checklist) -> html.Section:
         for place, outcome in enumerate(found.stages, start=1)
     ]
     sub = counted(outcome.status for outcome in found.stages)
-    return card("Checklist", html.Ol(stages, className="tv-pf-list"), sub=sub, name="tv-checklist")
+    blind = [_blind(lines) for lines in found.blind() if len(lines) >= BLIND_FROM]
+    return card("Checklist", [*blind, html.Ol(stages, className="tv-pf-list")], sub=sub, name="tv-checklist")
 
 
 def counted(statuses: Iterable[CheckStatus]) -> str:
@@ -49,6 +51,21 @@ def gathered(lines: Sequence[ChecklistLine]) -> Iterator[list[ChecklistLine]]:
     for line in lines:
         groups.setdefault((line.finding_id or "", line.summary, *line.advice), []).append(line)
     yield from groups.values()
+
+
+def _blind(lines: Sequence[ChecklistLine]) -> html.Div:
+    """That silence of so many rules is no sign of health, and what they lack."""
+    names = ", ".join(title_of(line.name) for line in lines)
+    said = html.Span(f"{len(lines)} rules cannot look", className="tv-cl-names", title=names)
+    text = [
+        html.Div([said, html.Span(f": {lines[0].summary}.", className="tv-cl-sum")]),
+        *(
+            html.Div([icon("bulb", 14), html.Span(with_code(advice))], className="tv-advice")
+            for advice in lines[0].advice
+        ),
+    ]
+    mark = html.Span(icon("help-circle", 14), className="tv-pf-mark tv-info")
+    return html.Div([mark, html.Div(text, className="tv-cl-text")], className="tv-cl-line tv-cl-blind")
 
 
 def _stage(place: int, outcome: StageOutcome, *, is_open: bool) -> html.Details:

@@ -166,14 +166,10 @@ def stages_as_text(found: Checklist) -> str:
 
 
 def _wanting(found: Checklist) -> list[str]:
-    waiting: dict[tuple[str, str], list[str]] = {}
-    for line in (line for stage in found.stages for line in stage.lines if line.source == "rule"):
-        if line.status == "unknown" and line.finding_id is None and line.advice:
-            waiting.setdefault((line.summary, line.advice[0]), []).append(line.name)
     return [
-        f"{len(names)} rules could not look: {summary}.\n  → {advice}"
-        for (summary, advice), names in waiting.items()
-        if len(names) > 1
+        f"{len(lines)} rules could not look: {lines[0].summary}.\n  → {lines[0].advice[0]}"
+        for lines in found.blind()
+        if len(lines) > 1
     ]
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Sequence
 from typing import Final
 
+import msgspec
+
 from trainvitals.wire.answers import RunDetail
 from trainvitals.wire.checklist import STAGE_NAMES, Checklist, ChecklistLine, StageName, StageOutcome
 from trainvitals.wire.messages import Finding, Severity
@@ -20,6 +22,7 @@ ADVICE_LINES: Final = 2
 NOT_FINITE: Final = "non_finite_values"
 BLINDED: Final = (LOSS, GRADIENTS, UPDATES, OUTPUTS)  # by what is not finite
 LATEST: Final = max(place.steps for place in RULES.values())
+LOOKED_AT: Final = 10  # steps, of which the first snapshots are: what they did not see is not on its way
 MUTED: Final = "The script or the project has muted it: see trainvitals rules --project PROJECT."
 PREFLIGHT: Final = "tv.preflight(model, loss_fn, (inputs, targets), optimizer)"
 
@@ -95,7 +98,11 @@ def _of_rules(run: RunDetail, window: Window, findings: Sequence[Finding], *, mu
         elif own:
             yield place.stage, _spoken(own)
         elif run.summary.ranks >= place.ranks and place.concerns(window):
-            yield place.stage, _silent(rule, *_missing(place, run, window, blind_from=blind_from))
+            yield (
+                place.stage,
+                _lacking(rule, place, run, window)
+                or _silent(rule, *_missing(place, run, window, blind_from=blind_from)),
+            )
 
 
 def _spoken(findings: Sequence[Finding]) -> ChecklistLine:
@@ -134,13 +141,19 @@ def _silent(rule: str, said: str, how: str) -> ChecklistLine:
     )
 
 
+def _lacking(rule: str, place: Place, run: RunDetail, window: Window) -> ChecklistLine | None:
+    """The line of a rule that is not given what it needs."""
+    need = next((need for need in place.needs if not need.is_met(window)), None)
+    if need is None or run.summary.last_step is None:
+        return None
+    lacking = window.step >= LOOKED_AT or run.summary.status != "running"
+    return msgspec.structs.replace(_silent(rule, need.missing, need.how), lacking=lacking)
+
+
 def _missing(place: Place, run: RunDetail, window: Window, *, blind_from: int | None) -> tuple[str, str]:
-    """What it lacks, and how to come by it; nothing and nothing where it has all."""
+    """What it waits for, and how to come by it; nothing and nothing where it has all."""
     if run.summary.last_step is None:
         return "no step was recorded yet", "Watch the model, or log the loss, and train."
-    for need in place.needs:
-        if not need.is_met(window):
-            return need.missing, need.how
     if blind_from is not None and any(need in BLINDED for need in place.needs):
         before = "too little" if blind_from < place.steps else "nothing of it"
         return f"{before} was seen before numbers were not finite, at step {blind_from:,}", "Mend that first."
