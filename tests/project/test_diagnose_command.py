@@ -48,6 +48,7 @@ def test_the_numbers_that_speak_for_a_finding_are_told(capsys: pytest.CaptureFix
     main(["diagnose", str(RECORDED / "updates_too_large-adam-0.run.zst")])
 
     told = capsys.readouterr().out
+    assert "perhaps: " not in told  # of all of its causes the run tells something
     assert re.search(
         r"\(best [\d.]+; rate then [\d.]+; rate now [\d.]+; threshold > [\d.]+; noticed at step \d+\)", told
     )
@@ -73,7 +74,12 @@ def test_a_run_is_told_as_its_server_judged_it(tmp_path: Path) -> None:
         snooze(server, finding)
         wait_until(lambda: server.store.findings(run.run_id)[0].state == "snoozed", what="it to be snoozed")
         snoozed = diagnose(run.run_id, server.url)
+        mistyped = diagnose(run.run_id, server.url, "--mute", "non-finite-value")
 
+    assert (mistyped.returncode, "no rule 'non-finite-value': there is non_finite_values" in mistyped.stderr) == (
+        2,
+        True,
+    )
     assert (known.returncode, "trainvitals rule non_finite_values" in known.stdout) == (3, True)
     assert "✗ check the inside: 1 failed (non_finite_values)" in known.stdout
     assert re.search(r"\n\d rules could not look: no loss function .* was seen at work\.\n  → Have the", known.stdout)
@@ -87,9 +93,9 @@ def snooze(server: RealServer, finding: Finding) -> None:
     assert httpx2.post(path, json={"act": "snooze", "steps": 100, "by": "me"}).is_success
 
 
-def diagnose(run_id: str, url: str) -> subprocess.CompletedProcess[str]:
+def diagnose(run_id: str, url: str, *more: str) -> subprocess.CompletedProcess[str]:
     """As a shell runs it."""
-    command = [sys.executable, "-m", "trainvitals.command", "diagnose", run_id, "--server-url", url]
+    command = [sys.executable, "-m", "trainvitals.command", "diagnose", run_id, "--server-url", url, *more]
     return subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
 
 

@@ -40,6 +40,8 @@ def test_sets_mutes_and_options_and_marks_them(server: RealServer, capsys: pytes
     lines = [" ".join(line.split()) for line in capsys.readouterr().out.splitlines()]
     assert lines[0].startswith("Rules of project team/a, set by Ada on 20")
     assert "muted overfitting patience=3 risen=0.1 share_of_start=0.1" in lines
+    assert len(lines) == 4  # and not all rules, among which what was set would be lost
+    assert lines[3].startswith("The other ")
     (spike,) = [line for line in lines if "loss_spike" in line]
     assert spike.startswith("set loss_spike past=32 (default 64) sigmas=12.0 (default 8.0) outliers=2.5")
     (kept,) = server.store.rules("team/a")

@@ -164,7 +164,8 @@ def rules(
             said = msgspec.structs.replace(said, by=by or _user(), comment=comment)
             found = project_rules.put_rules(server, name, said)
     as_json = output == "json"
-    typer.echo(project_rules.as_json(found) if as_json else project_rules.as_text(found, history=history))
+    text = project_rules.as_text(found, history=history, set_only=said is not None)
+    typer.echo(project_rules.as_json(found) if as_json else text)
 
 
 def _user() -> str:

@@ -77,8 +77,9 @@ def findings_of(
             "a run on a server is judged there: its script says what a metric is, "
             f'run.define_metric("{next(iter(definitions))}", role=…)'
         )
-    muted = [rule.replace("-", "_") for rule in mute]
     findings = _asked(what, "findings", FindingList, server).findings
+    known_there = {*rules(), *(finding.rule for finding in findings)}  # a server may have rules of its own
+    muted = [named(rule, sorted(known_there)) for rule in mute]
     return arranged([finding for finding in findings if finding.rule not in muted])
 
 
@@ -138,12 +139,13 @@ def looked_at(what: str) -> str:
 
 
 def arranged(findings: Sequence[Finding]) -> list[Finding]:
-    """Those that stand, the gravest first; what follows from another behind it."""
+    """Those that stand, what brings about the gravest first; what follows from another behind it."""
     standing = [finding for finding in findings if finding.state != "resolved"]
     gravest = sorted(standing, key=lambda one: (-GRAVITY[one.severity], one.first_step, one.rule))
     known = {finding.finding_id for finding in standing}
-    roots = [finding for finding in gravest if finding.cause_id not in known]
-    return [one for root in roots for one in (root, *_beneath(root, gravest))]
+    trees = [[root, *_beneath(root, gravest)] for root in gravest if root.cause_id not in known]
+    trees.sort(key=lambda tree: -max(GRAVITY[one.severity] for one in tree))  # else as they are
+    return [one for tree in trees for one in tree]
 
 
 def is_sick(findings: Sequence[Finding], *, at: Severity) -> bool:
@@ -206,6 +208,8 @@ def _lines(finding: Finding, *, is_beneath: bool) -> list[str]:
     causes = [
         f"  {one.likelihood}: {one.cause} ({one.because})" for one in finding.arguments if one.likelihood != "unlikely"
     ]
+    argued = {one.cause for one in finding.arguments}
+    causes += [f"  perhaps: {cause}" for cause in finding.causes if cause not in argued]
     advice = [f"  → {line}" for line in finding.advice[:2]]
     more = f"  more: trainvitals rule {finding.rule}"
     return [head, f"  {finding.summary}", *_numbers(finding), *causes, *advice, more]

@@ -81,13 +81,21 @@ def as_json(rules: ProjectRules) -> str:
     return msgspec.json.format(coding.encode(rules, media_type=coding.JSON)).decode()
 
 
-def as_text(rules: ProjectRules, *, history: bool = False) -> str:
-    """For people: each rule with its options, marked where the project says something of it; or what it said."""
+def as_text(rules: ProjectRules, *, history: bool = False, set_only: bool = False) -> str:
+    """For people: each rule with its options, marked where the project says something of it, or these alone
+    (``set_only``); or what it said."""
     if history:
         return "\n".join(_lines_of(rules.history)) or f"Nobody has set rules of project {rules.project}."
-    width = max((len(rule.name) for rule in rules.rules), default=0)
+    shown = [rule for rule in rules.rules if _mark(rule) or not set_only]
+    width = max((len(rule.name) for rule in shown), default=0)
     said = f"set {_when(rules.settings)}" if rules.settings.version else "all as they are by default"
-    return "\n".join([f"Rules of project {rules.project}, {said}:", *(_line(one, width) for one in rules.rules)])
+    head = f"Rules of project {rules.project}, {said}:"
+    if set_only and len(shown) < len(rules.rules):
+        shown_not = len(rules.rules) - len(shown)
+        return "\n".join(
+            [head, *(_line(one, width) for one in shown), f"The other {shown_not} are as they are by default."]
+        )
+    return "\n".join([head, *(_line(one, width) for one in shown)])
 
 
 def _lines_of(history: Sequence[RuleSettings]) -> Iterator[str]:
@@ -110,9 +118,12 @@ def _line(rule: ProjectRule, width: int) -> str:
         f"{one.name}={_shown(one.value)}" + (f" (default {_shown(one.default)})" if one.value != one.default else "")
         for one in rule.options
     ]
+    return f"{_mark(rule):5}  {rule.name:{width}}  {' '.join(options)}".rstrip()
+
+
+def _mark(rule: ProjectRule) -> str:
     is_set = any(one.value != one.default for one in rule.options)
-    mark = "muted" if rule.muted else "set" if is_set else ""
-    return f"{mark:5}  {rule.name:{width}}  {' '.join(options)}".rstrip()
+    return "muted" if rule.muted else "set" if is_set else ""
 
 
 def _shown(value: Any) -> str:  # Any: an option of any kind

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import inspect
 import logging
 import math
@@ -15,6 +16,7 @@ from trainvitals.wire import coding
 from trainvitals_server.diagnosis.symptom import Rule
 
 POSITIONAL: Final = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
+NEAR, LIKE = 3, 0.75  # names that are told in place of all, where one was mistyped
 log = logging.getLogger(__name__)
 
 Options = dict[str, dict[str, Any]]  # rule → option → value; Any: a number, a word, yes or no
@@ -36,7 +38,9 @@ class RuleNotFound(RuleRefused):
     kind = "unknown-rule"
 
     def __init__(self, name: str, known: Iterable[str]) -> None:
-        super().__init__(f"no rule {name!r}: there are {', '.join(sorted(known))}")
+        near = difflib.get_close_matches(name.replace("-", "_"), list(known), NEAR, LIKE)
+        there = f"there is {' and '.join(near)}" if near else f"there are {', '.join(sorted(known))}"
+        super().__init__(f"no rule {name!r}: {there}")
         self.name = name
 
 

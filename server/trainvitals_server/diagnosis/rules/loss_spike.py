@@ -9,15 +9,13 @@ from trainvitals_server.diagnosis.spikes import find_spike
 from trainvitals_server.diagnosis.symptom import Symptom
 from trainvitals_server.diagnosis.window import Window
 
-CAUSES = (
-    "a batch with broken or unusual data",
-    "an update too large just before",
-    "second moments too slow (β₂)",
-)
+CAUSES = ("a batch with broken or unusual data", "an update too large just before")
+SLOW = "second moments too slow (β₂)"
 ADVICE = (
     "Look at the batches of the steps named here.",
-    "Clip gradients; with Adam try betas=(0.9, 0.95).",
+    "Clip gradients: torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0).",
 )
+FASTER = "Lower β₂: betas=(0.9, 0.95)."
 
 
 def loss_spike(
@@ -42,6 +40,7 @@ def loss_spike(
     )
     if spike is None:
         return
+    has_second_moments = any("Adam" in optimizer.kind for optimizer in window.optimizers)
     back = "one point" if spike.length == 1 else f"{spike.length} points"
     yield Symptom(
         rule="loss_spike",
@@ -59,7 +58,7 @@ def loss_spike(
             last_step=spike.last_step,
             numbers={"before": spike.before, "peak": spike.peak, "usual noise": spike.noise},
         ),
-        causes=CAUSES,
-        advice=ADVICE,
+        causes=(*CAUSES, SLOW) if has_second_moments else CAUSES,
+        advice=(*ADVICE, FASTER) if has_second_moments else ADVICE,
         is_event=True,
     )
