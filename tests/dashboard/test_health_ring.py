@@ -7,13 +7,14 @@ from typing import Any
 import pytest
 
 from trainvitals.wire.answers import RunSummary
+from trainvitals.wire.messages import Finding
 from trainvitals_dashboard.parts.health import health_ring, told_health
 
 RUNNING = RunSummary(run_id="r", project="p", name="n", status="running", created_at=0, heartbeat_at=0, last_step=9)
 
 
-def words(summary: RunSummary) -> list[str]:
-    ring, said = health_ring(summary).children
+def words(summary: RunSummary, *findings: Finding) -> list[str]:
+    ring, said = health_ring(summary, findings).children
     return [ring.label.children, *(part.children for part in said.children[1:])]
 
 
@@ -43,6 +44,20 @@ def summary(**known: Any) -> RunSummary:
 )
 def test_what_is_not_known_is_no_hundred(run: RunSummary, shown: list[str]) -> None:
     assert words(run) == shown
+
+
+def test_what_people_took_out_of_the_health_is_told_beside_it() -> None:
+    told = {"finding_id": "f", "run_id": "r", "rule": "loss_spike", "first_step": 1, "last_step": 2, "summary": ""}
+    snoozed = Finding(severity="warning", state="snoozed", **told)
+    closed = Finding(severity="critical", state="resolved", closed_by="Ada", **told)
+    over, known = (
+        Finding(severity="warning", state="resolved", **told),
+        Finding(severity="info", state="snoozed", **told),
+    )
+
+    shown = words(summary(health=100), snoozed, snoozed, closed, over, known)
+
+    assert shown == ["100", "Healthy", "no open findings, 2 snoozed, 1 resolved by hand"]
 
 
 def test_a_finding_is_known_whatever_else_is_not() -> None:

@@ -205,6 +205,15 @@ def test_no_rule_cries_wolf(trap: str) -> None:
     assert found(rule, window(**told)) == []
 
 
+def test_a_low_validation_loss_that_doubles_is_overfitting() -> None:
+    doubled, wavering = [1.0, 0.4, 0.19, 0.2, 0.3, 0.34, 0.37], [1.0, 0.4, 0.19, 0.2, 0.22, 0.24, 0.25]
+
+    (symptom,) = found("overfitting", window(metrics={"val_loss": doubled}))
+
+    assert symptom.evidence.numbers["best"] == pytest.approx(0.19)
+    assert found("overfitting", window(metrics={"val_loss": wavering})) == []
+
+
 def test_a_rate_that_was_gone_before_anything_was_learnt_is_told_whatever_the_loss_did() -> None:
     gone = np.where(np.arange(SNAPSHOTS) < 4, 0.1, 0.0)
 

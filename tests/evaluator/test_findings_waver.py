@@ -61,6 +61,16 @@ def test_a_later_event_takes_the_place_of_an_earlier_one_with_its_steps() -> Non
     assert (told(later), later.opened_step) == (("a jump at 654", 654, 655), 700)
 
 
+def test_with_its_end_a_run_s_findings_grow_no_milder() -> None:
+    life = Life(run_id="r")
+    looked(life, 2, symptom(severity="critical"))
+    looked(life, 2, symptom(severity="warning"))
+
+    life.judge([symptom(severity="warning")], now=1.0, step=9, is_last=True)
+
+    assert [found.severity for found in life.findings.values()] == ["critical"]
+
+
 def test_a_milder_event_has_not_the_steps_of_the_graver_one_whose_words_are_kept() -> None:
     life = Life("r")
     looked(life, 2, jump(413, severity="warning"))

@@ -29,7 +29,7 @@ def test_lists_every_rule_with_its_options(server: RealServer, capsys: pytest.Ca
     lines = capsys.readouterr().out.splitlines()
     assert lines[0] == "Rules of project fresh, all as they are by default:"
     assert [" ".join(line.split()) for line in lines if "overfitting" in line] == [
-        "overfitting patience=3 risen=0.1 share_of_start=0.1"
+        "overfitting patience=3 risen=0.1 share_of_start=0.1 by_half=0.5"
     ]
 
 
@@ -39,7 +39,7 @@ def test_sets_mutes_and_options_and_marks_them(server: RealServer, capsys: pytes
 
     lines = [" ".join(line.split()) for line in capsys.readouterr().out.splitlines()]
     assert lines[0].startswith("Rules of project team/a, set by Ada on 20")
-    assert "muted overfitting patience=3 risen=0.1 share_of_start=0.1" in lines
+    assert "muted overfitting patience=3 risen=0.1 share_of_start=0.1 by_half=0.5" in lines
     assert len(lines) == 4  # and not all rules, among which what was set would be lost
     assert lines[3].startswith("The other ")
     (spike,) = [line for line in lines if "loss_spike" in line]

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Final
 
 import dash_mantine_components as dmc
 from dash import html
 
 from trainvitals.wire.answers import RunSummary
+from trainvitals.wire.messages import Finding
 
 SICK_BELOW: Final = 50
 WATCHED_BELOW: Final = 80
@@ -31,8 +33,8 @@ def told_health(summary: RunSummary) -> int | None:
     return None if says_little and summary.health == FULL else summary.health
 
 
-def health_ring(summary: RunSummary) -> html.Div:
-    """The score in a ring, and what it means."""
+def health_ring(summary: RunSummary, findings: Iterable[Finding] = ()) -> html.Div:
+    """The score in a ring, and what it means; of ``findings`` also what is out of it because of what people did."""
     health = told_health(summary)
     state = state_of(health)
     token = {"critical": "crit", "warning": "warn", "ok": "ok", "info": "fg-3"}[state]
@@ -48,7 +50,7 @@ def health_ring(summary: RunSummary) -> html.Div:
     said = [
         html.Div("Health", className="tv-kpi-l"),
         html.Div(word, className=f"tv-hword tv-{token}"),
-        html.Div(_open(summary), className="tv-sub"),
+        html.Div(", ".join([_open(summary), *_dealt_with(findings)]), className="tv-sub"),
     ]
     return html.Div([ring, html.Div(said)], className="tv-health")
 
@@ -65,6 +67,14 @@ def _unknown(summary: RunSummary) -> str:
     if summary.status in BROKEN:
         return BROKEN[summary.status]
     return "Little known yet" if summary.status == "running" else "Little known"
+
+
+def _dealt_with(findings: Iterable[Finding]) -> list[str]:
+    """What a person has snoozed or resolved does not cost health; that it is there should be seen beside a hundred."""
+    listed = [one for one in findings if one.severity != "info"]
+    snoozed = sum(one.state == "snoozed" for one in listed)
+    closed = sum(one.state == "resolved" and one.closed_by is not None for one in listed)
+    return [f"{count} {word}" for count, word in ((snoozed, "snoozed"), (closed, "resolved by hand")) if count]
 
 
 def _open(summary: RunSummary) -> str:

@@ -37,7 +37,7 @@ def head(view: RunView) -> list[Piece]:
         left.append(dmc.Progress(value=done, size=4, radius="xl", color="tv", className="tv-prog"))
     if view.detail.error:
         left.append(html.Div(view.detail.error, className="tv-error tv-crit"))
-    return [html.Div(left, className="tv-runhead-l"), health_ring(summary)]
+    return [html.Div(left, className="tv-runhead-l"), health_ring(summary, view.findings)]
 
 
 def _quiet(summary: RunSummary) -> html.Span:

@@ -52,7 +52,13 @@ class Life:
         lasting = [symptom for symptom in symptoms if not (is_last and symptom.rule in GONE_AT_ONCE)]
         speaking = {finding_id(self.run_id, symptom): symptom for symptom in lasting}
         changed = [
-            self._speak(id_, self._steadied(id_, symptom, is_moment=is_moment), now=now, step=step, is_last=is_last)
+            self._speak(
+                id_,
+                self._steadied(id_, symptom, is_moment=is_moment, is_last=is_last),
+                now=now,
+                step=step,
+                is_last=is_last,
+            )
             for id_, symptom in speaking.items()
             if is_moment or is_last or symptom.rule in AT_ONCE or self._is_open(id_)
         ]
@@ -120,14 +126,14 @@ class Life:
         self.findings[id_] = finding
         return finding
 
-    def _steadied(self, id_: str, symptom: Symptom, *, is_moment: bool) -> Symptom:
-        """It grows graver at once, and milder only when it stays so."""
+    def _steadied(self, id_: str, symptom: Symptom, *, is_moment: bool, is_last: bool) -> Symptom:
+        """It grows graver at once, and milder only when it stays so; with the end nothing grows milder."""
         known = self.findings.get(id_)
         if known is None or known.state == "resolved" or not is_graver(known.severity, symptom.severity):
             self._mild.pop(id_, None)
             return symptom
         looks = self._mild[id_] = self._mild.get(id_, 0) + is_moment
-        if looks >= MILD_BEFORE_MILDER:
+        if looks >= MILD_BEFORE_MILDER and not is_last:
             return symptom
         if symptom.is_event:
             symptom = replace(symptom, first_step=known.first_step, last_step=known.last_step)

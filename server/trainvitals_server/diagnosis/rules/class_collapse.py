@@ -53,7 +53,8 @@ def class_collapse(
     yield Symptom(
         rule="class_collapse",
         severity="warning",
-        summary=f"The network answers class {which:.0f} to {to}; no label has more than {labels.max():.0%} of them",
+        summary=f"The network answers one class to {to}, of late {which:.0f}; no label has more than "
+        f"{labels.max():.0%} of them",
         first_step=begun,
         last_step=window.step,
         evidence=Evidence(

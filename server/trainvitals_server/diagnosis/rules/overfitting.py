@@ -14,11 +14,11 @@ from trainvitals_server.diagnosis.window import Window
 
 
 def overfitting(
-    window: Window, *, patience: int = 3, risen: float = 0.1, share_of_start: float = 0.1
+    window: Window, *, patience: int = 3, risen: float = 0.1, share_of_start: float = 0.1, by_half: float = 0.5
 ) -> Iterator[Symptom]:
     """The newest ``patience`` evaluations all lie ``risen`` of its best (and ``share_of_start`` of the training loss's
-    start) above the best validation loss so far, while the training loss is lower, by more than the error of both, than
-    it was at that best and at the start.
+    start, or ``by_half`` of its best and a third of that share) above the best validation loss so far, while the
+    training loss is lower, by more than the error of both, than it was at that best and at the start.
 
     Source: Prechelt, "Early Stopping, but when?", 1998 (generalisation loss over its minimum, with patience); a single
     rise, as other tools report it, is noise.
@@ -31,9 +31,9 @@ def overfitting(
     if len(values) <= patience:
         return
     best = int(np.argmin(values))
-    line = values[best] + max(
-        risen * abs(values[best]), share_of_start * max(abs(trend.start), abs(float(loss.values[0])))
-    )
+    share = share_of_start * max(abs(trend.start), abs(float(loss.values[0])))
+    low, least = abs(float(values[best])), max(by_half * abs(float(values[best])), share / 3)
+    line = values[best] + max(risen * low, min(share, least))  # what came down to a tenth may double unseen otherwise
     if len(values) - best <= patience or float(values[-patience:].min()) <= line:
         return
     around = np.isfinite(loss.values) & (np.abs(loss.steps - steps[best]) <= max(10, window.step // 50))
