@@ -13,10 +13,10 @@ from trainvitals_server.diagnosis.symptom import Symptom
 from trainvitals_server.diagnosis.window import Window
 
 
-def same_batch(window: Window, *, samples: int = 8, apart: float = 1.5) -> Iterator[Symptom]:
+def same_batch(window: Window, *, samples: int = 8, apart: float = 1.5, behind: float = 0.1) -> Iterator[Symptom]:
     """The inputs of the newest ``samples`` looks were the same to the last bit. A warning if a validation loss lies
-    more than ``apart`` times above the training loss, and by a tenth at least; else worth knowing, for full-batch
-    training and the test that learns one batch by heart look the same.
+    more than ``apart`` times above the training loss, and by ``behind`` of what that has fallen by; else worth knowing,
+    for full-batch training and the test that learns one batch by heart look the same.
 
     Exact but for what was not looked at. Source: Karpathy's recipe (2019): `next(iter(loader))` within the loop.
     """
@@ -27,7 +27,11 @@ def same_batch(window: Window, *, samples: int = 8, apart: float = 1.5) -> Itera
     loss, unseen = middle(window, "loss"), validation_loss(window)
     if loss is None and window.loss is not None:
         loss = median(window.loss.values[-5:])
-    is_apart = loss is not None and unseen is not None and unseen > apart * loss and unseen > loss + 0.1
+    first = fact(window, "loss") or window.loss
+    is_apart = (
+        first is not None and loss is not None and unseen is not None and unseen > apart * loss
+        and unseen - loss > behind * max(float(first.values[0]) - loss, 0.0)
+    )  # fmt: skip
     costs = f"; its loss is {loss:.3g}, that of the validation {unseen:.3g}" if is_apart else ""
     yield Symptom(
         rule="same_batch",
