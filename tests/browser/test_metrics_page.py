@@ -150,6 +150,16 @@ def test_smoothing_and_axes_are_chosen_and_a_link_gives_the_same_view(page: Page
     page.wait_for_function(seen)
 
 
+def test_metrics_are_drawn_by_epochs_where_these_are_logged(page: Page, address: str) -> None:
+    training = Training(address, "by-epochs", more={"epoch": lambda step: step // 50})
+    training.train(101)
+    page.goto(f"{address}/runs/by-epochs/metrics?x=epoch")
+    page.wait_for_function(f"({LAST_X})() === 2")
+    expect(page.locator("[data-metric=loss] [role=img]")).to_have_attribute("aria-label", "Loss over epoch")
+    training.train(50)
+    page.wait_for_function(f"({LAST_X})() === 3")
+
+
 def test_charts_and_numbers_grow_and_new_metrics_appear(page: Page, address: str) -> None:
     training = Training(address, "growing", more={"val/loss": lambda step: 2.0})
     training.train(40, loss=lambda step: 5.0)

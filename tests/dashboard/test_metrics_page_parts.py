@@ -151,18 +151,18 @@ class TestCharts:
 
     def test_by_time_points_stand_at_their_interpolated_times(self) -> None:
         clock = Clock.of(elapsed([0.0, 20.0, 30.0]))
-        figure = metric_chart(curve([1.0] * 21), look=Look(time=True), name="Loss", clock=clock)
+        figure = metric_chart(curve([1.0] * 21), look=Look(by="time"), name="Loss", clock=clock)
         assert [figure.data[2].x[step] for step in (0, 5, 10, 15, 20)] == [0.0, 10.0, 20.0, 25.0, 30.0]
         assert figure.layout.xaxis.ticksuffix == " s"
         assert "live" not in figure.layout.meta
 
     def test_long_trainings_are_told_in_hours(self) -> None:
         clock = Clock.of(elapsed([0.0, 36_000.0]))
-        figure = metric_chart(curve([1.0] * 11), look=Look(time=True), name="Loss", clock=clock)
+        figure = metric_chart(curve([1.0] * 11), look=Look(by="time"), name="Loss", clock=clock)
         assert (figure.data[2].x[-1], figure.layout.xaxis.ticksuffix) == (10.0, " h")
 
     def test_without_times_the_axis_is_of_steps(self) -> None:
-        figure = metric_chart(curve([1.0, 2.0]), look=Look(time=True), name="Loss", clock=Clock.of(elapsed([1.0])))
+        figure = metric_chart(curve([1.0, 2.0]), look=Look(by="time"), name="Loss", clock=Clock.of(elapsed([1.0])))
         assert list(figure.data[2].x) == [0, 1]
 
 
@@ -176,3 +176,35 @@ class TestClock:
         clock = Clock.of(elapsed([0.0, 10.0]))
         assert clock is not None
         assert clock.at(np.array([15.0])).tolist() == [15.0]
+
+    def test_epochs_go_on_evenly_between_the_steps_at_which_they_begin(self) -> None:
+        clock = Clock.counted(curve([0.0] * 10 + [1.0] * 10 + [2.0] * 5), "epochs")
+        assert clock is not None
+        assert clock.at(np.array([0.0, 5, 10, 20, 25])).tolist() == [0.0, 0.5, 1.0, 2.0, 2.5]
+
+    def test_what_is_counted_anew_stands_still_until_it_is_more(self) -> None:
+        clock = Clock.counted(curve([0.0, 100.0, 200.0, 0.0, 150.0, 300.0]), "tokens")
+        assert clock is not None
+        assert clock.at(np.array([1.0, 2, 5])).tolist() == [100.0, 200.0, 300.0]
+
+    @pytest.mark.parametrize("counted", [[1.0, 1.0, 1.0], [float("nan")] * 3])
+    def test_what_counts_nothing_is_no_clock(self, counted: list[float]) -> None:
+        assert Clock.counted(curve(counted), "epochs") is None
+
+
+def test_metrics_are_shown_by_what_counts_how_far_the_training_is() -> None:
+    (by,) = [
+        one
+        for one in parts(metric_controls(["loss", "train/epoch", "tokens"], {}), "SegmentedControl")
+        if one.id == "metrics-x"
+    ]
+    assert [choice["value"] for choice in by.data] == ["step", "train/epoch", "tokens"]
+
+
+def test_an_address_that_asks_for_a_count_that_the_run_has_not_shows_steps() -> None:
+    (by,) = [
+        one
+        for one in parts(metric_controls(["loss", "tokens"], {"x": "epoch"}), "SegmentedControl")
+        if one.id == "metrics-x"
+    ]
+    assert by.value == "step"

@@ -166,10 +166,10 @@
     nearby.forEach(tell);
     if (askedAt && performance.now() - askedAt > ANSWERED_WITHIN_MS) ask(); // the server could not answer
   }, TOLD_EVERY_MS);
-  // by time a chart cannot grow by itself: when the next steps were is the server's to tell
+  // by anything but steps a chart cannot grow by itself: when the next steps were is the server's to tell
   setInterval(() => {
     const {seq} = window.tvLive.stats();
-    if (look.x !== 'time' || seq === heard || !nearby.size || document.hidden) return;
+    if (look.x === 'step' || seq === heard || !nearby.size || document.hidden) return;
     heard = seq;
     again();
   }, TIME_EVERY_MS);

@@ -11,7 +11,7 @@ from trainvitals.wire.answers import Curve, RunDetail
 from trainvitals_dashboard import words
 from trainvitals_dashboard.api import Api, ApiError
 from trainvitals_dashboard.figures.lines import values
-from trainvitals_dashboard.figures.metric import Clock, Look, metric_chart
+from trainvitals_dashboard.figures.metric import STEP, TIME, Clock, Look, metric_chart
 from trainvitals_dashboard.pages.run_page import register_tab
 from trainvitals_dashboard.parts.cards import Piece
 from trainvitals_dashboard.parts.metric_groups import metric_controls, metric_groups, no_metrics
@@ -73,7 +73,7 @@ def _register_charts(app: Dash, api: Api) -> None:
 
 async def drawn(api: Api, run_id: str, metrics: list[str], look: Look) -> dict[str, Told]:
     """Metric → what is told of it; those that the run has not are left out."""
-    clock = Clock.of(await _curve(api, run_id, "elapsed_seconds", points=CLOCK_POINTS)) if look.time else None
+    clock = await _clock(api, run_id, look.by)
 
     async def one(metric: str) -> Told | None:
         curve = await _curve(api, run_id, metric, points=POINTS)
@@ -84,6 +84,13 @@ async def drawn(api: Api, run_id: str, metrics: list[str], look: Look) -> dict[s
 
     found = await asyncio.gather(*map(one, metrics))
     return {metric: chart for metric, chart in zip(metrics, found, strict=True) if chart is not None}
+
+
+async def _clock(api: Api, run_id: str, by: str) -> Clock | None:
+    if by == STEP:
+        return None
+    curve = await _curve(api, run_id, "elapsed_seconds" if by == TIME else by, points=CLOCK_POINTS)
+    return Clock.of(curve) if by == TIME else Clock.counted(curve, words.metric(by))
 
 
 async def _newest(api: Api, curve: Curve) -> float | None:

@@ -11,7 +11,7 @@ from dash import html
 
 from trainvitals.wire.facts import FACTS
 from trainvitals_dashboard import words
-from trainvitals_dashboard.figures.metric import SMOOTHINGS, Look
+from trainvitals_dashboard.figures.metric import SMOOTHINGS, STEP, TIME, Look, counting
 from trainvitals_dashboard.parts.cards import legend, notice
 
 LAST_GROUPS: Final = ("seconds/", "system/", FACTS)  # what the SDK tells of the loop and the machine, and for its rules
@@ -21,6 +21,7 @@ WORDS: Final = {
     "system/": "Machine",
     FACTS: "What the rules go by",
 }
+MOST_COUNTS: Final = 3  # of what counts how far the training is, to be chosen among
 FIRST_LINE: Final = 'run.log({"loss": loss, "val/accuracy": accuracy})'
 _NUMBER: Final = re.compile(r"(\d+)")
 
@@ -68,7 +69,10 @@ def no_metrics() -> html.Div:
 
 def metric_controls(metrics: Sequence[str], query: Mapping[str, str]) -> html.Div:
     """Search, smoothing and axes, as the address has them."""
-    look, timed = Look.of(query), "elapsed_seconds" in metrics
+    look = Look.of(query)
+    by = {STEP: "Steps", **({TIME: "Time"} if "elapsed_seconds" in metrics else {})}
+    counts = {name: words.metric(name) for name in counting(metrics)[:MOST_COUNTS]}
+    by |= {name: f"{word[:1].upper()}{word[1:]}" for name, word in counts.items()}
     search = dmc.TextInput(
         id="metrics-text", value=query.get("text", ""), placeholder="Search metrics", size="xs",
         className="tv-mt-search", **{"aria-label": "Search metrics by name"},
@@ -81,9 +85,9 @@ def metric_controls(metrics: Sequence[str], query: Mapping[str, str]) -> html.Di
     steps_axis = _choice(
         "metrics-x",
         "By",
-        "time" if look.time and timed else "step",
-        {"step": "Steps", "time": "Time"},
-        hidden=not timed,
+        look.by if look.by in by else STEP,
+        by,
+        hidden=len(by) == 1,
     )
     return html.Div(
         [

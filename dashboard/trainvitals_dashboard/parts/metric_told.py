@@ -11,7 +11,7 @@ import plotly.graph_objects as go
 from trainvitals.wire.answers import Curve
 from trainvitals_dashboard import words
 from trainvitals_dashboard.figures.lines import values
-from trainvitals_dashboard.figures.metric import Look, has_logarithms
+from trainvitals_dashboard.figures.metric import STEP, TIME, Look, has_logarithms
 
 NOT_FINITE: Final = "not finite"
 LINEAR: Final = "linear: not all above 0"
@@ -37,7 +37,8 @@ class Told(TypedDict):
 def told(curve: Curve, figure: go.Figure, *, newest: float | None, look: Look) -> Told:
     """``newest``: the value logged last, where it is known better than by the curve."""
     is_linear = look.log and bool(curve.steps) and not has_logarithms(curve)
-    label = f"{words.metric(curve.metric or '')} over {'time' if look.time else 'steps'}"
+    by = {STEP: "steps", TIME: "time"}.get(look.by, words.metric(look.by))
+    label = f"{words.metric(curve.metric or '')} over {by}"
     return Told(
         numbers=numbers(curve, newest=newest), note=LINEAR if is_linear else "", label=label, figure=figure.to_dict()
     )
