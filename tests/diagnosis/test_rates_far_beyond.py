@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -29,17 +30,24 @@ def noisy(values: Any) -> Any:
     return values + 0.02 * np.random.default_rng(0).standard_normal(STEPS)
 
 
-def run(loss: Any, *, lr: float, kind: str = "Adam", zeros: Any = None) -> Window:
+def columns(values: Any) -> Any:
+    """[snapshots, 2]; a stat of the rectifier alone has no values of the layer."""
+    found = np.asarray(values, np.float32)
+    return found if found.ndim == 2 else np.stack([found, np.full_like(found, np.nan)], axis=1)
+
+
+def run(loss: Any, *, lr: float, kind: str = "Adam", zeros: Any = None, updates: float | None = None) -> Window:
     """A classifier of ten classes with one rectifier, trained at one rate."""
     act = LayerInfo(name="act", kind="ReLU", parameters=0, trainable=0)
     head = LayerInfo(name="head", kind="Linear", parameters=90, trainable=90, settings={"out_features": 10.0})
+    stats = {"zero_fraction": zeros, "update_ratio": None if updates is None else np.full((len(SNAPSHOTS), 2), updates)}
     metrics = {"loss": loss, "lr": np.full(len(SNAPSHOTS), lr), **CLASSES}
     return Window(
         run_id="r",
         step=STEPS - 1,
-        layers=("act",),
+        layers=("act", "head"),
         steps=SNAPSHOTS,
-        stats={} if zeros is None else {"zero_fraction": np.asarray(zeros, np.float32)[:, None]},
+        stats={name: columns(values) for name, values in stats.items() if values is not None},
         metrics={name: series(values) for name, values in metrics.items()},
         info={"act": act, "head": head},
         optimizers=(OptimizerInfo(kind=kind, groups=[ParameterGroup(settings={"lr": lr})]),),
@@ -98,3 +106,19 @@ def test_what_never_was_shut_on_end_is_not_dead() -> None:
     zeros = np.where(np.arange(len(SNAPSHOTS)) % 4 == 0, 0.99, 1.0)
 
     assert said("dead_activations", run(LEARNS, lr=1e-3, zeros=zeros)) == []
+
+
+CRAWLS = 2.31 - 0.02 * AT / STEPS + 0.002 * np.random.default_rng(0).standard_normal(STEPS)
+
+
+@pytest.mark.parametrize(
+    ("planned", "severity"),
+    [(None, "warning"), (100 * STEPS, "info"), (2 * STEPS, "warning")],
+    ids=["no plan", "a plan long enough", "a plan too short"],
+)
+def test_a_rate_that_leads_nowhere_is_a_warning(planned: int | None, severity: str) -> None:
+    seen = replace(run(CRAWLS, lr=1e-6, updates=3e-5), planned_steps=planned)
+
+    (symptom,) = said("learning_rate_too_low", seen)
+
+    assert symptom.severity == severity

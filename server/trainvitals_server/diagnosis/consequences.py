@@ -61,7 +61,9 @@ FOLLOWS_FROM: Final[dict[str, tuple[str, ...]]] = {
         *("non_finite_values", "dead_activations", "vanishing_gradients", "saturated_activations"),
     ),
     "learning_rate_too_high": ("accumulation_unscaled",),
-    "learning_rate_too_low": ("schedule_not_started",),
+    "learning_rate_too_low": (
+        *("schedule_not_started", "clipping_always", "vanishing_gradients", "epsilon_dominating", "updates_lost"),
+    ),
     "loss_diverging": (
         *(*TOO_MUCH, "data_not_shuffled", "non_finite_values", "exploding_gradients", "updates_too_large"),
         *("adam_rms_high", "attention_logits_growing", "attention_entropy_collapse"),

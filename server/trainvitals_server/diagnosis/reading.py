@@ -328,3 +328,10 @@ def shut_since(fractions: Floats32, zeros: float, samples: int, revived: float) 
     stays_shut = (np.cumsum(~(fractions > revived)[::-1], axis=0) == 0)[::-1]  # [snapshots, columns]
     shut = np.vstack([np.zeros((1, fractions.shape[1]), np.int64), np.cumsum((fractions > zeros) & stays_shut, axis=0)])
     return np.asarray((shut[samples:] - shut[:-samples] == samples).any(axis=0))
+
+
+def falls_straight(loss: Series, noise: float) -> bool:
+    """Whether the means of three thirds fall, beyond their errors, and the second time half as far as the first."""
+    values = loss.values[np.isfinite(loss.values)].astype(np.float64)
+    first, second, third = (float(np.mean(part)) for part in np.array_split(values, 3))
+    return first - third > 4 * noise / np.sqrt(len(values) / 3) and second - third > 0.5 * (first - second)

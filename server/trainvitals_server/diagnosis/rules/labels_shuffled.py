@@ -31,7 +31,7 @@ def labels_shuffled(
     samples: int = 8,
     after_steps: int = 120,
     gained: float = 0.05,
-    least_update: float = 1e-5,
+    least_update: float = 1e-4,
     most_update: float = 0.03,
     dead: float = 0.99,
     evaluations: int = 4,

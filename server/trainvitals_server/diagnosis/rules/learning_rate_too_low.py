@@ -7,9 +7,10 @@ from collections.abc import Iterator
 import numpy as np
 
 from trainvitals.wire.messages import Evidence
-from trainvitals_server.diagnosis.facts import has_learnt
+from trainvitals_server.diagnosis.facts import has_learnt, loss_of_nothing
 from trainvitals_server.diagnosis.median import median
 from trainvitals_server.diagnosis.reading import (
+    falls_straight,
     faster,
     is_warming_up,
     learning_rate,
@@ -19,16 +20,25 @@ from trainvitals_server.diagnosis.reading import (
     weighted,
 )
 from trainvitals_server.diagnosis.symptom import Symptom
-from trainvitals_server.diagnosis.window import Series, Window
+from trainvitals_server.diagnosis.window import Window
+
+ABOUT = 0.9  # of the loss of knowing nothing
 
 
 def learning_rate_too_low(
-    window: Window, *, after_steps: int = 80, loss_fallen: float = 0.05, ratio: float = 3e-4, floor: float = 1e-5
+    window: Window,
+    *,
+    after_steps: int = 80,
+    loss_fallen: float = 0.05,
+    ratio: float = 3e-4,
+    floor: float = 1e-5,
+    hopeless: int = 300,
 ) -> Iterator[Symptom]:
     """After ``after_steps`` steps less than ``loss_fallen`` of the loss is gone, yet it falls, in the second half by at
     least half as much as in the first; and the median update ratio is under ``ratio``, a third of what is healthy.
     Under ``floor`` another rule speaks. Silent while the rate is warmed up, or far under its peak. Worth knowing; a
-    warning if at this pace the planned steps will not take a third of the loss.
+    warning if at this pace the planned steps will not take a third of the loss, or, where none are planned, ten times
+    the ``hopeless`` steps or more that there were will not, and the loss is still about that of knowing nothing.
 
     Source: CS231n notes, "Babysitting the learning process" (a low rate shows as a straight line; 1e-3 is healthy).
     """
@@ -42,35 +52,26 @@ def learning_rate_too_low(
     middle = median(moves[np.isfinite(moves)]) if np.isfinite(moves).any() else 0.0
     if not floor <= middle < ratio or not 0 < trend.fallen < loss_fallen or trend.begins_at_zero:
         return
-    if has_learnt(window, trend.start):
+    if has_learnt(window, trend.start) or not falls_straight(loss, trend.noise):
         return
-    if not _falls_straight(loss, trend.noise):
-        return
-    planned = window.planned_steps
-    is_late = planned is not None and trend.fallen * planned / max(1, window.step) < 1 / 3
+    planned, nothing = window.planned_steps or 10 * window.step, loss_of_nothing(window)
+    is_known = window.planned_steps is not None or (
+        window.step >= hopeless and nothing is not None and trend.now > ABOUT * nothing
+    )
+    is_late = is_known and trend.fallen * planned / max(1, window.step) < 1 / 3
     yield Symptom(
-        rule="learning_rate_too_low",
-        severity="warning" if is_late else "info",
+        rule="learning_rate_too_low", severity="warning" if is_late else "info",
         summary=f"After {window.step:,} steps {trend.fallen:.1%} of the loss is gone, in a straight line: a step "
         f"changes the weights by {middle:.0e} of their size",
-        first_step=0,
-        last_step=window.step,
+        first_step=0, last_step=window.step,
         evidence=Evidence(
             stat="update_ratio",
             layers=[window.layers[column] for column in columns[:5]],
             value=middle,
             threshold=ratio,
-            comparison="<",
-            last_step=window.step,
+            comparison="<", last_step=window.step,
             numbers={"update ratio": middle, "healthy": "≈ 1e-3", "loss": trend.course},
         ),
         causes=("a learning rate too low", "a loss or gradient scaled down by mistake"),
         advice=(faster(window, middle),),
-    )
-
-
-def _falls_straight(loss: Series, noise: float) -> bool:
-    """Whether the means of three thirds fall, beyond their errors, and the second time half as far as the first."""
-    values = loss.values[np.isfinite(loss.values)].astype(np.float64)
-    first, second, third = (float(np.mean(part)) for part in np.array_split(values, 3))
-    return first - third > 4 * noise / np.sqrt(len(values) / 3) and second - third > 0.5 * (first - second)
+    )  # fmt: skip
