@@ -114,17 +114,21 @@
     return h('span', {className: 'tv-cell tv-cell-marks', role: 'img', 'aria-label': all, title: all}, open.slice(0, many).map(severity =>
       h('span', {key: severity, className: `tv-${GRAVITY[severity][0]}`}, icon(GRAVITY[severity][1]), found[severity])), rest() ? h('small', {}, `+${rest()}`) : null);
   };
+  // Means of what was finite; a loss that is NaN or infinite now ends in a cross, else its line would look well.
   cells.TvSpark = props => {
     if (!props.data) return null;
-    const every = props.data.sparkline, width = 116, height = 28, good = every.filter(value => typeof value === 'number');
-    if (good.length < 2) return null;
-    const low = Math.min(...good), span = Math.max(...good) - low || 1, lines = [[]];
+    const every = props.data.sparkline, width = 116, height = 28, good = every.filter(value => typeof value === 'number'), now = functions.tvRow.loss(props.data), isIll = typeof now === 'string';
+    if (good.length < 2 && !isIll) return null;
+    const low = Math.min(...good), span = Math.max(...good) - low || 1, end = isIll ? width - 14 : width - 1, lines = [[]];
     every.forEach((value, index) => { // what is not finite leaves a gap
       if (typeof value !== 'number') lines.push([]);
-      else lines[lines.length - 1].push(`${(index / (every.length - 1) * (width - 2) + 1).toFixed(1)},${(height - 2 - (value - low) / span * (height - 5)).toFixed(1)}`);
+      else lines[lines.length - 1].push(`${(index / (every.length - 1 || 1) * (end - 1) + 1).toFixed(1)},${(height - 2 - (value - low) / span * (height - 5)).toFixed(1)}`);
     });
-    const path = lines.filter(points => points.length).map(points => `M${points.join(' ')}`).join('');
-    return h('svg', {className: 'tv-cell-spark', width, height, 'aria-hidden': true}, h('path', {d: path}));
+    const path = lines.filter(points => points.length > 1).map(points => `M${points.join(' ')}`).join('');
+    if (!isIll) return h('svg', {className: 'tv-cell-spark', width, height, 'aria-hidden': true}, h('path', {d: path}));
+    const word = `The loss is ${functions.tvNumber(now)} now`;
+    const cross = h('path', {className: 'tv-cell-ill', d: `M${width - 10},${height / 2 - 4}l8,8m0,-8l-8,8`}), dashes = path ? null : h('path', {className: 'tv-cell-ill', strokeDasharray: '2 4', d: `M1,${height / 2}H${end - 2}`});
+    return h('svg', {className: 'tv-cell-spark', width, height, role: 'img', 'aria-label': word}, h('title', {}, word), h('path', {d: path}), dashes, cross);
   };
   functions.tvGridTheme = agGrid => agGrid.themeQuartz.withParams({
     backgroundColor: 'var(--tv-surface)', foregroundColor: 'var(--tv-fg)', headerBackgroundColor: 'var(--tv-surface)', headerTextColor: 'var(--tv-fg-2)',

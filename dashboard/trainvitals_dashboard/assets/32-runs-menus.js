@@ -127,10 +127,12 @@
       const pick = () => window.tvRuns.write(isOn ? without(text, [one.term]) : `${without(text, shown)} ${one.term}`.trim());
       const bar = one.valued ? el('span', {className: 'tv-gr-bar', title: `${number(one.low)} to ${number(one.high)}`}, el('i', {style: `left:${part(one.low)};width:calc(${part(one.high)} - ${part(one.low)})`}), el('b', {style: `left:${part(one.median)}`})) : '';
       const link = (id, value, of) => id === null ? '–' : el('a', {'data-key': `${of} ${one.term}`, href: `/runs/${encodeURIComponent(id)}`, 'data-go': '', title: 'The run that reached it'}, number(value));
+      // lowest, median and highest are of finite values alone, which is said where a run has none
+      const of = one.valued < one.runs ? el('small', {className: 'tv-dim', title: `${one.valued.toLocaleString('en')} of ${count(one.runs)} ${one.valued === 1 ? 'has' : 'have'} a finite last value of ${metric}; the others have none, NaN or infinity, and are not counted`}, ` ${one.valued.toLocaleString('en')} of ${one.runs.toLocaleString('en')} finite`) : '';
       return el('tr', {className: isOn ? 'on' : ''},
         el('th', {scope: 'row'}, el('button', {'data-key': one.term, 'aria-pressed': String(isOn), title: isOn ? 'Show all runs again' : `Show only these: ${one.term}`, onclick: pick}, name)),
         el('td', {}, one.runs.toLocaleString('en'), one.running ? el('small', {className: 'tv-ok'}, ` ${one.running} running`) : ''),
-        el('td', {}, link(one.lowest, one.low, 'lowest')), el('td', {}, one.valued ? number(one.median) : '–'), el('td', {}, link(one.highest, one.high, 'highest')), el('td', {className: 'tv-gr-range'}, bar));
+        el('td', {}, link(one.lowest, one.low, 'lowest')), el('td', {}, one.valued ? number(one.median) : '–', of), el('td', {}, link(one.highest, one.high, 'highest')), el('td', {className: 'tv-gr-range'}, bar));
     });
     const of = el('select', {className: 'tv-gr-of', 'aria-label': 'Metric of the groups', onchange: event => { window.tvRuns.turn('of', event.target.value === 'loss' ? '' : event.target.value); drawGroups(); }}, el('option', {value: metric, selected: true}, metric));
     of.addEventListener('pointerdown', () => fillMetrics(of, metric), {once: true});
