@@ -4,7 +4,7 @@ window.tvRuns = (() => {
   const AT_ONCE = 100, SETTLES_MS = 220, REFRESH_EVERY_MS = 2000, SEARCHED_ANEW_EVERY_MS = 10000, HEARD_FOR_MS = 20000, NEWEST = '-created';
   const NARROW = ['name', 'health', 'loss']; // a phone shows what one came for
   const narrow = matchMedia('(max-width: 767px)');
-  let grid = null, come = null, begun = false, state = {}, first = null, total = 0, asked = 0, timer = 0;
+  let grid = null, come = null, begun = false, state = {}, first = null, total = 0, asked = 0, timer = 0, left = null;
   const heardOf = new Map(); // run → the last news of it, and when
   const announced = new Map(); // run → whether it was archived: what has come and is not among the rows, which were asked for anew
   const at = id => document.getElementById(id);
@@ -46,13 +46,23 @@ window.tvRuns = (() => {
     if (sort !== state.sort) turn('sort', sort);
     const known = first;
     first = null;
-    if (known && params.startRow === 0 && known.text === state.text && known.sort === sort) return params.successCallback(fresh(known.runs, known.began || 0), told(known.total));
+    const give = (found, since) => { params.successCallback(fresh(found.runs, since), told(found.total)); setTimeout(comeBack); };
+    if (known && params.startRow === 0 && known.text === state.text && known.sort === sort) return give(known, known.began || 0);
     const {text} = state, began = performance.now();
     const answer = await fetch(address(params.startRow, sort)).catch(() => null); // the banner says what is wrong
     if (text !== state.text || !answer || !answer.ok) return params.failCallback();
-    const found = await answer.json();
-    params.successCallback(fresh(found.runs, began), told(found.total));
+    give(await answer.json(), began);
   }});
+  // where the table is scrolled to goes with the step of the browser's history that it is of, and Back finds it there
+  const keep = () => { if (!left && isThere()) history.replaceState({...history.state, tvRow: grid.getVerticalPixelRange().top / grid.getGridOption('rowHeight'), tvY: scrollY}, ''); };
+  function comeBack() { // when it has as many rows as it had
+    if (!left) return;
+    const {tvRow, tvY} = left;
+    if (isThere() && tvRow) grid.ensureIndexVisible(Math.min(Math.round(tvRow), grid.getDisplayedRowCount() - 1), 'top');
+    if (tvY) scrollTo(0, tvY);
+    left = null;
+  }
+  addEventListener('scrollend', keep);
   // rows are as old as their way was long: what was told of them meanwhile is newer
   const fresh = (rows, since) => rows.map(row => {
     const {row: news, heard} = heardOf.get(row.run_id) || {};
@@ -71,6 +81,7 @@ window.tvRuns = (() => {
   async function begin(data, asked) {
     if (!data) return;
     if (data !== come) {
+      left = history.state || {};
       come = data;
       begun = false;
       state = look();
@@ -84,7 +95,7 @@ window.tvRuns = (() => {
     const sorted = state.sort.replace(/^-/, ''), way = state.sort.startsWith('-') ? 'desc' : 'asc';
     if (!grid.getColumnState().some(column => column.colId === sorted && column.sort === way)) grid.applyColumnState({state: [{colId: sorted, sort: way}], defaultState: {sort: null}});
     grid.setGridOption('datasource', source());
-    for (const [event, take] of [['selectionChanged', chosen], ['newColumnsLoaded', fit], ['columnResized', marks]]) { grid.removeEventListener(event, take); grid.addEventListener(event, take); }
+    for (const [event, take] of [['selectionChanged', chosen], ['newColumnsLoaded', fit], ['columnResized', marks], ['bodyScrollEnd', keep]]) { grid.removeEventListener(event, take); grid.addEventListener(event, take); }
     fit();
     chosen();
     if (data.refused) ask();

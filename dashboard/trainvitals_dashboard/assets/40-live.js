@@ -301,12 +301,13 @@ window.tvLive = (() => {
   return {follow, run: () => page.run, stats: () => ({seq, pending: pending.size, rest})};
 })();
 
-let drawerWasOpen = false, placed = '';
+let placed = '';
 window.dash_clientside = window.dash_clientside || {};
 window.dash_clientside.trainvitals = {
   follow: page => {
     window.tvLive.follow(page);
-    if (page && page.finding) setTimeout(() => window.tvAsk('finding', page.finding));
+    const kind = page && ['finding', 'layer'].find(one => typeof page[one] === 'string'); // what the address opens
+    if (kind) setTimeout(() => kind === 'finding' && window.tvFindings.isHere() ? window.tvFindings.choose(page.finding) : window.tvDrawer.show({kind, name: page[kind]}));
     return window.dash_clientside.no_update;
   },
   burger: (open, bar) => ({...bar, collapsed: {mobile: !open}}),
@@ -321,20 +322,19 @@ window.dash_clientside.trainvitals = {
     placed = path;
     return [window.dash_clientside.no_update, false];
   },
-  closed: opened => {
-    if (drawerWasOpen && !opened) remember('finding', null); // else a reload would open it again
-    drawerWasOpen = opened;
-    return window.dash_clientside.no_update;
-  },
+  closed: opened => { window.tvDrawer.turned(opened); return window.dash_clientside.no_update; },
   heatStat: stat => { remember('stat', stat); return window.dash_clientside.no_update; },
 };
 
 // What is asked for goes through a store and not through the buttons, which are drawn anew while one clicks.
-window.tvAsk = (kind, name) => kind === 'finding' && window.tvFindings.isHere() ? window.tvFindings.choose(name)
-  : window.dash_clientside.set_props('drawer-asked', {data: {kind, name, at: Date.now()}});
+window.tvAsk = (kind, name) => {
+  if (kind !== 'finding' || !window.tvFindings.isHere()) return window.tvDrawer.open(kind, name);
+  remember('finding', name);
+  window.tvFindings.choose(name);
+};
 document.addEventListener('click', event => {
   const finding = event.target.closest?.('[data-finding]');
-  if (finding) { remember('finding', finding.dataset.finding); window.tvAsk('finding', finding.dataset.finding); }
+  if (finding) window.tvAsk('finding', finding.dataset.finding);
   const layer = event.target.closest?.('[data-layer]');
   if (layer) window.tvAsk('layer', layer.dataset.layer);
 });
@@ -344,4 +344,5 @@ function remember(key, value) {
   const url = new URL(location.href);
   value ? url.searchParams.set(key, value) : url.searchParams.delete(key);
   history.replaceState(history.state, '', url);
+  window.tvDrawer.stays();
 }

@@ -13,7 +13,7 @@ from trainvitals_dashboard.gathering import gather_run
 from trainvitals_dashboard.pages import capture, checklist, drawer, finding_acts, notes, preflight, ranks
 from trainvitals_dashboard.pages.run_page import live_of
 from trainvitals_dashboard.pages.zoom import register_zoom
-from trainvitals_dashboard.parts.addresses import run_at
+from trainvitals_dashboard.parts.addresses import layer_asked, run_at
 from trainvitals_dashboard.parts.cards import Piece
 from trainvitals_dashboard.parts.findings import findings_of
 from trainvitals_dashboard.parts.frozen import drawn
@@ -37,9 +37,10 @@ def register(app: Dash, api: Api) -> None:
     """The page and its callbacks."""
 
     @plainly
-    async def layout(run_id: str = "", stat: str = HEAT_STATS[0], finding: str = "", **_: str) -> html.Div:
+    async def layout(run_id: str = "", stat: str = HEAT_STATS[0], **query: str) -> html.Div:
         view = await gather_run(api, run_at(run_id), stat=stat if stat in HEAT_STATS else HEAT_STATS[0], follow=True)
-        summary, live = view.detail.summary, live_of(view.detail, finding=finding)
+        finding, layer = query.get("finding", ""), layer_asked(query.get("layer", ""))
+        summary, live = view.detail.summary, live_of(view.detail, finding=finding, layer=layer)
         return page([zoom_store(), *body(view, stat=stat)], crumbs=(summary.project, summary.name), live=live)
 
     dash.register_page(

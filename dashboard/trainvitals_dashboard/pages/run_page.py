@@ -21,8 +21,8 @@ TAB_ORDER: Final = 1
 Body = Callable[[RunDetail, dict[str, str]], Awaitable[list[Piece]]]
 
 
-def live_of(detail: RunDetail, *, finding: str = "") -> dict[str, Any]:
-    """What a page is told of the run that it follows; ``finding``: one that is opened at once."""
+def live_of(detail: RunDetail, *, finding: str = "", layer: str | None = None) -> dict[str, Any]:
+    """What a page is told of the run that it follows; ``finding`` or ``layer``: one that is opened at once."""
     summary = detail.summary
     return {
         "run": summary.run_id,
@@ -30,7 +30,8 @@ def live_of(detail: RunDetail, *, finding: str = "") -> dict[str, Any]:
         "shown": [summary.status, summary.health, summary.little_known, summary.open_findings],
         "name": summary.name,
         "status": summary.status,
-        "finding": finding,
+        "finding": finding or None,
+        "layer": layer,
         "metrics": detail.metrics,
     }
 

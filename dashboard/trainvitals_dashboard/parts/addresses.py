@@ -36,6 +36,11 @@ def layer_at(segment: str) -> str:
     return "" if segment == UNNAMED else unquote(segment)
 
 
+def layer_asked(query: str) -> str | None:
+    """The layer that an address's query names (``layer=``), if it names one."""
+    return None if not query else "" if query == UNNAMED else query
+
+
 def layer_word(layer: str) -> str:
     """The name as it is shown."""
     return layer or "(the model itself)"
