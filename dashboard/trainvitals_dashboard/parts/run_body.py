@@ -25,8 +25,8 @@ from trainvitals_dashboard.parts.settings_card import settings_card
 
 
 def body(view: RunView, *, stat: str) -> list[Piece]:
-    """Head, key numbers, curves and heatmap, ranks, findings, layers, preflight, alerts, settings, metrics; checklist
-    and changes are asked for when the page is there."""
+    """The way to its other pages, head, key numbers, curves and heatmap, ranks, findings, layers, preflight, alerts,
+    settings, metrics; checklist and changes are asked for when the page is there."""
     layers = layers_card(view.detail, view.findings, view.snapshot)
     right = [
         frozen("findings", findings_of(view)),
@@ -42,8 +42,8 @@ def body(view: RunView, *, stat: str) -> list[Piece]:
     columns = [html.Div(left, className="tv-col tv-linked"), html.Div(right, className="tv-col")]
     top = [html.Div(head(view), id="run-head", className="tv-runhead"), capture(view.detail, now=time.time())]
     return [
-        html.Div(top, className="tv-runtop"),
         run_tabs(view.detail.summary.run_id),
+        html.Div(top, className="tv-runtop"),
         kpis(view.detail.summary, view.curves, loss=view.loss),
         html.Div(columns, className="tv-grid"),
     ]

@@ -40,10 +40,11 @@ def run_tabs(run_id: str, tab: str = "") -> html.Nav:
 
 
 def run_top(detail: RunDetail, tab: str) -> list[html.Div | html.Nav]:
-    """The head of a run's further pages: its name, status and health in one line, and the way to the others."""
+    """The head of a run's further pages: the way to the others, above all else so that it stands at one height on each,
+    then its name, status and health in one line."""
     return [
-        html.Div(run_title(detail.summary), id="run-top", className="tv-title"),
         run_tabs(detail.summary.run_id, tab),
+        html.Div(run_title(detail.summary), id="run-top", className="tv-title"),
     ]
 
 
