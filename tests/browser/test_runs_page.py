@@ -135,6 +135,7 @@ def test_a_search_that_is_not_understood_is_told_with_its_place(page: Page, swep
     other.get_by_label("Search", exact=True).fill("net statuss:lost")
     expect(other.locator("#runs-said mark")).to_have_text("statuss:lost")
     expect(other.locator("#runs-said")).to_contain_text("did you mean status:?")
+    expect(other.locator("#runs-count")).to_have_text("Not searched")
     other.get_by_label("Search", exact=True).fill("🚀🚀 statuss:lost")
     expect(other.locator("#runs-said code")).to_have_text("🚀🚀 statuss:lost")
     expect(other.locator("#runs-said mark")).to_have_text("statuss:lost")

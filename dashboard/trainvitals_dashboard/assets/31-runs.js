@@ -131,6 +131,10 @@ window.tvRuns = (() => {
     document.dispatchEvent(new CustomEvent('tv-runs-searched'));
   }
   function say(problem, text) { // what of the search is not understood, and where
+    if (problem) { // nothing was counted
+      set('runs-count', {children: 'Not searched'});
+      if (at('runs-none')) at('runs-none').textContent = '';
+    }
     const place = problem && problem.place, box = at('runs-said'), letters = [...text || '']; // the server counts characters, and no halves of an emoji
     if (!box) return;
     const part = (from, to) => letters.slice(from, to).join('');
