@@ -6,7 +6,7 @@ import asyncio
 from typing import Any
 
 import dash
-from dash import ALL, Dash, Input, Output, State, dcc, html, no_update
+from dash import ALL, Dash, Input, Output, State, html, no_update
 
 from trainvitals.wire.answers import Curve, RunDetail
 from trainvitals_dashboard.api import Api
@@ -14,14 +14,14 @@ from trainvitals_dashboard.inside_view import view_of
 from trainvitals_dashboard.pages.absent import or_none
 from trainvitals_dashboard.pages.layer_series import layer_curves, layer_histograms
 from trainvitals_dashboard.pages.run_page import LAYER_ORDER, live_of
-from trainvitals_dashboard.parts.addresses import layer_at, layer_word, layers_path, run_at
+from trainvitals_dashboard.parts.addresses import layer_at, layer_word, layers_path, run_at, run_path
 from trainvitals_dashboard.parts.cards import Piece, notice
 from trainvitals_dashboard.parts.inside_layer import newest_look
 from trainvitals_dashboard.parts.layer_body import layer_body, layer_card
 from trainvitals_dashboard.parts.layer_charts import CHART, layer_charts, layer_distributions, newest_of, stat_figures
 from trainvitals_dashboard.parts.layer_rows import rows_of
 from trainvitals_dashboard.parts.layers_body import stats_of
-from trainvitals_dashboard.parts.page import page, plainly
+from trainvitals_dashboard.parts.page import RUNS, page, plainly, ways_back
 from trainvitals_dashboard.parts.run_tabs import run_top
 from trainvitals_dashboard.parts.snapshot_table import numbers_of
 
@@ -111,5 +111,5 @@ async def _curves(api: Api, detail: RunDetail, layer: str) -> tuple[dict[str, Cu
 
 
 def _nothing(run_id: str, layer: str) -> html.Div:
-    back = dcc.Link("all layers", href=layers_path(run_id))
-    return notice("No such layer", ["The run has no layer ", html.Code(layer_word(layer)), ". See ", back, "."])
+    ways = ways_back(("all layers", layers_path(run_id)), ("the run", run_path(run_id)), RUNS)
+    return notice("No such layer", ["The run has no layer ", html.Code(layer_word(layer)), ".", *ways])

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from functools import wraps
 from http import HTTPStatus
-from typing import Any
+from typing import Any, Final
 
 from dash import dcc, html
 
@@ -43,10 +43,25 @@ def plainly(layout: Layout) -> Layout:
             missing = error.status == HTTPStatus.NOT_FOUND
             title = "Not here" if missing else "The server cannot answer just now"
             text = str(error)[:1].upper() + str(error)[1:]
-            said: Piece = text
+            said: Piece = [f"{text}.", *_ways_back(query)] if missing else text
             if error.status == HTTPStatus.SERVICE_UNAVAILABLE:
                 # by its mark the browser knows that the page is to be asked for again when the server is well
                 said = [text, html.Br(), html.Span("The page comes by itself when that is over.", **{"data-again": ""})]
             return page([notice(title, said, kind="info" if missing else "critical", alone=True)])
 
     return guarded
+
+
+RUNS: Final = ("all runs", "/")
+RULES: Final = ("all rules", "/rules")
+
+
+def ways_back(*ways: tuple[str, str]) -> list[Piece]:
+    """ways_back(("all runs", "/"), …): links to where one may go on from."""
+    links = [part for word, href in ways for part in (" or to ", dcc.Link(word, href=href))]
+    return [" Go to ", *links[1:], "."]
+
+
+def _ways_back(query: Mapping[str, Any]) -> list[Piece]:
+    # a page's address names a run, or else a rule
+    return ways_back(*([RUNS] if "run_id" in query else [RULES, RUNS]))
