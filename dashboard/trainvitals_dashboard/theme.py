@@ -156,4 +156,10 @@ def template() -> go.layout.Template:
 
 
 TEMPLATE: Final = template()
-GRAPH_CONFIG: Final = {"displaylogo": False, "responsive": True, "doubleClick": "autosize", "displayModeBar": False}
+GRAPH_CONFIG: Final = {
+    "displaylogo": False,
+    "responsive": True,
+    "doubleClick": "autosize",
+    "displayModeBar": False,
+    "showTips": False,  # plotly's notices cover what stands at the window's edge; 43-zoom.js says it in the chart
+}

@@ -27,6 +27,14 @@
     say(zoom);
     return zoom;
   };
+  // a chart that was zoomed into by hand says in its corner how to see all again, until it shows all
+  const heard = new WeakSet();
+  new MutationObserver(() => document.querySelectorAll('.js-plotly-plot').forEach(plot => {
+    if (!plot.on || heard.has(plot)) return;
+    heard.add(plot);
+    plot.on('plotly_relayout', event => { if ('xaxis.range[0]' in event) plot.toggleAttribute('data-zoomed', true); });
+    plot.on('plotly_afterplot', () => { if (plot._fullLayout?.xaxis?.autorange !== false) plot.toggleAttribute('data-zoomed', false); });
+  })).observe(document.documentElement, {childList: true, subtree: true});
   document.addEventListener('click', event => {
     if (!event.target.closest?.('#zoomed')) return;
     remember('steps', null);

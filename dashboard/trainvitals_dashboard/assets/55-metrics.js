@@ -2,7 +2,7 @@
 // comes near the window, and given up when that is far away again. What is looked for, and how, is in the address.
 (() => {
   const NEAR = '250px 0px', FAR = '2500px 0px', AT_ONCE = 6, ANSWERED_WITHIN_MS = 15000, TOLD_EVERY_MS = 500, TIME_EVERY_MS = 5000, HEIGHT_PX = 150;
-  const USUAL = {text: '', smooth: 'off', y: 'linear', x: 'step'}, CONFIG = {displaylogo: false, responsive: true, doubleClick: 'autosize', displayModeBar: false};
+  const USUAL = {text: '', smooth: 'off', y: 'linear', x: 'step'}, CONFIG = {displaylogo: false, responsive: true, doubleClick: 'autosize', displayModeBar: false, showTips: false};
   const set = (id, props) => window.dash_clientside.set_props(id, props);
   const places = () => [...document.querySelectorAll('.tv-mc')], plotOf = place => place.querySelector('.js-plotly-plot');
   const folded = new WeakMap(), drawn = new WeakMap(), nearby = new Set(), beyond = new WeakSet(), waiting = new Map();

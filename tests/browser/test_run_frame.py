@@ -1,0 +1,49 @@
+"""What all pages of a run have in common: the way between them, and what a chart says of its zoom."""
+
+from __future__ import annotations
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.browser.training import Training
+
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.browser,
+    pytest.mark.filterwarnings("ignore:Session-scoped fixtures defined as instance methods"),
+]
+
+
+@pytest.fixture
+def run(address: str) -> str:
+    """The address of a run that goes on."""
+    Training(address, "one", more={"accuracy": lambda step: step / 100}).train(200)
+    return f"{address}/runs/one"
+
+
+def test_the_way_between_the_pages_of_a_run_does_not_jump(page: Page, run: str) -> None:
+    page.goto(run)
+    tops = {}
+    for word in ("Overview", "Findings", "Layers", "Metrics", "Notes"):
+        page.get_by_role("link", name=word, exact=True).click()
+        expect(page.locator(".tv-tab.on")).to_have_text(word)
+        tops[word] = page.locator(".tv-tabs").evaluate("at => at.getBoundingClientRect().top")
+    assert len(set(tops.values())) == 1, tops
+
+
+def test_a_zoomed_chart_says_in_its_corner_how_to_see_all_again(page: Page, run: str) -> None:
+    page.goto(f"{run}/metrics")
+    plot = page.locator(".tv-mc .js-plotly-plot").first
+    said = "at => getComputedStyle(at, ':after').content"
+    at = plot.locator(".nsewdrag").first.bounding_box()
+    assert at is not None
+    assert plot.evaluate(said) == "none"
+    page.mouse.move(at["x"] + 40, at["y"] + 20)
+    page.mouse.down()
+    page.mouse.move(at["x"] + 160, at["y"] + 24, steps=5)
+    page.mouse.up()
+    expect(plot).to_have_attribute("data-zoomed", "")
+    assert "all steps" in plot.evaluate(said)
+    expect(page.locator(".plotly-notifier")).to_have_count(0)
+    page.mouse.dblclick(at["x"] + 100, at["y"] + 20)
+    expect(plot).not_to_have_attribute("data-zoomed", "")
