@@ -61,10 +61,12 @@ def test_filters_are_in_the_address_and_what_somebody_else_does_is_seen(page: Pa
     training.train(5, loss=lambda step: float("nan"))
     page.goto(f"{address}/runs/filtered/findings?state=resolved")
     expect(page.locator("#findings-lanes")).to_contain_text("take a filter away")
-    expect(page.locator("#finding-whole h2")).to_have_text(NAN)  # what is looked at is not filtered
+    expect(page.locator("#finding-whole")).to_contain_text("take a filter away")
+    expect(page.locator("#lane-acknowledge")).to_be_hidden()
 
     page.locator(".tv-chips").get_by_text("Open", exact=True).click()
     expect(page.locator(".tv-lane")).to_have_count(1)
+    expect(page.locator("#finding-whole h2")).to_have_text(NAN)
     assert "state=resolved%2Copen" in page.url
 
     path = f"{address}/api/v1/runs/filtered/findings"
@@ -73,6 +75,24 @@ def test_filters_are_in_the_address_and_what_somebody_else_does_is_seen(page: Pa
     httpx2.post(f"{path}/{found['finding_id']}", json={"act": "resolve", "by": "Ada"}).raise_for_status()
     expect(page.locator("#lane-history li").first).to_contain_text("resolved by Ada")
     expect(page.locator(".tv-lane.tv-lane-is-resolved")).to_be_focused()
+
+
+def test_the_finding_that_is_shown_follows_the_filters(page: Page, address: str) -> None:
+    training = Training(address, "followed")
+    training.train(30)
+    training.train(5, loss=lambda step: float("nan"))
+    page.goto(f"{address}/runs/followed/findings")
+    chips = page.locator(".tv-chips")
+    expect(page.locator("#finding-whole h2")).to_have_text(NAN)
+    page.locator(".tv-lane").click()
+    chips.get_by_text("Snoozed", exact=True).click()
+    expect(page.locator("#finding-whole")).to_contain_text("take a filter away")
+    expect(page.locator("#finding-whole h2")).to_have_count(0)
+    expect(page.locator("#lane-acknowledge")).to_be_hidden()
+    chips.get_by_text("Snoozed", exact=True).click()
+    expect(page.locator("#finding-whole h2")).to_have_text(NAN)
+    expect(page.locator(".tv-lane[aria-pressed=true]")).to_contain_text(NAN)
+    expect(page.locator("#lane-acknowledge")).to_be_visible()
 
 
 def test_a_comment_on_one_finding_is_not_sent_with_another(page: Page, address: str) -> None:

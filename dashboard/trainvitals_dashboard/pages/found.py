@@ -14,6 +14,7 @@ from trainvitals_dashboard.pages.absent import or_none
 from trainvitals_dashboard.parts import findings_body as parts
 
 POINTS = 400
+FILTERS = ("findings-state", "findings-severity")
 Data = dict[str, Any]  # what browser stores hold
 
 
@@ -29,6 +30,18 @@ async def findings_view(api: Api, detail: RunDetail, query: Data) -> parts.Findi
         states=parts.words_of(query, "state", parts.STATES),
         severities=parts.words_of(query, "severity", parts.SEVERITIES),
     )
+
+
+def in_pane(view: parts.FindingsView, wanted: str, shown: Data | None, *, by: str | None) -> Finding | None:
+    """The finding that is shown whole after something has changed, ``by`` its name: the one that was chosen by hand,
+    whatever is filtered; one that the filters let through when they changed; else the one that is ``shown``."""
+    before = (shown or {}).get("finding", "")
+    if by == "findings-chosen":
+        return view.chosen(wanted or before)
+    through = view.let_through(wanted, before)
+    if by in FILTERS or not before or (through is not None and through.finding_id == wanted):
+        return through
+    return view.chosen(before)
 
 
 def sign(finding: Finding | None) -> Data | None:

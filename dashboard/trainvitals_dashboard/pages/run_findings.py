@@ -6,13 +6,13 @@ from __future__ import annotations
 import time
 from typing import Any
 
-from dash import ClientsideFunction, Dash, Input, Output, State, dcc, html, no_update
+from dash import ClientsideFunction, Dash, Input, Output, State, ctx, dcc, html, no_update
 
 from trainvitals.wire.answers import RunDetail
 from trainvitals_dashboard.api import Api
 from trainvitals_dashboard.pages.evidence import evidence_chart
 from trainvitals_dashboard.pages.finding_acts import act, chosen_act
-from trainvitals_dashboard.pages.found import Data, findings_view, sign
+from trainvitals_dashboard.pages.found import FILTERS, Data, findings_view, in_pane, sign
 from trainvitals_dashboard.pages.run_page import register_tab
 from trainvitals_dashboard.parts import findings_body as parts
 from trainvitals_dashboard.parts.cards import Piece
@@ -29,11 +29,12 @@ def register(app: Dash, api: Api) -> None:
 
     async def body(detail: RunDetail, query: Data) -> list[Piece]:
         view = await findings_view(api, detail, query)
-        finding = view.chosen(query.get("finding", ""))
-        none = parts.nothing_found(detail, await api.checklist(detail.summary.run_id)) if finding is None else None
+        named = query.get("finding", "")  # a link leads to what it names, whatever is filtered
+        finding = view.chosen(named) if named else view.let_through()
+        none = None if view.findings else parts.nothing_found(detail, await api.checklist(detail.summary.run_id))
         chart = await evidence_chart(api, finding, place="whole") if finding is not None else None
         chosen = finding.finding_id if finding is not None else ""
-        stores = {"findings-chosen": query.get("finding", ""), "findings-shown": sign(finding), "findings-done": None}
+        stores = {"findings-chosen": named, "findings-shown": sign(finding), "findings-done": None}
         main = [
             parts.timeline_card(view, chosen),
             html.Section(parts.whole_finding(view, finding, chart), id="finding-whole", className="tv-card tv-finding"),
@@ -42,7 +43,7 @@ def register(app: Dash, api: Api) -> None:
         return [
             *(dcc.Store(id=name, data=data) for name, data in stores.items()),
             html.Div(none, id="findings-none"),
-            html.Div(main, id="findings-main", className="tv-fgrid", hidden=finding is None),
+            html.Div(main, id="findings-main", className="tv-fgrid", hidden=not view.findings),
         ]
 
     register_tab(api, "findings", body)
@@ -68,7 +69,8 @@ def _register_timeline(app: Dash, api: Api) -> None:
         detail = await api.run(live["run"])
         view = await findings_view(api, detail, {"state": state, "severity": severity})
         none = None if view.findings else parts.nothing_found(detail, await api.checklist(live["run"]))
-        figure, lanes = parts.timeline_figure(view), parts.lanes_of(view, wanted or (shown or {}).get("finding", ""))
+        chosen = view.let_through(wanted or "", (shown or {}).get("finding", ""))
+        figure, lanes = parts.timeline_figure(view), parts.lanes_of(view, chosen.finding_id if chosen else "")
         return figure, lanes, parts.counted(view), none, not view.findings
 
 
@@ -79,14 +81,17 @@ def _register_chosen(app: Dash, api: Api) -> None:
         *whole,
         Output("findings-shown", "data"),
         Input("findings-chosen", "data"),
+        *LOOK,
         *LIVE,
         *SHOWN[1:],
         prevent_initial_call=True,
     )
-    async def show(wanted: str, *more: Any) -> tuple[Any, ...]:  # Any: Dash's
+    async def show(wanted: str, state: Any, severity: Any, *more: Any) -> tuple[Any, ...]:  # Any: Dash's
         shown, live = more[-2:]
-        view = await findings_view(api, await api.run(live["run"]), {})
-        finding = view.chosen(wanted or (shown or {}).get("finding", ""))
+        view = await findings_view(api, await api.run(live["run"]), {"state": state, "severity": severity})
+        finding = in_pane(view, wanted or "", shown, by=ctx.triggered_id)
+        if finding is None and ctx.triggered_id in FILTERS:
+            return parts.nothing_in_pane(), act_buttons(None, parts.PLACE), None, "", None
         if finding is None or sign(finding) == shown:
             return (no_update,) * 5  # who reads it reads on
         chart = await evidence_chart(api, finding, place="whole")

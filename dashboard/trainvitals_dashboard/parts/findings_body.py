@@ -60,6 +60,12 @@ class FindingsView:
         first = next((finding for finding, _ in in_order(self.shown or self.findings)), None)
         return by_id.get(wanted, first)
 
+    def let_through(self, *wanted: str) -> Finding | None:
+        """The first of those that are wanted which the filters let through, else the first lane's."""
+        by_id = {finding.finding_id: finding for finding in self.shown}
+        first = next((finding for finding, _ in in_order(self.shown)), None)
+        return next((by_id[one] for one in wanted if one in by_id), first)
+
 
 def words_of(query: Mapping[str, Any], name: str, known: Mapping[str, str]) -> list[str]:
     """What an address or the browser chose: "open,snoozed"; what is not known is left out."""
@@ -120,18 +126,23 @@ def timeline_figure(view: FindingsView) -> Any:  # Any: plotly's figure, whose p
 def lanes_of(view: FindingsView, chosen: str) -> Piece:
     """The lanes that the filters let through, or that they let none."""
     if not view.shown:
-        return html.P("No finding is like that: take a filter away.", className="tv-none")
+        return nothing_in_pane()
     return lanes(view.shown, view.extent, chosen=chosen)
 
 
 def whole_finding(view: FindingsView, finding: Finding | None, chart: Piece) -> list[Piece]:
     """The chosen one as the drawer has it, beneath its title."""
     if finding is None:
-        return []
+        return [nothing_in_pane()]  # not seen where nothing was found at all
     told = finding_in_full(
         finding, chart, among=view.findings, layers=view.detail.layers, optimizers=view.detail.optimizers
     )
     return [html.H2(title_of(finding.rule), className="tv-finding-t"), *told]
+
+
+def nothing_in_pane() -> Piece:
+    """What stands in place of a finding where the filters let none through."""
+    return html.P("No finding is like that: take a filter away.", className="tv-none")
 
 
 def acts_card(finding: Finding | None) -> html.Section:
