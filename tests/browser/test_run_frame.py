@@ -47,3 +47,19 @@ def test_a_zoomed_chart_says_in_its_corner_how_to_see_all_again(page: Page, run:
     expect(page.locator(".plotly-notifier")).to_have_count(0)
     page.mouse.dblclick(at["x"] + 100, at["y"] + 20)
     expect(plot).not_to_have_attribute("data-zoomed", "")
+
+
+def test_a_phone_shows_where_tabs_are_cut(page: Page, run: str) -> None:
+    page.set_viewport_size({"width": 390, "height": 844})
+    page.goto(run)
+    tabs = page.locator(".tv-tabs")
+    expect(tabs).to_be_visible()
+    assert tabs.evaluate("at => at.scrollWidth > at.clientWidth")
+    edges = []  # the right edge above the tabs, before and after the last one is scrolled to
+    for left in (0, 10_000):
+        tabs.evaluate("(at, left) => { at.scrollLeft = left }", left)
+        at = tabs.bounding_box()
+        assert at is not None
+        shot = page.screenshot(clip={"x": at["x"] + at["width"] - 3, "y": at["y"] + 2, "width": 2, "height": 3})
+        edges.append(shot)
+    assert edges[0] != edges[1]
