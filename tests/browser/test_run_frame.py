@@ -63,3 +63,9 @@ def test_a_phone_shows_where_tabs_are_cut(page: Page, run: str) -> None:
         shot = page.screenshot(clip={"x": at["x"] + at["width"] - 3, "y": at["y"] + 2, "width": 2, "height": 3})
         edges.append(shot)
     assert edges[0] != edges[1]
+
+
+def test_the_rail_tells_of_keys(page: Page, run: str) -> None:
+    page.goto(run)
+    page.locator("#keys-told").click()
+    expect(page.get_by_role("dialog", name="Keys")).to_contain_text("Search on this page")

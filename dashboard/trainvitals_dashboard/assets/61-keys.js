@@ -33,6 +33,7 @@
     if (key === '?') { help(); return true; }
     return false;
   }
+  document.addEventListener('click', event => event.target.closest?.('#keys-told') && help());
   document.addEventListener('keydown', event => {
     if (event.ctrlKey || event.metaKey || event.altKey || event.repeat || event.defaultPrevented || isTyping(event.target)) return;
     if (document.querySelector('dialog[open], [role=dialog][aria-modal=true]') || document.documentElement.hasAttribute('data-embed')) return;

@@ -70,4 +70,7 @@ def _rail() -> html.Nav:
         dcc.Link([icon(picture, 20), html.Span(word, className="tv-rail-t")], href=path, className="tv-rail-a")
         for picture, word, path in PLACES
     ]
-    return html.Nav(html.Div(links), className="tv-rail", **{"aria-label": "Pages"})
+    keys = html.Button(  # 61-keys.js
+        [html.Kbd("?"), html.Span("Keys", className="tv-rail-t")], id="keys-told", className="tv-rail-k", type="button"
+    )
+    return html.Nav([html.Div(links), keys], className="tv-rail", **{"aria-label": "Pages"})
