@@ -69,3 +69,16 @@ def test_the_rail_tells_of_keys(page: Page, run: str) -> None:
     page.goto(run)
     page.locator("#keys-told").click()
     expect(page.get_by_role("dialog", name="Keys")).to_contain_text("Search on this page")
+
+
+def test_a_comparison_says_that_its_lines_are_smoothed(page: Page, address: str) -> None:
+    names = [f"r{number}" for number in range(10)]
+    for name in names:
+        Training(address, name).train(60)
+    page.goto(f"{address}/compare?runs={','.join(names)}")
+    said = page.get_by_text("lines are smoothed")
+    expect(said).to_be_visible()
+    page.get_by_role("switch", name="Smooth").click()
+    expect(said).to_be_hidden()
+    chips = page.locator(".tv-cmp-pick .mantine-MultiSelect-pillsList")
+    assert chips.evaluate("at => at.scrollHeight <= at.clientHeight + 1"), "chips are cut"

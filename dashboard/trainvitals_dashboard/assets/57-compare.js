@@ -40,6 +40,7 @@
     },
     curves: (kind, smooth, log) => {
       const by = (window.dash_clientside.callback_context.triggered[0] || {}).prop_id || '';
+      document.getElementById('compare-smoothed')?.toggleAttribute('hidden', !smooth);
       window.dash_clientside.set_props('compare-log', {disabled: kind === 'difference'});
       keep({show: kind === 'difference' ? kind : '', smooth: smooth ? '' : '0', ...(by.startsWith('compare-log') ? {log: log ? '1' : '0'} : {})});
       return nothing();

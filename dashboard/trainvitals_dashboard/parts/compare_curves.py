@@ -13,6 +13,7 @@ from dash import dcc, html
 from trainvitals_dashboard import words
 from trainvitals_dashboard.comparing import Compared
 from trainvitals_dashboard.figures.compare import FEW, RunLine, compared, difference, last_finite, look, spans_decades
+from trainvitals_dashboard.figures.lines import SMOOTHED_FROM_POINTS
 from trainvitals_dashboard.parts.cards import Piece, card, graph
 from trainvitals_dashboard.parts.icons import icon
 
@@ -52,9 +53,12 @@ def curves_card(found: Compared, view: CurveView) -> html.Section:
     )
     runs = html.Div(run_list(found, view.hidden), id="compare-list", className="tv-cmp-list")
     stores = [dcc.Store(id="compare-hidden", data=list(view.hidden)), dcc.Store(id="compare-numbers")]
+    is_smoothed = any(len(curve.steps) >= SMOOTHED_FROM_POINTS for curve in found.curves.values())
+    told = html.Span("lines are smoothed", id="compare-smoothed", hidden=not view.smoothed) if is_smoothed else None
     return card(
         curves_title(found, view),
         html.Div([html.Div(plot, className="tv-cmp-plot"), runs, *stores], className="tv-cmp-curves"),
+        sub=told,
         right=[log, smooth, kind],
         title_id="compare-title",
         name="tv-cmp-card",
