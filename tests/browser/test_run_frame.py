@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import pytest
 from playwright.sync_api import Page, expect
 
@@ -82,3 +84,12 @@ def test_a_comparison_says_that_its_lines_are_smoothed(page: Page, address: str)
     expect(said).to_be_hidden()
     chips = page.locator(".tv-cmp-pick .mantine-MultiSelect-pillsList")
     assert chips.evaluate("at => at.scrollHeight <= at.clientHeight + 1"), "chips are cut"
+
+
+def test_the_key_of_a_heatmap_names_what_is_not_finite_where_there_is_such(page: Page, address: str) -> None:
+    for name, value in (("well", 1e-3), ("ill", math.nan)):
+        Training(address, name).train(60, update_ratio=value)
+        page.goto(f"{address}/runs/{name}")
+        page.wait_for_selector("#heat-bar .tv-cbar")
+        expect(page.locator("#heat-bar .tv-cbar-ill")).to_have_count(1 if name == "ill" else 0)
+    expect(page.locator("#heat-bar")).to_contain_text("not finite")

@@ -38,7 +38,12 @@ class Training:
         self._put("/model", ModelInfo(layers=layers))
 
     def train(
-        self, steps: int, *, loss: Callable[[int], float] = lambda step: 3.0 / (1 + step / 50), watched: bool = True
+        self,
+        steps: int,
+        *,
+        loss: Callable[[int], float] = lambda step: 3.0 / (1 + step / 50),
+        watched: bool = True,
+        update_ratio: float = 1e-3,
     ) -> None:
         """Send one frame of that many steps, with a snapshot of each where it is ``watched``."""
         at = list(range(self.step, self.step + steps))
@@ -47,7 +52,7 @@ class Training:
             MetricPoints(metric=name, steps=at, values=Floats.of([compute(step) for step in at]))
             for name, compute in named.items()
         ]
-        values = {"update_ratio": 1e-3, "grad_norm": 0.1, "zero_fraction": 0.2, "activation_std": 1.0}
+        values = {"update_ratio": update_ratio, "grad_norm": 0.1, "zero_fraction": 0.2, "activation_std": 1.0}
         sections = [
             section(stat, np.full((len(LAYERS), steps), value, "<f4").tobytes()) for stat, value in values.items()
         ]

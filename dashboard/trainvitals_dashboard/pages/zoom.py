@@ -10,11 +10,10 @@ from dash import ClientsideFunction, Dash, Input, Output, State
 
 from trainvitals.wire.answers import Curve, RunDetail
 from trainvitals_dashboard.api import Api
-from trainvitals_dashboard.figures.heat import scale
 from trainvitals_dashboard.figures.lines import loss
 from trainvitals_dashboard.gathering import empty_curve, heatmap_or_none, loss_metric, validation_loss_metric
 from trainvitals_dashboard.parts.cards import Piece
-from trainvitals_dashboard.parts.colorbar import colorbar
+from trainvitals_dashboard.parts.colorbar import heat_key
 from trainvitals_dashboard.parts.run_charts import HEAT_STATS, heat_of, small_of
 from trainvitals_dashboard.parts.zoom import Zoom
 
@@ -92,7 +91,7 @@ async def _heat(api: Api, run_id: str, stat: str, zoom: Zoom) -> tuple[go.Figure
         api.run(run_id), heatmap_or_none(api, run_id, stat, first=zoom.first, last=zoom.last)
     )
     figure = heat_of(detail, stat, heatmap, live=zoom.is_live(detail))
-    return zoom.shown_by(figure), colorbar(scale(heatmap)) if heatmap else None
+    return zoom.shown_by(figure), heat_key(heatmap)
 
 
 async def _curve(api: Api, detail: RunDetail, metric: str, zoom: Zoom) -> Curve:

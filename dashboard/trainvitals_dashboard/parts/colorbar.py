@@ -4,10 +4,22 @@ from __future__ import annotations
 
 from dash import html
 
+from trainvitals.wire.answers import Heatmap
 from trainvitals_dashboard.figures.heat import HeatScale
+from trainvitals_dashboard.figures.heat import scale as scale_of
 
 _SUPERSCRIPT = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 _PLAIN_POWERS = range(-3, 4)  # of numbers that are written out
+
+
+def heat_key(heatmap: Heatmap | None) -> html.Div | None:
+    """The key of a heatmap: its colour bar, and the colour of cells that are not finite where there are such."""
+    if heatmap is None:
+        return None
+    bar = colorbar(scale_of(heatmap))
+    if not any(heatmap.nonfinite):
+        return bar
+    return html.Div([html.Span([html.I(), "not finite"], className="tv-cbar-ill"), bar], className="tv-cbar-with")
 
 
 def colorbar(scale: HeatScale, *, ends: tuple[str, str] | None = None, neutral: str = "") -> html.Div:

@@ -11,10 +11,10 @@ from dash import html
 
 from trainvitals.wire.answers import FindingList, Heatmap, RunDetail, Snapshot
 from trainvitals_dashboard import words
-from trainvitals_dashboard.figures.heat import empty, heat, rows_of, scale
+from trainvitals_dashboard.figures.heat import empty, heat, rows_of
 from trainvitals_dashboard.parts import layer_rows
 from trainvitals_dashboard.parts.cards import Piece, card, graph
-from trainvitals_dashboard.parts.colorbar import colorbar
+from trainvitals_dashboard.parts.colorbar import heat_key
 from trainvitals_dashboard.parts.frozen import frozen
 from trainvitals_dashboard.parts.health import ENDED
 from trainvitals_dashboard.parts.layer_rows import ORDERS, LayerRow, Order, picked
@@ -118,8 +118,7 @@ def heat_figure(view: LayersView) -> go.Figure:
 
 def heat_bar(view: LayersView) -> Piece:
     """Its colour bar."""
-    heatmap = _searched(view)
-    return colorbar(scale(heatmap)) if heatmap else None
+    return heat_key(_searched(view))
 
 
 def _searched(view: LayersView) -> Heatmap | None:

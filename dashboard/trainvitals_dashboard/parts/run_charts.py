@@ -11,11 +11,11 @@ from dash import html
 
 from trainvitals.wire.answers import Curve, Heatmap, RunDetail
 from trainvitals_dashboard import words
-from trainvitals_dashboard.figures.heat import empty, heat, scale
+from trainvitals_dashboard.figures.heat import empty, heat
 from trainvitals_dashboard.figures.lines import loss, single
 from trainvitals_dashboard.gathering import RunView, validation_loss_metric
 from trainvitals_dashboard.parts.cards import Piece, card, graph, legend
-from trainvitals_dashboard.parts.colorbar import colorbar
+from trainvitals_dashboard.parts.colorbar import heat_key
 from trainvitals_dashboard.parts.health import ENDED
 
 HEAT_STATS: Final = ("update_ratio", "grad_norm", "zero_fraction", "activation_std")
@@ -101,7 +101,7 @@ def heat_of(detail: RunDetail, stat: str, heatmap: Heatmap | None, *, live: bool
 
 def heat_bar(view: RunView) -> Piece:
     """The heatmap's colour bar."""
-    return colorbar(scale(view.heatmap)) if view.heatmap else None
+    return heat_key(view.heatmap)
 
 
 def _with_parameters(detail: RunDetail) -> Sequence[str] | None:
