@@ -8,6 +8,8 @@ from collections import Counter
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from trainvitals.run import EndStatus
     from trainvitals.wire.messages import Finding, RunEnded
     from trainvitals.wire.notes import Alert
@@ -64,6 +66,14 @@ class Console:
         now = "now " if is_known else ""  # the same finding, grown graver
         self.say(f"{self._name}{now}{in_words(finding)} {link}", once=f"{id_} {finding.severity}")
 
+    def findings(self, findings: Sequence[Finding], *, url: str) -> None:
+        """Print those that came at once, in the order in which findings are told; one that changed twice since, as it
+        is now."""
+        from trainvitals.wire.ordering import in_order
+
+        for finding, _ in in_order(findings):
+            self.finding(finding, url=url)
+
     def remark(self, remark: str) -> None:
         """Print what the server has to say of how a run began."""
         if not self._rank:
@@ -78,8 +88,7 @@ class Console:
         """Print what a run came to, and what was found in it."""
         if self._rank:
             return
-        for finding in ending.findings:
-            self.finding(finding, url=url)
+        self.findings(ending.findings, url=url)
         if ending.health is None:
             return
         counts = Counter(finding.severity for finding in ending.findings)

@@ -68,8 +68,7 @@ class Delivery:
         for remark in answer.remarks:
             self._console.remark(remark)
         url = f"{self._client.server_url}/runs/{self.spool.run_id}"
-        for finding in answer.findings:
-            self._console.finding(finding, url=url)
+        self._console.findings(answer.findings, url=url)
         if answer.ending is not None:
             status = coding.decode(record.payload, RunEnd).status
             self._console.ending(answer.ending, status=status, url=url)

@@ -11,9 +11,10 @@ from trainvitals.wire.answers import Curve, RunDetail, RunSummary
 from trainvitals.wire.checklist import Checklist, ChecklistLine, StageOutcome
 from trainvitals.wire.floats import Floats
 from trainvitals.wire.messages import Finding, FindingEvent, FindingState, Severity
+from trainvitals.wire.ordering import in_order
 from trainvitals.wire.preflight import CheckStatus
 from trainvitals_dashboard.figures.timeline import Extent, loss_above
-from trainvitals_dashboard.parts.finding_lanes import in_order, lanes, marks_of, spans
+from trainvitals_dashboard.parts.finding_lanes import lanes, marks_of, spans
 from trainvitals_dashboard.parts.findings_body import FindingsView, counted, nothing_found, words_of
 
 STEPS = list(range(0, 101, 10))
@@ -55,7 +56,7 @@ def texts(piece: Any) -> str:
 def test_causes_come_first_and_what_follows_stands_beneath_them() -> None:
     found = [finding("c", cause="b"), finding("b", cause="a"), finding("d"), finding("a")]
 
-    assert [(one.rule, depth) for one, depth in in_order(found)] == [("d", 0), ("a", 0), ("b", 1), ("c", 2)]
+    assert [(one.rule, depth) for one, depth in in_order(found)] == [("a", 0), ("b", 1), ("c", 2), ("d", 0)]
 
 
 def test_marks_tell_what_became_of_a_finding_at_the_step_that_the_run_had_come_to() -> None:

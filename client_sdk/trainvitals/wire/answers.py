@@ -181,7 +181,7 @@ class Snapshot(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class FindingList(msgspec.Struct, frozen=True, kw_only=True):
-    """Findings, the gravest and newest first. ``layer_health``: 0 to 100, of layers that findings concern."""
+    """Findings, in the order of ``ordering``. ``layer_health``: 0 to 100, of layers that findings concern."""
 
     findings: list[Finding]
     layer_health: dict[str, int] = {}

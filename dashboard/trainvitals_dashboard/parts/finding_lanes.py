@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
 from dash import html
 
 from trainvitals.wire.messages import Finding, FindingEvent, Severity
+from trainvitals.wire.ordering import in_order
 from trainvitals_dashboard import words
 from trainvitals_dashboard.figures.timeline import Extent
 from trainvitals_dashboard.parts.cards import Piece
-from trainvitals_dashboard.parts.findings import arranged, title_of
+from trainvitals_dashboard.parts.findings import title_of
 from trainvitals_dashboard.parts.icons import icon
 from trainvitals_dashboard.theme import STATUS
 
@@ -50,20 +51,6 @@ def lanes(findings: Sequence[Finding], extent: Extent, *, chosen: str = "") -> h
         for finding, depth in in_order(findings)
     ]
     return html.Ol(items, className="tv-lanes")
-
-
-def in_order(findings: Sequence[Finding]) -> list[tuple[Finding, int]]:
-    """With how deep each stands below its cause; what follows from a finding that is not among them stands for
-    itself."""
-    ordered = arranged(findings)
-
-    def beneath(finding: Finding, depth: int) -> Iterator[tuple[Finding, int]]:
-        yield finding, depth
-        for one in ordered:
-            if one.cause_id == finding.finding_id:
-                yield from beneath(one, depth + 1)
-
-    return [told for finding in ordered if finding.cause_id is None for told in beneath(finding, 0)]
 
 
 def marks_of(finding: Finding) -> list[Mark]:

@@ -7,15 +7,14 @@ from collections.abc import Mapping, Sequence
 from typing import Final
 from urllib.parse import quote
 
-import msgspec
 from dash import dcc, html
 
 from trainvitals.wire.facts import is_fact
 from trainvitals.wire.messages import Argument, Evidence, Finding, LayerInfo, OptimizerInfo
+from trainvitals.wire.ordering import in_order
 from trainvitals_dashboard import words
 from trainvitals_dashboard.gathering import RunView
 from trainvitals_dashboard.parts.cards import Piece, card, pill
-from trainvitals_dashboard.parts.health import BY_GRAVITY
 from trainvitals_dashboard.parts.icons import icon
 from trainvitals_dashboard.parts.prose import with_code
 from trainvitals_dashboard.parts.source import concerned, made_at
@@ -36,8 +35,7 @@ def findings_card(
     beneath each what follows from it. In the end the rules that are ``muted``, and by whom."""
     path = f"/rules?project={quote(project, safe='')}"
     right = dcc.Link("Rules", href=path, className="tv-sub", title=f"Rules of {project}") if project else None
-    ordered = [finding for finding in arranged(findings) if finding.cause_id is None]
-    ordered.sort(key=lambda one: (one.state == "resolved", _gravest((one, *following(one, findings)))))
+    ordered = [finding for finding, depth in in_order(findings) if not depth]
     opened = sum(finding.state != "resolved" for finding in findings)
     sub = f"{opened} open · {len(findings) - opened} resolved" if findings else None
     if not findings:
@@ -54,11 +52,6 @@ def findings_card(
     return card("Findings", [*timeline, *_mutes(muted or {})], sub=sub, right=right, name="tv-findings")
 
 
-def _gravest(findings: Sequence[Finding]) -> int:
-    """As a place, 0 for critical: what is grave leads, though it follows from a lesser one."""
-    return min(BY_GRAVITY.index(one.severity) for one in findings)
-
-
 def _folded(items: Sequence[html.Li], findings: Sequence[Finding]) -> list[Piece]:
     """The items, and above them how many findings they tell of."""
     if not items:
@@ -72,13 +65,6 @@ def _folded(items: Sequence[html.Li], findings: Sequence[Finding]) -> list[Piece
     rest = [html.Span(f"{resolved} resolved")] if resolved else []
     summary = html.Summary([html.Span(f"{len(findings)} more"), *marks, *rest])
     return [html.Details([summary, html.Ol(items, className="tv-timeline")], **{"data-fold": "findings"})]
-
-
-def arranged(findings: Sequence[Finding]) -> list[Finding]:
-    """Open ones first; what says that it follows from a finding that is not among them stands for itself."""
-    known = {finding.finding_id for finding in findings}
-    alone = [one if one.cause_id in known else msgspec.structs.replace(one, cause_id=None) for one in findings]
-    return sorted(alone, key=lambda finding: finding.state == "resolved")
 
 
 def following(cause: Finding, findings: Sequence[Finding]) -> list[Finding]:

@@ -13,11 +13,12 @@ from dash import dcc, html
 from trainvitals.wire.answers import Curve, RunDetail
 from trainvitals.wire.checklist import Checklist
 from trainvitals.wire.messages import Finding
+from trainvitals.wire.ordering import in_order
 from trainvitals_dashboard.figures.timeline import Extent, loss_above
 from trainvitals_dashboard.parts.addresses import run_path
 from trainvitals_dashboard.parts.cards import Piece, card, graph, pill
 from trainvitals_dashboard.parts.finding_acts import act_buttons, comment_box, history
-from trainvitals_dashboard.parts.finding_lanes import KINDS, in_order, lanes
+from trainvitals_dashboard.parts.finding_lanes import KINDS, lanes
 from trainvitals_dashboard.parts.findings import finding_in_full, title_of
 from trainvitals_dashboard.parts.icons import icon
 

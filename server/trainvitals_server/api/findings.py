@@ -11,6 +11,7 @@ from starlette.responses import Response
 
 from trainvitals.wire.answers import FindingList
 from trainvitals.wire.messages import Finding, FindingAct
+from trainvitals.wire.ordering import in_order
 from trainvitals_server.api.answers import answer, answers, takes
 from trainvitals_server.api.bodies import read_message
 from trainvitals_server.api.checks import check_act, existing
@@ -25,8 +26,9 @@ router = APIRouter(prefix="/api/v1/runs/{run_id}/findings", tags=["findings"], d
 
 @router.get("", responses=answers(FindingList))
 def list_findings(run_id: str, request: Request, services: Given) -> Response:
-    """The findings of a run, open ones first, then the gravest, and the health of the layers that they concern."""
-    found = services.store.findings(run_id)
+    """The findings of a run, and the health of the layers that they concern. Causes that lead stand by the gravest that
+    they bring, beneath each what follows from it; what is resolved comes last."""
+    found = [finding for finding, _ in in_order(services.store.findings(run_id))]
     return answer(request, FindingList(findings=found, layer_health=layer_health(found)))
 
 

@@ -22,6 +22,7 @@ from trainvitals.wire.errors import Malformed
 from trainvitals.wire.frame import Frame, decode_frame, encode_frame, sealed
 from trainvitals.wire.messages import Finding, FrameAccepted, ModelInfo, RunAccepted, RunEnd, RunEnded, RunStart
 from trainvitals.wire.notes import Note
+from trainvitals.wire.ordering import in_order
 from trainvitals.wire.preflight import PreflightReport
 from trainvitals_server.api.answers import PROBLEMS, answer, answers, takes
 from trainvitals_server.api.bodies import media_type_of, read_body, read_message, stated_size
@@ -108,7 +109,7 @@ async def end_run(run_id: str, request: Request, services: Given) -> Response:
     services.hub.touch(run_id)
     found = await run_in_threadpool(services.store.findings, run_id)
     detail = await run_in_threadpool(services.store.run, run_id)
-    still_open = [finding for finding in found if finding.state in ("open", "acknowledged")]
+    still_open = [finding for finding, _ in in_order(found) if finding.state in ("open", "acknowledged")]
     rules, in_the_dark = await run_in_threadpool(_reach, services.store, detail, found)
     ended = RunEnded(
         health=detail.summary.health,

@@ -18,6 +18,7 @@ from trainvitals.wire.errors import WireError
 from trainvitals.wire.frame import Frame
 from trainvitals.wire.messages import Finding, Severity
 from trainvitals.wire.notes import MetricDefinition, Note, Role
+from trainvitals.wire.ordering import GRAVITY, in_order
 from trainvitals.wire.preflight import CheckStatus
 from trainvitals.wire.recording import Recording, unpack
 from trainvitals_server.cli.asking import NoAnswer, Server
@@ -26,7 +27,6 @@ from trainvitals_server.diagnosis.options import Options, configured, fitting, n
 from trainvitals_server.evaluator.health import layer_health
 from trainvitals_server.evaluator.replaying import replay
 
-GRAVITY: Final[dict[Severity, int]] = {"critical": 2, "warning": 1, "info": 0}
 MARKS: Final[dict[CheckStatus, str]] = {"failed": "✗", "unknown": "?", "passed": "✓"}
 MOST_NAMES: Final = 8  # of metrics, to be told, …
 MOST_NAMED: Final = 3  # … and of names that are usual
@@ -139,13 +139,8 @@ def looked_at(what: str) -> str:
 
 
 def arranged(findings: Sequence[Finding]) -> list[Finding]:
-    """Those that stand, what brings about the gravest first; what follows from another behind it."""
-    standing = [finding for finding in findings if finding.state != "resolved"]
-    gravest = sorted(standing, key=lambda one: (-GRAVITY[one.severity], one.first_step, one.rule))
-    known = {finding.finding_id for finding in standing}
-    trees = [[root, *_beneath(root, gravest)] for root in gravest if root.cause_id not in known]
-    trees.sort(key=lambda tree: -max(GRAVITY[one.severity] for one in tree))  # else as they are
-    return [one for tree in trees for one in tree]
+    """Those that stand, in the order in which findings are told."""
+    return [finding for finding, _ in in_order([one for one in findings if one.state != "resolved"])]
 
 
 def is_sick(findings: Sequence[Finding], *, at: Severity) -> bool:
@@ -192,11 +187,6 @@ def as_json(findings: Sequence[Finding]) -> str:
     """For programs: the findings as the API has them."""
     told = FindingList(findings=list(findings), layer_health=layer_health(findings))
     return msgspec.json.format(coding.encode(told, media_type=coding.JSON)).decode()
-
-
-def _beneath(cause: Finding, findings: Sequence[Finding]) -> list[Finding]:
-    near = [finding for finding in findings if finding.cause_id == cause.finding_id]
-    return [one for finding in near for one in (finding, *_beneath(finding, findings))]
 
 
 def _lines(finding: Finding, *, is_beneath: bool) -> list[str]:
