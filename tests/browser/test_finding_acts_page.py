@@ -31,3 +31,14 @@ def test_a_finding_is_acknowledged_with_a_comment_and_resolved(page: Page, addre
     page.keyboard.press("Escape")
     expect(page.locator("#findings .tv-tl-closed")).to_have_count(1)
     expect(page.locator(".tv-hword")).to_have_text("Little known yet")  # but no longer sick
+
+
+def test_only_of_a_run_that_goes_on_a_finding_can_be_snoozed(page: Page, address: str) -> None:
+    training = Training(address, "over")
+    training.train(60, loss=lambda step: float("nan"))
+    for offered in (1, 0):
+        page.goto(f"{address}/runs/over")
+        page.locator(".tv-tl-btn").first.click()
+        expect(page.get_by_role("button", name="Acknowledge")).to_be_visible()
+        expect(page.get_by_role("button", name="Snooze")).to_have_count(offered)
+        training.end()

@@ -11,6 +11,7 @@ from fastapi import FastAPI
 from playwright.sync_api import Locator, Page, Route, expect
 
 from tests.browser.training import HEADERS, Training
+from tests.real_server import wait_until
 from trainvitals.wire import coding
 from trainvitals.wire.messages import RunStart
 from trainvitals_server.composition import create_whole
@@ -33,7 +34,12 @@ def swept(tmp_path: Path, serve: Callable[[FastAPI], str]) -> str:
         path = f"{address}/api/v1/runs/r{number}"
         httpx2.put(path, content=coding.encode(start), headers=HEADERS).raise_for_status()
         Training(address, f"r{number}").train(5, loss=always(number + 0.5))
+    wait_until(lambda: is_judged(address), what="the runs to be judged, so that no news of them comes later")
     return address
+
+
+def is_judged(address: str) -> bool:
+    return all(run["health"] is not None for run in httpx2.get(f"{address}/api/v1/runs").json()["runs"])
 
 
 def always(value: float) -> Callable[[int], float]:

@@ -32,7 +32,7 @@ async def finding_drawer(api: Api, run_id: str, finding_id: str, *, refused: str
         return no_update, no_update, no_update
     detail, chart = await asyncio.gather(api.run(run_id), evidence_chart(api, finding))
     whole = finding_in_full(finding, chart, among=findings, layers=detail.layers, optimizers=detail.optimizers)
-    whole.append(finding_acts(finding, refused=refused))
+    whole.append(finding_acts(finding, status=detail.summary.status, refused=refused))
     return True, title_of(finding.rule), whole
 
 

@@ -38,7 +38,7 @@ def register(app: Dash, api: Api) -> None:
         main = [
             parts.timeline_card(view, chosen),
             html.Section(parts.whole_finding(view, finding, chart), id="finding-whole", className="tv-card tv-finding"),
-            parts.acts_card(finding),
+            parts.acts_card(finding, status=detail.summary.status),
         ]
         return [
             *(dcc.Store(id=name, data=data) for name, data in stores.items()),
@@ -88,14 +88,15 @@ def _register_chosen(app: Dash, api: Api) -> None:
     )
     async def show(wanted: str, state: Any, severity: Any, *more: Any) -> tuple[Any, ...]:  # Any: Dash's
         shown, live = more[-2:]
-        view = await findings_view(api, await api.run(live["run"]), {"state": state, "severity": severity})
+        detail = await api.run(live["run"])
+        view, status = await findings_view(api, detail, {"state": state, "severity": severity}), detail.summary.status
         finding = in_pane(view, wanted or "", shown, by=ctx.triggered_id)
         if finding is None and ctx.triggered_id in FILTERS:
-            return parts.nothing_in_pane(), act_buttons(None, parts.PLACE), None, "", None
+            return parts.nothing_in_pane(), act_buttons(None, parts.PLACE, status=status), None, "", None
         if finding is None or sign(finding) == shown:
             return (no_update,) * 5  # who reads it reads on
         chart = await evidence_chart(api, finding, place="whole")
-        told = act_buttons(finding, parts.PLACE), history(finding), title_of(finding.rule)
+        told = act_buttons(finding, parts.PLACE, status=status), history(finding), title_of(finding.rule)
         return parts.whole_finding(view, finding, chart), *told, sign(finding)
 
     @app.callback(

@@ -10,6 +10,7 @@ from dash import html
 
 from trainvitals.wire.messages import Act, Finding, FindingEvent
 from trainvitals_dashboard import words
+from trainvitals_dashboard.parts.health import ENDED
 
 SNOOZED_STEPS: Final = 1000
 LABELS: Final[dict[Act, str]] = {
@@ -34,13 +35,13 @@ OFFERED: Final[dict[str, tuple[Act, ...]]] = {
 }
 
 
-def finding_acts(finding: Finding, *, refused: str = "") -> html.Div:
-    """Buttons, a place for a comment, and the history, as the drawer has them."""
+def finding_acts(finding: Finding, *, status: str, refused: str = "") -> html.Div:
+    """Buttons, a place for a comment, and the history, as the drawer has them; ``status``: the run's."""
     return html.Div(
         [
             html.H3("What is done about it", className="tv-h3"),
             comment_box("finding"),
-            act_buttons(finding, "finding"),
+            act_buttons(finding, "finding", status=status),
             html.Div(refused, className="tv-crit", role="alert"),
             history(finding),
         ],
@@ -56,10 +57,12 @@ def comment_box(place: str) -> dmc.Textarea:
     )  # fmt: skip
 
 
-def act_buttons(finding: Finding | None, place: str) -> html.Div:
-    """All buttons are always there, so that callbacks find them; those that mean nothing for the finding's state are
-    hidden."""
+def act_buttons(finding: Finding | None, place: str, *, status: str) -> html.Div:
+    """All buttons are always there, so that callbacks find them; those that mean nothing for the finding's state, or
+    the run's ``status``, are hidden: a run that has ended has no steps to wait for."""
     offered: tuple[Act, ...] = (*OFFERED[finding.state], "comment") if finding is not None else ()
+    if status in ENDED:
+        offered = tuple(act for act in offered if act != "snooze")
     buttons = [
         html.Button(
             label, id=f"{place}-{act}", className="tv-button tv-off", title=MEANS[act], hidden=act not in offered

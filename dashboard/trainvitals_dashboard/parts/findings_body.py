@@ -146,11 +146,11 @@ def nothing_in_pane() -> Piece:
     return html.P("No finding is like that: take a filter away.", className="tv-none")
 
 
-def acts_card(finding: Finding | None) -> html.Section:
+def acts_card(finding: Finding | None, *, status: str) -> html.Section:
     """What people do about it, and what became of it."""
     body = [
         comment_box(PLACE),
-        html.Div(act_buttons(finding, PLACE), id="lane-buttons"),
+        html.Div(act_buttons(finding, PLACE, status=status), id="lane-buttons"),
         html.Div(id="lane-refused", className="tv-crit", role="alert"),
         html.Div(history(finding) if finding is not None else None, id="lane-history"),
     ]
