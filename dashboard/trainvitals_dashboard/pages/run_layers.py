@@ -84,7 +84,8 @@ def _register_panels(app: Dash, api: Api) -> None:
         if (chosen := stat_chosen(view)) != stat:
             # no output: whatever else takes the choice, as the address does, would wait until the heatmap is drawn
             set_props("layers-stat", {"value": chosen})
-        return heat_figure(view), heat_bar(view), stat_choices(detail)
+        figure = heat_figure(view)
+        return figure, heat_bar(view, figure), stat_choices(detail)
 
     @app.callback(
         Output("layers-strip", "html"),

@@ -91,7 +91,7 @@ async def _heat(api: Api, run_id: str, stat: str, zoom: Zoom) -> tuple[go.Figure
         api.run(run_id), heatmap_or_none(api, run_id, stat, first=zoom.first, last=zoom.last)
     )
     figure = heat_of(detail, stat, heatmap, live=zoom.is_live(detail))
-    return zoom.shown_by(figure), heat_key(heatmap)
+    return zoom.shown_by(figure), heat_key(heatmap, figure)
 
 
 async def _curve(api: Api, detail: RunDetail, metric: str, zoom: Zoom) -> Curve:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import plotly.graph_objects as go
 from dash import html
 
 from trainvitals.wire.answers import Heatmap
@@ -12,12 +13,12 @@ _SUPERSCRIPT = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 _PLAIN_POWERS = range(-3, 4)  # of numbers that are written out
 
 
-def heat_key(heatmap: Heatmap | None) -> html.Div | None:
-    """The key of a heatmap: its colour bar, and the colour of cells that are not finite where there are such."""
+def heat_key(heatmap: Heatmap | None, figure: go.Figure) -> html.Div | None:
+    """The key of a heatmap: its colour bar, and the colour of cells that are not finite where its figure shows such."""
     if heatmap is None:
         return None
     bar = colorbar(scale_of(heatmap))
-    if not any(heatmap.nonfinite):
+    if not len(figure.data[1].z):
         return bar
     return html.Div([html.Span([html.I(), "not finite"], className="tv-cbar-ill"), bar], className="tv-cbar-with")
 

@@ -116,9 +116,9 @@ def heat_figure(view: LayersView) -> go.Figure:
     return heat(heatmap, applicable=trained, last_step=last, ended=ended)
 
 
-def heat_bar(view: LayersView) -> Piece:
-    """Its colour bar."""
-    return heat_key(_searched(view))
+def heat_bar(view: LayersView, figure: go.Figure) -> Piece:
+    """The key of that figure."""
+    return heat_key(_searched(view), figure)
 
 
 def _searched(view: LayersView) -> Heatmap | None:
@@ -143,12 +143,13 @@ def _heat_card(view: LayersView) -> html.Section:
     low, high = HEAT_HEIGHT_PX
     rows = len(view.heatmap.layers) if view.heatmap else 0
     height = min(high, max(low, ROW_PX * rows + 40))
-    plot = graph("g-layers-heat", heat_figure(view), height=height, label="Layers over steps")
+    figure = heat_figure(view)
+    plot = graph("g-layers-heat", figure, height=height, label="Layers over steps")
     choice = dmc.Select(
         id="layers-stat", data=stat_choices(view.detail), value=stat_chosen(view), size="xs", w=220,
         allowDeselect=False, searchable=False, placeholder="No stats yet", **{"aria-label": "Stat"},
     )  # fmt: skip
-    bar = html.Div(heat_bar(view), id="layers-heat-bar")
+    bar = html.Div(heat_bar(view, figure), id="layers-heat-bar")
     return card("Layers over time", plot, right=[bar, choice], name="tv-heatcard")
 
 

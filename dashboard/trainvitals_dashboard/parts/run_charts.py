@@ -33,8 +33,9 @@ def left_column(view: RunView, *, stat: str) -> list[Piece]:
     loss_plot = graph("g-loss", loss_figure(view), height=240, label=f"{words.metric(view.loss)} over steps")
     lr_plot = graph("g-lr", small_figure(view, "lr"), height=150, label="Learning rate over steps")
     norm_plot = graph("g-norm", small_figure(view, "grad_norm"), height=150, label="Gradient norm over steps")
-    heat_plot = graph("g-heat", heat_figure(view), height=height, label="Layers over steps")
-    bar = html.Div(heat_bar(view), id="heat-bar")
+    layers = heat_figure(view)
+    heat_plot = graph("g-heat", layers, height=height, label="Layers over steps")
+    bar = html.Div(heat_key(view.heatmap, layers), id="heat-bar")
     key = html.Div(loss_key(view), id="loss-key")
     zoomed = html.Button(id="zoomed", className="tv-zoomed", type="button", hidden=True)  # 43-zoom.js
     return [
@@ -97,11 +98,6 @@ def heat_of(detail: RunDetail, stat: str, heatmap: Heatmap | None, *, live: bool
         last_step=summary.last_step,
         ended=summary.status in ENDED,
     )
-
-
-def heat_bar(view: RunView) -> Piece:
-    """The heatmap's colour bar."""
-    return heat_key(view.heatmap)
 
 
 def _with_parameters(detail: RunDetail) -> Sequence[str] | None:
