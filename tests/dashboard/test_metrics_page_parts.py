@@ -195,7 +195,7 @@ class TestClock:
 def test_metrics_are_shown_by_what_counts_how_far_the_training_is() -> None:
     (by,) = [
         one
-        for one in parts(metric_controls(["loss", "train/epoch", "tokens"], {}), "SegmentedControl")
+        for one in parts(metric_controls(["loss", "train/epoch", "facts/examples", "tokens"], {}), "SegmentedControl")
         if one.id == "metrics-x"
     ]
     assert [choice["value"] for choice in by.data] == ["step", "train/epoch", "tokens"]

@@ -12,6 +12,7 @@ import plotly.graph_objects as go
 from numpy.typing import NDArray
 
 from trainvitals.wire.answers import Curve
+from trainvitals.wire.facts import is_fact
 from trainvitals_dashboard.figures.lines import single, values
 from trainvitals_dashboard.figures.steps import FEW_TICKS
 
@@ -124,7 +125,7 @@ def has_logarithms(curve: Curve) -> bool:
 
 def counting(metrics: Iterable[str]) -> list[str]:
     """Those that count how far the training is."""
-    return [name for name in metrics if name.rpartition("/")[2].lower() in COUNTS]
+    return [name for name in metrics if name.rpartition("/")[2].lower() in COUNTS and not is_fact(name)]
 
 
 def _by_clock(figure: go.Figure, clock: Clock) -> go.Figure:

@@ -29,7 +29,7 @@ def learning_rate_too_low(
     window: Window,
     *,
     after_steps: int = 80,
-    loss_fallen: float = 0.05,
+    loss_fallen: float = 0.2,
     ratio: float = 3e-4,
     floor: float = 1e-5,
     hopeless: int = 300,
