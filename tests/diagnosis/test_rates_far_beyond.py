@@ -60,10 +60,13 @@ def said(rule: str, seen: Window) -> list[Symptom]:
 
 TURNED = noisy(np.where(AT < 150, 2.3 - AT / 100, 1.8))
 NOTHING = noisy(np.where(AT < 20, 3.0, CHANCE))
+HALF = noisy(np.where(AT < 100, 2.3 - AT / 100, 1.4))
 LEARNS = noisy(2.3 * np.exp(-AT / 100))
 
 
-@pytest.mark.parametrize(("loss", "words"), [(TURNED, "had come to"), (NOTHING, "no better than knowing nothing")])
+@pytest.mark.parametrize(
+    ("loss", "words"), [(TURNED, "had come to"), (NOTHING, "and falls no more"), (HALF, "and falls no more")]
+)
 def test_a_constant_rate_far_beyond_the_usual_is_named_where_the_loss_suffers(loss: Any, words: str) -> None:
     (symptom,) = said("learning_rate_too_high", run(loss, lr=0.1))
 

@@ -52,7 +52,9 @@ FOLLOWS_FROM: Final[dict[str, tuple[str, ...]]] = {
     "class_collapse": (
         *(*START, *DATA, *SETTINGS, "data_not_shuffled", "labels_constant", "embedding_rows_unused", *DEPTH, *INSIDE),
     ),
-    "dead_activations": (*TOO_MUCH, "updates_too_large", "exploding_gradients"),
+    "dead_activations": (
+        *("data_not_shuffled", *TOO_MUCH, "updates_too_large", "exploding_gradients", "batch_too_small"),
+    ),
     "exploding_gradients": (*TOO_MUCH, "updates_too_large"),
     "initial_loss_off": ("poor_initialisation", "inputs_not_normalised", "softmax_twice", "targets_not_normalised"),
     "labels_shuffled": (*START, *DATA, *SETTINGS, "training_in_evaluation_mode", *DEPTH, *INSIDE),
@@ -69,7 +71,7 @@ FOLLOWS_FROM: Final[dict[str, tuple[str, ...]]] = {
         *("adam_rms_high", "attention_logits_growing", "attention_entropy_collapse"),
     ),
     "loss_not_decreasing": (
-        *(*START, *DATA, *SETTINGS, "labels_constant", *DEPTH, *INSIDE, "class_collapse"),
+        *("data_not_shuffled", *START, *DATA, *SETTINGS, "labels_constant", *DEPTH, *INSIDE, "class_collapse"),
         *("attention_logits_growing", "attention_entropy_collapse"),
     ),
     "loss_oscillating": (
@@ -108,7 +110,7 @@ FOLLOWS_FROM: Final[dict[str, tuple[str, ...]]] = {
     "throughput_fallen": ("memory_leaking", "data_loading_starves"),
     "validation_degenerate": ("schedule_not_started", "layer_not_learning", "non_finite_values"),
     "symmetric_units": ("poor_initialisation",),
-    "updates_too_large": (*TOO_MUCH,),
+    "updates_too_large": (*TOO_MUCH, "weight_decay_too_strong"),
     "updates_too_small": (
         *("vanishing_gradients", "dead_activations", "poor_initialisation", "clipping_always"),
         *("epsilon_dominating", "updates_lost"),

@@ -168,10 +168,10 @@ def is_stuck(window: Window, *, after_steps: int) -> bool:
     return before - now < LEAST_FALL * abs(before)
 
 
-def rests_at_nothing(window: Window, loss: float) -> bool:
-    """Whether a loss is no better than that of knowing nothing, and falls no more."""
+def rests_at_nothing(window: Window, loss: float, *, share: float = 1 - NO_BETTER) -> bool:
+    """Whether a loss is above that ``share`` of the loss of knowing nothing, which is no better, and falls no more."""
     nothing = loss_of_nothing(window)
-    return nothing is not None and loss > (1 - NO_BETTER) * nothing and is_stuck(window, after_steps=FEWEST_LOSSES)
+    return nothing is not None and loss > share * nothing and is_stuck(window, after_steps=FEWEST_LOSSES)
 
 
 def validation_metrics(window: Window) -> list[str]:

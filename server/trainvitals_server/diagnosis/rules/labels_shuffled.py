@@ -35,7 +35,7 @@ def labels_shuffled(
     most_update: float = 0.03,
     dead: float = 0.99,
     evaluations: int = 4,
-    learnt: float = 0.9,
+    learnt: float = 0.95,
 ) -> Iterator[Symptom]:
     """The training loss is under ``learnt`` of chance, and that of the validation never was in ``evaluations``. Or weak
     evidence, what is left when nothing else is wrong: after ``after_steps`` steps a classifier's loss is at chance and

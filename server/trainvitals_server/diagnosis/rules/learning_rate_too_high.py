@@ -23,11 +23,13 @@ def learning_rate_too_high(
     noises: float = 3.0,
     grown: float = 1.5,
     beyond: float = 10.0,
+    nothing: float = 0.5,
 ) -> Iterator[Symptom]:
     """The learning rate is ``grown`` times what it was when the loss was best, or ``beyond`` times the highest that is
     usual for its optimizer, and the newest ``lasting`` points of the loss lie above that best by ``share_of_start`` of
     the start and ``noises`` times its noise then, in their lower quartile too; or, at a rate so far beyond, the loss
-    rests at that of knowing nothing. One-sided; a rate that has fallen since (a restart that settles) does not speak.
+    rests, above ``nothing`` of that of knowing nothing. One-sided; a rate that has fallen since (a restart that
+    settles) does not speak.
 
     Source: Tuning Playbook (Godbole et al., 2023), on learning rates just beyond the one at which training is stable.
     """
@@ -43,13 +45,10 @@ def learning_rate_too_high(
     if best.is_above and now >= grown * then:
         said, lower = f"With a learning rate of {then:.2g} the loss had come to {best.lowest:.4g}; with {now:.2g}", then
         said += f" it stands at {best.stands:.4g}"
-    elif far and (best.is_above or rests_at_nothing(window, trend.now)):
-        said, lower = (
-            f"With a learning rate of {now:.2g}, {far.times:.0f} times the highest that is usual for",
-            far.highest,
-        )
-        said += f" {far.kind}, the loss stands at {best.stands:.4g}, "
-        said += f"and had come to {best.lowest:.4g}" if best.is_above else "no better than knowing nothing"
+    elif far and (best.is_above or rests_at_nothing(window, trend.now, share=nothing)):
+        lower, course = far.highest, f"and had come to {best.lowest:.4g}" if best.is_above else "and falls no more"
+        said = f"With a learning rate of {now:.2g}, {far.times:.0f} times the highest that is usual for {far.kind}, "
+        said += f"the loss stands at {best.stands:.4g}, {course}"
     else:
         return
     yield Symptom(
