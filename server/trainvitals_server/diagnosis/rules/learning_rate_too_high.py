@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from trainvitals.wire.messages import Evidence
 from trainvitals_server.diagnosis.best import best_of
-from trainvitals_server.diagnosis.facts import rests_at_nothing
+from trainvitals_server.diagnosis.facts import loss_of_nothing, rests_at_nothing
 from trainvitals_server.diagnosis.reading import learning_rate, loss_trend, value_at
 from trainvitals_server.diagnosis.symptom import Symptom
 from trainvitals_server.diagnosis.usual_rates import far_beyond
@@ -44,17 +44,18 @@ def learning_rate_too_high(
     then = value_at(rate, best.turned)
     if best.is_above and now >= grown * then:
         said, lower = f"With a learning rate of {then:.2g} the loss had come to {best.lowest:.4g}; with {now:.2g}", then
-        said += f" it stands at {best.stands:.4g}"
+        said, line = f"{said} it stands at {best.stands:.4g}", best.line
     elif far and (best.is_above or rests_at_nothing(window, trend.now, share=nothing)):
         lower, course = far.highest, f"and had come to {best.lowest:.4g}" if best.is_above else "and falls no more"
         said = f"With a learning rate of {now:.2g}, {far.times:.0f} times the highest that is usual for {far.kind}, "
         said += f"the loss stands at {best.stands:.4g}, {course}"
+        line = best.line if best.is_above else nothing * (loss_of_nothing(window) or 0.0)
     else:
         return
     yield Symptom(
         rule="learning_rate_too_high", severity="warning", summary=said, first_step=best.turned, last_step=window.step,
         evidence=Evidence(
-            metric=window.loss_name, value=best.stands, threshold=best.line, first_step=best.turned,
+            metric=window.loss_name, value=best.stands, threshold=line, first_step=best.turned,
             last_step=window.step, numbers={"best": best.lowest, "rate then": then, "rate now": now},
         ),
         causes=(PEAK, "a schedule that rises by mistake") if now >= grown * then else (PEAK,),
