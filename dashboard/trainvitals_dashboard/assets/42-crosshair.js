@@ -57,5 +57,5 @@ window.tvCrosshair = (() => {
     point(line && line.x.length ? line.x[nearest(line.x, wanted)] : isLine(plot) ? wanted : Math.round(wanted), plot); // where there was a snapshot
   });
   document.addEventListener('pointerleave', () => step !== null && point(null));
-  return {say: () => step === null && charts().forEach(plot => say(plot, null))};
+  return {number, show, say: () => step === null && charts().forEach(plot => say(plot, null))};
 })();

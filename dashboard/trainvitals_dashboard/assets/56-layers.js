@@ -1,8 +1,7 @@
 // The pages of layers: the newest numbers in the table, and above the charts of one layer (42-crosshair.js).
 window.tvLayers = (() => {
   const NUMBERS_EVERY_MS = 1000, UNNAMED = '(model)';  // as in parts/addresses.py
-  const number = value => typeof value === 'string' ? {NaN, Infinity, '-Infinity': -Infinity}[value] : value === null ? NaN : value;
-  const show = value => Number.isFinite(value) ? window.dashAgGridFunctions.tvNumber(value) : Number.isNaN(value) ? 'NaN' : value > 0 ? '∞' : '−∞';
+  const {number, show} = window.tvCrosshair;
 
   function go(layer) {
     const quoted = encodeURIComponent(layer).replace(/[!'()*]/g, sign => `%${sign.charCodeAt(0).toString(16).toUpperCase()}`);

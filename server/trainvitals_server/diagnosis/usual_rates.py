@@ -23,9 +23,8 @@ ROUNDING: Final = 1.001  # rates are kept as float32
 
 @dataclass(frozen=True, slots=True)
 class Beyond:
-    """A rate, the optimizer's kind, the highest that is usual for it, and how many times that the rate is."""
+    """The optimizer's kind, the highest rate that is usual for it, and how many times that a rate is."""
 
-    rate: float
     kind: str
     highest: float
     times: float
@@ -33,13 +32,11 @@ class Beyond:
 
 def far_beyond(window: Window, *, times: float) -> Beyond | None:
     """The newest learning rate where it is ``times`` what is usual at the most, and the run's only one."""
-    rate, rates = (
-        learning_rate(window),
-        {group.settings.get("lr") for found in window.optimizers for group in found.groups},
-    )
+    rates = {group.settings.get("lr") for found in window.optimizers for group in found.groups}
+    rate = learning_rate(window)
     if rate is None or not len(rate.values) or len(window.optimizers) != 1 or len(rates) != 1:
         return None
     kind, now = window.optimizers[0].kind, float(rate.values[-1])
     if kind not in USUAL or not now >= times * USUAL[kind][1] / ROUNDING:
         return None
-    return Beyond(now, kind, USUAL[kind][1], now / USUAL[kind][1])
+    return Beyond(kind, USUAL[kind][1], now / USUAL[kind][1])
